@@ -1,0 +1,29 @@
+"""Settings: everything an installation may set, read once from the environment and passed on as an argument."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """One installation's settings. Every variable is prefixed `SWITCHBOARD_`, but DATABASE_URL and PORT."""
+
+    model_config = SettingsConfigDict(env_prefix="SWITCHBOARD_", env_file=".env", extra="ignore", frozen=True)
+
+    database_url: str = Field(default="", validation_alias="DATABASE_URL")
+    data_dir: Path = Path(".switchboard")
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, validation_alias="PORT", ge=0, le=65535)
+    secret_key: SecretStr = SecretStr("")
+    """Signs visitor tokens. `up` makes one in the data folder; elsewhere it must be set (32 bytes or more)."""
+    public_url: str = ""
+    """The address browsers use, when a proxy stands before us. Empty: the Host header names it."""
+    cookie_secure: bool = False
+    """Set behind TLS, so that the session cookie never travels in the clear."""
+    trusted_proxies: str = ""
+    """Comma-separated addresses whose X-Forwarded-For is believed. Empty: none."""
+    log_format: Literal["json", "console"] = "json"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    database_pool_size: int = Field(default=10, ge=2, le=100)

