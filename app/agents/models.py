@@ -1,0 +1,52 @@
+"""Tables of people: teams, skills, agents and how well they master what."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ARRAY, CheckConstraint, DateTime, ForeignKey, Index, SmallInteger, Text, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.core.database import Base
+
+TIMESTAMP = DateTime(timezone=True)
+
+
+class Team(Base):
+    __tablename__ = "team"
+    __table_args__ = (Index("uq_team_name", text("lower(name)"), unique=True),)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(TIMESTAMP)
+
+
+class Skill(Base):
+    """An ability with levels 1-10. Languages are skills too, named by their tag (`en`, `zh`)."""
+
+    __tablename__ = "skill"
+    __table_args__ = (Index("uq_skill_name", text("lower(name)"), unique=True),)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(TIMESTAMP)
+
+
+class Agent(Base):
+    """A person who serves. The id is the account's."""
+
+    __tablename__ = "agent"
+    id: Mapped[UUID] = mapped_column(ForeignKey("account.id"), primary_key=True)
+    name: Mapped[str] = mapped_column(Text)
+    languages: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    """Tags the agent serves in, best first; the first one is also the language of their pages."""
+    version: Mapped[int] = mapped_column(server_default="1", default=1)
+    updated_at: Mapped[datetime] = mapped_column(TIMESTAMP)
+
+
+class AgentSkill(Base):
+    __tablename__ = "agent_skill"
+    __table_args__ = (
+        CheckConstraint("proficiency between 1 and 10", name="proficiency"),
+        Index("ix_agent_skill_skill_id", "skill_id"),
+    )
+    agent_id: Mapped[UUID] = mapped_column(ForeignKey("agent.id"), primary_key=True)
+    skill_id: Mapped[UUID] = mapped_column(ForeignKey("skill.id"), primary_key=True)
+    proficiency: Mapped[int] = mapped_column(SmallInteger)

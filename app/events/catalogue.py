@@ -1,0 +1,41 @@
+"""Every event there is, by (type, version): the published vocabulary of the log."""
+
+from typing import Any
+
+from app.events import agents, conversations, customers, routing
+from app.events.event import Event
+
+EVENTS: tuple[type[Event], ...] = (
+    conversations.ConversationOpened,
+    conversations.ConversationStatusChanged,
+    conversations.ConversationRightsChanged,
+    conversations.MessageReceived,
+    conversations.MessagePosted,
+    conversations.NoteAdded,
+    conversations.DeliveryChanged,
+    conversations.ConversationRead,
+    customers.CustomerCreated,
+    customers.CustomerUpdated,
+    customers.ContactPointAdded,
+    agents.AgentCreated,
+    agents.AgentUpdated,
+    agents.AgentDisabled,
+    agents.SessionStarted,
+    agents.SessionEnded,
+    agents.TeamChanged,
+    agents.SkillChanged,
+    agents.ApiKeyChanged,
+    agents.ChannelAccountChanged,
+    routing.WorkChanged,
+    routing.WorkUnroutable,
+    routing.OfferMade,
+    routing.OfferEnded,
+    routing.PresenceChanged,
+    routing.QueueChanged,
+)
+BY_NAME: dict[tuple[str, int], type[Event]] = {(event.type, event.version): event for event in EVENTS}
+
+
+def parse(type_: str, version: int, payload: dict[str, Any]) -> Event:
+    """The event a stored row tells. KeyError: a type or version this release does not know."""
+    return BY_NAME[type_, version].model_validate(payload)

@@ -1,0 +1,81 @@
+"""What happens to work, offers, presence and queues."""
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+from app.events.event import AgentEvent, ConversationEvent, Event
+
+WorkState = Literal["queued", "offered", "assigned", "parked", "wrapping", "done", "abandoned", "cancelled", "moved"]
+SessionState = Literal["connected", "suspect", "gone"]
+Readiness = Literal["ready", "not_ready"]
+Penalty = Literal["none", "not_responding"]
+
+
+class WorkChanged(ConversationEvent):
+    """A work item came to be or changed state. `before` is null for a new one."""
+
+    type = "work.changed"
+    work_id: UUID
+    queue_id: UUID
+    before: WorkState | None
+    after: WorkState
+    reason: str
+    agent_id: UUID | None = None
+
+
+class WorkUnroutable(ConversationEvent):
+    """No configured agent could ever take it, at the widest ring."""
+
+    type = "work.unroutable"
+    work_id: UUID
+    queue_id: UUID
+    reason: str
+
+
+class OfferMade(ConversationEvent):
+    type = "offer.made"
+    offer_id: UUID
+    work_id: UUID
+    queue_id: UUID
+    agent_id: UUID
+    deadline_at: datetime
+
+
+class OfferEnded(ConversationEvent):
+    type = "offer.ended"
+    offer_id: UUID
+    work_id: UUID
+    queue_id: UUID
+    agent_id: UUID
+    state: Literal["accepted", "declined", "expired", "withdrawn"]
+    reason: str = ""
+
+
+class PresenceState(BaseModel):
+    """The independent fields of presence; routable = connected, ready and no penalty."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    session: SessionState
+    readiness: Readiness
+    reason: str
+    penalty: Penalty
+
+
+class PresenceChanged(AgentEvent):
+    type = "presence.changed"
+    before: PresenceState | None
+    after: PresenceState
+
+
+class QueueChanged(Event):
+    type = "queue.changed"
+    queue_id: UUID
+    change: Literal["created", "updated", "members", "deleted"]
+
+    @property
+    def key(self) -> UUID:
+        return self.queue_id
