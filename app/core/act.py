@@ -1,6 +1,6 @@
 """An act upon the system: who does it, when, under which request. Every use-case takes one."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -18,6 +18,10 @@ class Act:
 
     def new_id(self) -> UUID:
         return ids.new_id(self.now)
+
+    def under(self, request_id: str) -> "Act":
+        """The same act as a consequence of another request: a consumer goes on under its event's request id."""
+        return replace(self, request_id=request_id)
 
 
 def system_act(clock: Clock, actor: str, request_id: str = "") -> Act:

@@ -1,5 +1,6 @@
 """Monthly partitions of the tables that only grow: made ahead, so that no write ever finds its month missing."""
 
+import itertools
 from datetime import date, datetime
 
 from sqlalchemy import text
@@ -19,7 +20,7 @@ async def ensure_partitions(connection: AsyncConnection, now: datetime, months_a
     """Create what is missing from this month to `months_ahead` months on. Safe to repeat and to race."""
     bounds = month_starts(now, months_ahead)
     for table in PARTITIONED:
-        for start, end in zip(bounds, bounds[1:], strict=False):
+        for start, end in itertools.pairwise(bounds):
             # Names and dates come from the constants above, never from input.
             await connection.execute(
                 text(

@@ -567,7 +567,8 @@ def upgrade() -> None:
         sa.Column("last_error", sa.Text(), nullable=True),
         sa.Column("parked_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
-            "state in ('queued', 'offered', 'assigned', 'parked', 'wrapping', 'done', 'abandoned', 'cancelled', 'moved')",
+            "state in ('queued', 'offered', 'assigned', 'parked', 'wrapping',"
+            " 'done', 'abandoned', 'cancelled', 'moved')",
             name=op.f("ck_work_item_state"),
         ),
         sa.ForeignKeyConstraint(["agent_id"], ["agent.id"], name=op.f("fk_work_item_agent_id")),
