@@ -1,0 +1,175 @@
+"""HTTP manners: problem+json, request ids, body limits, security headers, cursor paging."""
+
+import base64
+import binascii
+import json
+import re
+from typing import Annotated, Any, Generic, TypeVar
+from uuid import uuid4
+
+import structlog
+from fastapi import FastAPI, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.core.errors import Conflict, InvalidInput, PayloadTooLarge, SwitchboardError, TooManyRequests, Unavailable
+
+log = structlog.get_logger(__name__)
+
+BODY_LIMIT_BYTES = 256 * 1024
+UPLOAD_LIMIT_BYTES = 21 * 1024 * 1024
+"""20 MiB of file and the form around it."""
+UPLOAD_PATHS = ("/v1/attachments", "/v1/widget/attachments")
+PAGE_DEFAULT = 50
+PAGE_MAX = 100
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+_HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 400: "bad_request", 415: "unsupported_media_type"}
+_SECURITY_HEADERS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"strict-origin-when-cross-origin"),
+    (b"x-frame-options", b"DENY"),
+]
+
+T = TypeVar("T")
+
+
+class Page(BaseModel, Generic[T]):
+    """One page of a list; `next_cursor` is null at its end."""
+
+    items: list[T]
+    next_cursor: str | None = None
+
+
+LimitQuery = Annotated[int, Query(ge=1, le=PAGE_MAX, description="Items a page")]
+CursorQuery = Annotated[str | None, Query(max_length=400, description="`next_cursor` of the page before")]
+
+
+def encode_cursor(*values: str | int | None) -> str:
+    """An opaque cursor of the last row's order values."""
+    return base64.urlsafe_b64encode(json.dumps(values, separators=(",", ":")).encode()).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str, length: int) -> list[Any]:
+    """The values of `encode_cursor`. Raises InvalidInput for anything we did not make."""
+    try:
+        values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except (binascii.Error, ValueError) as error:
+        raise InvalidInput("invalid_cursor", "Take the cursor from next_cursor of the page before.") from error
+    if not isinstance(values, list) or len(values) != length:
+        raise InvalidInput("invalid_cursor", "Take the cursor from next_cursor of the page before.")
+    return values
+
+
+def problem_response(error: SwitchboardError, request_id: str) -> JSONResponse:
+    headers = {"Retry-After": str(error.retry_after_seconds)} if isinstance(error, TooManyRequests) else None
+    return JSONResponse(error.problem(request_id), error.status, headers, media_type="application/problem+json")
+
+
+def problem_of(error: Exception) -> SwitchboardError:
+    """What a client may be told of any exception: ours as they are, the database away as 503, the rest as 500."""
+    if isinstance(error, SwitchboardError):
+        return error
+    if isinstance(error, (OperationalError, InterfaceError, PoolTimeout, ConnectionError, TimeoutError)):
+        return Unavailable("database_unavailable", "The database does not answer. Try again in a moment.")
+    sqlstate = (
+        getattr(error.orig, "sqlstate", None) if isinstance(error, DBAPIError) else getattr(error, "sqlstate", None)
+    )
+    if sqlstate in ("40001", "40P01", "55P03"):
+        return Conflict("concurrent_change", "Somebody changed the same thing at this moment. Try again.")
+    if sqlstate in ("57P01", "57P02", "57P03", "25P03", "53300", "53100", "25006") or (sqlstate or "").startswith("08"):
+        return Unavailable("database_unavailable", "The database does not answer. Try again in a moment.")
+    return SwitchboardError("internal_error", "The server failed. Nothing was changed. Try again or report request_id.")
+
+
+def request_id_of(request: Request) -> str:
+    return str(request.scope.get("state", {}).get("request_id", ""))
+
+
+def _validation_problem(request: Request, error: RequestValidationError) -> JSONResponse:
+    malformed = any(item["type"] == "json_invalid" for item in error.errors())
+    fields = [{"path": ".".join(map(str, item["loc"])), "message": item["msg"]} for item in error.errors()]
+    problem = InvalidInput(
+        "malformed_json" if malformed else "invalid_input",
+        "The body is not JSON." if malformed else "Some fields are not as the operation expects; see errors.",
+        errors=fields,
+    )
+    return problem_response(problem, request_id_of(request))
+
+
+def _http_problem(request: Request, error: HTTPException) -> JSONResponse:
+    problem = SwitchboardError(_HTTP_CODES.get(error.status_code, "http_error"), str(error.detail))
+    document = problem.problem(request_id_of(request)) | {"status": error.status_code, "title": str(error.detail)}
+    return JSONResponse(document, error.status_code, error.headers, media_type="application/problem+json")
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    app.add_exception_handler(SwitchboardError, lambda r, e: problem_response(problem_of(e), request_id_of(r)))
+    app.add_exception_handler(RequestValidationError, _validation_problem)  # type: ignore[arg-type]
+    app.add_exception_handler(HTTPException, _http_problem)  # type: ignore[arg-type]
+
+
+class Manners:
+    """Outermost ASGI layer: request id, body limit, security headers, and an answer for whatever went wrong inside."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            return await self._app(scope, receive, send)
+        headers = dict(scope["headers"])
+        given = headers.get(b"x-request-id", b"").decode("latin-1")
+        request_id = given if _REQUEST_ID.fullmatch(given) else uuid4().hex
+        scope.setdefault("state", {})["request_id"] = request_id
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            if scope["type"] == "websocket":
+                return await self._app(scope, receive, send)
+            await self._http(scope, receive, send, request_id, headers.get(b"content-length", b""))
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send, request_id: str, length: bytes) -> None:
+        started = False
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                present = {name.lower() for name, _ in message["headers"]}
+                added = [(b"x-request-id", request_id.encode()), *_SECURITY_HEADERS]
+                message["headers"] = [*message["headers"], *(h for h in added if h[0] not in present)]
+            await send(message)
+
+        limit = UPLOAD_LIMIT_BYTES if scope["path"] in UPLOAD_PATHS else BODY_LIMIT_BYTES
+        try:
+            if length.isdigit() and int(length) > limit:
+                raise _too_large(limit)
+            await self._app(scope, _limited(receive, limit), send_with_headers)
+        except Exception as error:
+            problem = problem_of(error)
+            if problem.status >= 500:
+                log.error("request_failed", path=scope["path"], code=problem.code, exc_info=error)
+            if started:
+                raise
+            await problem_response(problem, request_id)(scope, receive, send_with_headers)
+
+
+def _too_large(limit: int) -> PayloadTooLarge:
+    return PayloadTooLarge("body_too_large", f"The body is over the limit of {limit} bytes.", limit_bytes=limit)
+
+
+def _limited(receive: Receive, limit: int) -> Receive:
+    received = 0
+
+    async def counted() -> Message:
+        nonlocal received
+        message = await receive()
+        received += len(message.get("body", b""))
+        if received > limit:
+            raise _too_large(limit)
+        return message
+
+    return counted

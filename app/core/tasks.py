@@ -1,0 +1,47 @@
+"""Background tasks that outlive their failures."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+from prometheus_client import Counter
+
+from app.core.clock import Clock
+from app.core.database import Database
+
+log = structlog.get_logger(__name__)
+
+RESTART_SECONDS = 1.0
+FAILURES = Counter("switchboard_task_failures_total", "Background tasks that raised and were started again", ["task"])
+
+
+async def keep_running(name: str, run: Callable[[], Awaitable[None]]) -> None:
+    """Run for ever: a failure is logged, counted and followed by a fresh start."""
+    while True:
+        try:
+            await run()
+        except Exception:
+            FAILURES.labels(name).inc()
+            log.error("task_failed", task=name, exc_info=True)
+        await asyncio.sleep(RESTART_SECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Periodic:
+    """Housekeeping: idempotent, cheap, run by every worker; nothing that must happen at an exact time."""
+
+    name: str
+    every_seconds: float
+    run: Callable[[Database, Clock], Awaitable[None]]
+
+
+async def run_periodic(jobs: Sequence[Periodic], database: Database, clock: Clock) -> None:
+    async def repeat(job: Periodic) -> None:
+        while True:
+            await job.run(database, clock)
+            await asyncio.sleep(job.every_seconds)
+
+    async with asyncio.TaskGroup() as group:
+        for job in jobs:
+            group.create_task(keep_running(job.name, lambda job=job: repeat(job)), name=job.name)  # type: ignore[misc]
