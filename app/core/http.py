@@ -102,6 +102,8 @@ def _validation_problem(request: Request, error: RequestValidationError) -> JSON
 
 
 def _http_problem(request: Request, error: HTTPException) -> JSONResponse:
+    if isinstance(error.__cause__, SwitchboardError):  # FastAPI wraps what was raised while the body came in
+        return problem_response(error.__cause__, request_id_of(request))
     problem = SwitchboardError(_HTTP_CODES.get(error.status_code, "http_error"), str(error.detail))
     document = problem.problem(request_id_of(request)) | {"status": error.status_code, "title": str(error.detail)}
     return JSONResponse(document, error.status_code, error.headers, media_type="application/problem+json")
