@@ -84,22 +84,29 @@ def choose_identity() -> Identity:
         trial = subprocess.run([*USER_NAMESPACE, "true"], capture_output=True, check=False)
         if trial.returncode == 0:
             return Identity(prefix=USER_NAMESPACE)
-    nobody = pwd.getpwnam("nobody")
-    return Identity(user=nobody.pw_uid, group=nobody.pw_gid)
+    return user_nobody()
+
+
+def user_nobody() -> Identity:
+    entry = pwd.getpwnam("nobody")
+    return Identity(user=entry.pw_uid, group=entry.pw_gid)
 
 
 class EmbeddedPostgres:
     """One PostgreSQL on one folder. Start it from the main thread: it dies with the thread that started it.
 
+    `identity`: as whom it runs; found out when left open.
     `data_dir` gets `cluster/`, `socket/` and `postgres.log`. The address is the same after each start.
     """
 
-    def __init__(self, data_dir: Path, *, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, data_dir: Path, *, settings: Mapping[str, str] | None = None, identity: Identity | None = None
+    ) -> None:
         self.data_dir = data_dir.absolute()
         self.cluster = self.data_dir / "cluster"
         self.log = self.data_dir / "postgres.log"
         self.settings = dict(settings or {})
-        self._identity = choose_identity()
+        self._identity = identity or choose_identity()
         self._programs = find_programs()
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -172,21 +179,24 @@ class EmbeddedPostgres:
         """Without user namespaces another user runs PostgreSQL, and must reach folder and programs."""
         for folder in (self.data_dir, self.socket_dir):
             os.chown(folder, self._identity.user or 0, self._identity.group or 0)
-        if self._can_run(self._programs / "initdb"):
-            return
-        copy = self.data_dir / "programs"
-        if not copy.exists():
-            shutil.copytree(self._programs.parent, copy, symlinks=True)
-        self._programs = copy / "bin"
-        if not self._can_run(self._programs / "initdb"):
+        if not self._works(["test", "-w", str(self.data_dir)]):
             raise EmbeddedPostgresError(
                 f"PostgreSQL cannot run as root, and the user nobody cannot reach {self.data_dir}. "
                 "Choose another folder with --data-dir, or run as an ordinary user."
             )
+        if not self._works([str(self._programs / "initdb"), "--version"]):
+            self._copy_programs()
 
-    def _can_run(self, program: Path) -> bool:
+    def _copy_programs(self) -> None:
+        """The wheel lies in a private folder: the user who runs PostgreSQL gets a copy of it (42 MB, once)."""
+        copy = self.data_dir / "programs"
+        shutil.rmtree(copy, ignore_errors=True)  # of an older version, or half-made
+        shutil.copytree(self._programs.parent, copy, symlinks=True)
+        self._programs = copy / "bin"
+
+    def _works(self, command: Sequence[str]) -> bool:
         try:
-            self._run([str(program), "--version"])
+            self._run(command)
         except (OSError, EmbeddedPostgresError):
             return False
         return True
