@@ -88,6 +88,10 @@ async def driver_connection(session: AsyncSession) -> "asyncpg.Connection[Any]":
     """
     raw = await (await session.connection()).get_raw_connection()
     connection: asyncpg.Connection[Any] = raw.driver_connection
+    if not connection.is_in_transaction():
+        # SQLAlchemy begins only before a statement of its own; ours would each commit by itself.
+        adapted: Any = raw.dbapi_connection
+        await adapted._start_transaction()
     return connection
 
 
