@@ -12,11 +12,15 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, text
+from sqlalchemy.dialects.postgresql.base import ischema_names
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from app.core.clock import DatabaseClock
 from app.core.database import Base, sqlalchemy_url
 from app.core.errors import Unavailable
+from app.core.models import PgSnapshot, Xid8
+from app.core.partitions import ensure_partitions
 
 ROOT = Path(__file__).parents[2]
 MIGRATIONS = ROOT / "migrations"
@@ -26,6 +30,9 @@ LOCK_TIMEOUT_MS = 2_000
 ADVISORY_LOCK = (0x5377, 0x6D69)
 WAIT_FOR_OTHER_SECONDS = 600.0
 POLL_SECONDS = 0.2
+
+# Else the comparison of models and database meets two types it does not know.
+ischema_names.update(xid8=Xid8, pg_snapshot=PgSnapshot)
 
 
 def config() -> Config:
@@ -59,24 +66,30 @@ async def current(database_url: str) -> str | None:
 
 async def upgrade(database_url: str) -> None:
     """Run every migration that is missing. Safe to call from several processes at once: they take turns."""
-    await run(database_url, lambda settings: command.upgrade(settings, "head"))
+    async with migration_connection(database_url) as connection:
+        await run(connection, lambda settings: command.upgrade(settings, "head"))
+        # A schema is of use only with the partitions of this month: nobody should have to start the worker first.
+        clock = DatabaseClock()
+        await clock.align(connection)
+        await ensure_partitions(connection, clock.now())
+        await connection.commit()
 
 
 async def downgrade(database_url: str, revision: str) -> None:
     """Go back to `revision` ("base": nothing). Loses the data of what is dropped."""
-    await run(database_url, lambda settings: command.downgrade(settings, revision))
-
-
-async def run(database_url: str, alembic_command: Callable[[Config], None]) -> None:
-    """Run one of Alembic's commands on a connection that holds the migration lock."""
     async with migration_connection(database_url) as connection:
-        settings = config()
+        await run(connection, lambda settings: command.downgrade(settings, revision))
 
-        def on_connection(synchronous: Connection) -> None:
-            settings.attributes["connection"] = synchronous
-            alembic_command(settings)
 
-        await connection.run_sync(on_connection)
+async def run(connection: AsyncConnection, alembic_command: Callable[[Config], None]) -> None:
+    """Run one of Alembic's commands, which are synchronous, on this connection."""
+    settings = config()
+
+    def on_connection(synchronous: Connection) -> None:
+        settings.attributes["connection"] = synchronous
+        alembic_command(settings)
+
+    await connection.run_sync(on_connection)
 
 
 async def refuse_older_schema(database_url: str) -> None:
