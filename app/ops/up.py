@@ -41,7 +41,7 @@ def up(settings: Settings, *, demo: bool, as_json: bool) -> int:
     except KeyboardInterrupt:
         _say("stopped")
         return 0
-    except (UpError, EmbeddedPostgresError, data_folder.FolderInUseError) as error:
+    except (UpError, EmbeddedPostgresError, data_folder.FolderInUseError, migrate.MigrationFailedError) as error:
         _say(str(error))
         return 1
     return 0

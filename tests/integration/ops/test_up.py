@@ -60,11 +60,10 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Up]:
+def running(folder: Path, **variables: str) -> Iterator[Up]:
     folder.mkdir(exist_ok=True)
-    process = subprocess.Popen(
-        command(folder, "--port", "0"), env=environment(folder), cwd=folder, stdout=subprocess.PIPE, text=True
-    )
+    told = {**environment(folder), **variables}
+    process = subprocess.Popen(command(folder, "--port", "0"), env=told, cwd=folder, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
         line = process.stdout.readline()
@@ -166,6 +165,13 @@ def test_killed_it_takes_everything_along_and_can_start_again(tmp_path: Path) ->
     with running(tmp_path / "data") as again:
         wait_until_ready(again.url)
         assert again.summary["logins"] == [], "the people of the first start are still there"
+
+
+def test_with_a_database_of_the_operators_it_starts_none(tmp_path: Path, database_url: str) -> None:
+    with running(tmp_path / "data", DATABASE_URL=database_url) as up:
+        assert httpx.get(f"{up.url}/readyz").is_success
+        assert not (up.folder / "postgres").exists()
+        assert json.loads((up.folder / "run.json").read_text())["database_url"] == ""
 
 
 def test_a_taken_port_is_told(tmp_path: Path) -> None:
