@@ -71,7 +71,7 @@ def _run(settings: Settings, stack: ExitStack, *, demo: bool, as_json: bool) -> 
         child.start()
     _wait_until_ready(url, children)
     # Last, so that no password is made which a failing start would never show.
-    logins = asyncio.run(first_start(database_url, demo=demo))
+    logins = asyncio.run(first_start(database_url, data_dir=folder, demo=demo))
     _print_summary(url, logins, folder, as_json=as_json)
     _watch(children, postgres)
 
@@ -168,7 +168,7 @@ def _print_summary(url: str, logins: Sequence[Login], folder: Path, *, as_json: 
     lines += [f"  {name + ':':13}{url}{path}" for name, path in PAGES]
     if logins:
         lines += ["", "Logins made just now; the passwords are shown only this once:"]
-        lines += [f"  {login.role:11}{login.email:32}{login.password:20}{login.name}" for login in logins]
+        lines += [f"  {login.role:11}{login.login:32}{login.password:20}{login.name}" for login in logins]
     lines += ["", f"Data and logs: {folder}", "Ctrl-C stops everything."]
     print("\n".join(lines), flush=True)  # noqa: T201
 
