@@ -16,8 +16,9 @@ from urllib.parse import urlsplit
 
 from app.core.config import Settings
 from app.ops import data_folder, migrate
-from app.ops.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError
+from app.ops.embedded_postgres import EmbeddedPostgres
 from app.ops.first_start import Login, first_start
+from app.ops.postgres_programs import EmbeddedPostgresError
 from app.ops.serve import listen
 from app.ops.supervisor import Child, stop_all
 
