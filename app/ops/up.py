@@ -169,7 +169,7 @@ def _print_summary(url: str, logins: Sequence[Login], folder: Path, *, as_json: 
     lines += [f"  {name + ':':13}{url}{path}" for name, path in PAGES]
     if logins:
         lines += ["", "Logins made just now; the passwords are shown only this once:"]
-        lines += [f"  {login.role:11}{login.login:32}{login.password:20}{login.name}" for login in logins]
+        lines += [f"  {login.role:11}{login.login:20}{login.password:34}{login.name}" for login in logins]
     lines += ["", f"Data and logs: {folder}", "Ctrl-C stops everything."]
     print("\n".join(lines), flush=True)  # noqa: T201
 
