@@ -2,8 +2,6 @@
 
 from fastapi import APIRouter
 
-from app.access import api as access
-from app.agents import api as agents
 from app.core import idempotency, partitions
 from app.core.clock import Clock
 from app.core.consumers import Consumer
@@ -11,7 +9,7 @@ from app.core.database import Database
 from app.core.due_rows import DueTable
 from app.core.tasks import Periodic
 
-ROUTERS: tuple[APIRouter, ...] = (access.router, agents.router)
+ROUTERS: tuple[APIRouter, ...] = ()
 
 CONSUMERS: tuple[Consumer, ...] = ()
 

@@ -3,12 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.access import service as access
-from app.agents import service as agents
-from app.core.act import system_act
-from app.core.clock import DatabaseClock
-from app.core.database import Database
-
 
 @dataclass(frozen=True, slots=True)
 class Login:
@@ -25,17 +19,4 @@ async def first_start(database_url: str, *, data_dir: Path, demo: bool) -> list[
 
     `data_dir` is where other commands on this machine look for keys (the probe's).
     """
-    database = Database(database_url, application_name="switchboard-first-start", pool_size=2)
-    try:
-        async with database.transaction() as session:
-            act = system_act(DatabaseClock(), "first_start")
-            admin = await access.bootstrap_admin(session, act)
-            if admin is None:
-                return []
-            admin_id, login, password = admin
-            await agents.add_profile(
-                session, act, admin_id, name="Administrator", role="admin", languages=["en", "zh-CN"]
-            )
-        return [Login("admin", "Administrator", login, password)]
-    finally:
-        await database.close()
+    return []
