@@ -1,0 +1,1 @@
+"""The use-cases of conversations, one file a group of verbs."""
