@@ -21,6 +21,7 @@ from app.core import event_log
 from app.core.act import Act, system_act
 from app.core.clock import Clock
 from app.core.database import Database
+from app.core.driver import is_transient
 from app.core.errors import Conflict, InvalidInput, NotFound, SwitchboardError, Unavailable
 from app.customers import service as customers
 from app.customers.schemas import MAX_CONTACT_VALUE, MAX_LANGUAGE, MAX_NAME, Known, Writer
@@ -38,8 +39,6 @@ ACTOR = "intake"
 # Serialisation failure, deadlock, and a unique index that another transaction was first in: looked at again, each ends
 # as a duplicate or as a join.
 TRY_AGAIN = frozenset({"40001", "40P01", "23505"})
-# Shut down, crashed, starting, out of connections or disk: nothing is wrong with the message.
-AWAY = frozenset({"57P01", "57P02", "57P03", "53300", "53100", "25P03", "25006"})
 
 
 @dataclass(slots=True)
@@ -148,8 +147,7 @@ async def _append(
     for message in messages:
         under = act.under(message.arrival.request_id)
         entries.extend((under, event) for event in events_of(message, act.now))
-    if entries:
-        await event_log.append_many(session, entries)
+    await event_log.append_each(session, entries)
 
 
 def check(envelope: InboundEnvelope) -> None:
@@ -205,19 +203,19 @@ def _sqlstate(error: Exception) -> str | None:
 
 
 def _is_away(error: Exception) -> bool:
+    """The database's own trouble: nothing is wrong with the messages, so trying each alone would not help."""
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
     if isinstance(error, asyncpg.InterfaceError) and not isinstance(error, ValueError):  # ValueError: a bad argument
         return True
-    state = _sqlstate(error) or ""
-    return isinstance(error, (OSError, TimeoutError, PoolTimeout)) or state in AWAY or state.startswith("08")
+    return isinstance(error, (OSError, TimeoutError, PoolTimeout)) or is_transient(error)
 
 
 def _told(error: Exception) -> Exception:
     """What the sender learns. The same message may be sent again after any of these."""
     if isinstance(error, SwitchboardError):
         return error
-    log.error("intake_failed", exc_info=error)
-    if _is_away(error) or _sqlstate(error) in TRY_AGAIN:
+    if _is_away(error):
         return Unavailable("database_unavailable", "The database does not answer. Send the same message again.")
+    log.error("intake_failed", exc_info=error)
     return error
