@@ -14,7 +14,7 @@ from app.core.database import driver_connection
 # The queue is joined by its table name: a new conversation starts with its team and priority.
 FACTS = """
 SELECT account.id, account.kind, account.name, account.brand, account.public_key, account.queue_id, queue.team_id,
-  queue.priority, account.allowed_origins, account.settings, account.enabled,
+  queue.priority, account.allowed_origins, account.settings::text, account.enabled,
   account.synthetic OR queue.synthetic AS synthetic
 FROM channel_account AS account
 JOIN queue ON queue.id = account.queue_id
