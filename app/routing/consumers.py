@@ -17,9 +17,7 @@ MAX_CROSSINGS = 5
 
 
 async def handle(session: AsyncSession, act: Act, events: list[StoredEvent]) -> None:
-    causes = {
-        event.key: Cause(event.actor, event.request_id) for event in events if event.type in CONVERSATION_TYPES
-    }
+    causes = {event.key: Cause(event.actor, event.request_id) for event in events if event.type in CONVERSATION_TYPES}
     if causes:
         await _follow(session, act, causes)
     for event in events:

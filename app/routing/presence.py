@@ -39,9 +39,7 @@ class Presence:
 
     @property
     def public(self) -> PresenceState:
-        return PresenceState(
-            session=self.session, readiness=self.readiness, reason=self.reason, penalty=self.penalty
-        )
+        return PresenceState(session=self.session, readiness=self.readiness, reason=self.reason, penalty=self.penalty)
 
 
 def connected(presence: Presence) -> Presence:

@@ -110,9 +110,7 @@ async def add_work(session: AsyncSession, work: WorkItem) -> bool:
     """False if the conversation has live work already: somebody else made it meanwhile."""
     values = {column.key: getattr(work, column.key) for column in WorkItem.__table__.columns}
     given = {key: value for key, value in values.items() if value is not None}
-    made = await session.execute(
-        insert(WorkItem).values(**given).on_conflict_do_nothing().returning(WorkItem.id)
-    )
+    made = await session.execute(insert(WorkItem).values(**given).on_conflict_do_nothing().returning(WorkItem.id))
     return made.scalar_one_or_none() is not None
 
 
@@ -156,9 +154,7 @@ async def list_pending_offers(session: AsyncSession, agent_id: UUID) -> Sequence
 async def count_misses(session: AsyncSession, agent_id: UUID, since: datetime) -> int:
     return (
         await session.execute(
-            select(func.count()).where(
-                Offer.agent_id == agent_id, Offer.state == "expired", Offer.ended_at >= since
-            )
+            select(func.count()).where(Offer.agent_id == agent_id, Offer.state == "expired", Offer.ended_at >= since)
         )
     ).scalar_one()
 
@@ -169,9 +165,10 @@ async def record_beat(session: AsyncSession, agent_id: UUID, now: datetime) -> b
         update(AgentPresence)
         .where(AgentPresence.agent_id == agent_id, AgentPresence.session == "connected")
         .values(last_beat_at=func.greatest(AgentPresence.last_beat_at, now))
+        .returning(AgentPresence.agent_id)
         .execution_options(synchronize_session=False)
     )
-    return beaten.rowcount == 1  # type: ignore[attr-defined]
+    return beaten.scalar_one_or_none() is not None
 
 
 async def list_presences(session: AsyncSession) -> Sequence[AgentPresence]:

@@ -46,7 +46,9 @@ def add_queue(session: AsyncSession, queue: Queue) -> None:
 
 
 async def find_by_name(session: AsyncSession, name: str) -> Queue | None:
-    return (await session.scalars(select(Queue).where(text("lower(name) = lower(:name)")), {"name": name})).one_or_none()
+    return (
+        await session.scalars(select(Queue).where(text("lower(name) = lower(:name)")), {"name": name})
+    ).one_or_none()
 
 
 async def list_member_ids(session: AsyncSession, queue_ids: Collection[UUID]) -> dict[UUID, list[UUID]]:

@@ -101,7 +101,7 @@ async def load_waiting(session: AsyncSession, work_ids: Collection[UUID] | None)
     statement = select(WorkItem, Queue).join(Queue, Queue.id == WorkItem.queue_id).where(WorkItem.state == "queued")
     if work_ids is not None:
         statement = statement.where(WorkItem.id.in_(work_ids))
-    return [work_facts(work, queue) for work, queue in (await session.execute(statement)).tuples()]
+    return [work_facts(work, queue) for work, queue in await session.execute(statement)]
 
 
 async def load_agents(session: AsyncSession, agent_ids: Collection[UUID] | None) -> list[LoadedAgent]:
@@ -109,7 +109,7 @@ async def load_agents(session: AsyncSession, agent_ids: Collection[UUID] | None)
     statement = select(AgentPresence, AgentLedger).join(AgentLedger, AgentLedger.agent_id == AgentPresence.agent_id)
     if agent_ids is not None:
         statement = statement.where(AgentPresence.agent_id.in_(agent_ids))
-    rows = {presence.agent_id: (presence, ledger) for presence, ledger in (await session.execute(statement)).tuples()}
+    rows = {presence.agent_id: (presence, ledger) for presence, ledger in await session.execute(statement)}
     memberships: dict[UUID, set[UUID]] = {}
     for agent_id, queue_id in await repository.list_memberships(session, agent_ids):
         memberships.setdefault(agent_id, set()).add(queue_id)

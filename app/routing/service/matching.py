@@ -58,13 +58,13 @@ async def commit_decisions(
     table = await _load(session, act, decided, offers)
     events: list[Event] = []
     accepted: list[tuple[Desk, WorkItem]] = []
-    for decision in offers:
-        problem = _why_not(decision, table, act.now)
+    for offer in offers:
+        problem = _why_not(offer, table, act.now)
         if problem is not None:
-            committed.stale.append((decision, problem))
+            committed.stale.append((offer, problem))
             continue
-        events += _make(session, act, decision, table, accepted)
-        committed.made.append(decision.work_id)
+        events += _make(session, act, offer, table, accepted)
+        committed.made.append(offer.work_id)
     for decision in decided:
         if not isinstance(decision, decisions.Offer):
             events += _tell(session, act, decision, table.works.get(decision.work_id))
@@ -101,9 +101,7 @@ def _why_not(decision: decisions.Offer, table: _Table, now: datetime) -> str | N
         return "cooling_down"
     queue = table.queues[work.queue_id]
     wanted = work_facts(work, queue)
-    terms = terms_at(
-        queue_facts(queue), max(decision.ring, 0), override=wanted.requirements, language=wanted.language
-    )
+    terms = terms_at(queue_facts(queue), max(decision.ring, 0), override=wanted.requirements, language=wanted.language)
     if (desk.agent_id, queue.id) not in table.memberships and profile.team_id not in terms.groups:
         return "not_member"
     if unmet(dict(terms.requirements), skills_of(profile)) is not None:
@@ -183,19 +181,19 @@ def _tell(
     """Store why nothing was offered. Said again by a new owner it is no new event."""
     if work is None or work.state != "queued":
         return []
-    document = traces.document(decision.trace) if decision.trace is not None else {}
     if isinstance(decision, decisions.Drain):
-        session.add(_decision_row(act, work, decision.agent_id, "drain", document))
+        session.add(_decision_row(act, work, decision.agent_id, "drain", traces.document(decision.trace)))
         return []
     if isinstance(decision, decisions.Wait):
         work.unroutable_reason = None
-        if document:
-            session.add(_decision_row(act, work, None, "wait", {**document, "reason": decision.reason}))
+        if decision.trace is not None:
+            document = {**traces.document(decision.trace), "reason": decision.reason}
+            session.add(_decision_row(act, work, None, "wait", document))
         return []
     if work.unroutable_reason == decision.reason:
         return []
     work.unroutable_reason = decision.reason
-    session.add(_decision_row(act, work, None, "unroutable", {**document, "reason": decision.reason}))
+    session.add(_decision_row(act, work, None, "unroutable", {"reason": decision.reason}))
     return [
         WorkUnroutable(
             conversation_id=work.conversation_id, work_id=work.id, queue_id=work.queue_id, reason=decision.reason

@@ -127,9 +127,7 @@ async def _requeue_all(session: AsyncSession, act: Act, desk: Desk, *, keep: fro
         work.sticky_until = act.now + timedelta(seconds=presence.STICKY_AFTER_GONE_SECONDS)
     await publish(session, act, events)
     for conversation_id in sorted(work.conversation_id for work in owned):
-        await conversations.set_owner(
-            session, act, conversation_id=conversation_id, owner_id=None, reason="agent_gone"
-        )
+        await conversations.set_owner(session, act, conversation_id=conversation_id, owner_id=None, reason="agent_gone")
 
 
 def _is_open(work: WorkItem) -> bool:

@@ -37,7 +37,7 @@ async def pick(session: AsyncSession, act: Act, principal: Principal, *, convers
         raise Conflict("already_owned", "Somebody owns this conversation; ask for a transfer.")
     if work.state == "offered" and work.agent_id != principal.id:
         raise Conflict("offered_to_another", "It is being offered to another agent; try again in a moment.")
-    await _give(session, act, work, desks, principal.id, reason="picked", forced=False)
+    await _give(session, act, work, desks, principal.id, is_open=facts.status == "open", reason="picked", forced=False)
 
 
 async def assign(
@@ -61,7 +61,9 @@ async def assign(
     if work.state in ("assigned", "parked") and work.agent_id == agent_id:
         return
     reason = "taken_over" if agent_id == principal.id and facts.rights.owner_id is not None else "assigned"
-    await _give(session, act, work, desks, agent_id, reason=reason, note=note, forced=override)
+    await _give(
+        session, act, work, desks, agent_id, is_open=facts.status == "open", reason=reason, note=note, forced=override
+    )
 
 
 async def transfer_to_agent(
@@ -79,7 +81,17 @@ async def transfer_to_agent(
         return
     if not desks[agent_id].presence.is_routable:
         raise Conflict("agent_not_routable", "This agent takes no work now. Choose another one, or a queue.")
-    await _give(session, act, work, desks, agent_id, reason="transferred", note=reason, forced=False)
+    await _give(
+        session,
+        act,
+        work,
+        desks,
+        agent_id,
+        is_open=facts.status == "open",
+        reason="transferred",
+        note=reason,
+        forced=False,
+    )
 
 
 async def transfer_to_queue(
@@ -119,20 +131,20 @@ async def _give(
     desks: dict[UUID, Desk],
     agent_id: UUID,
     *,
+    is_open: bool,
     reason: str,
     note: str = "",
     forced: bool,
 ) -> None:
-    """Take the work from wherever it is and make the agent its owner."""
+    """Take the work from wherever it is and make the agent its owner. Units are held only while it is open."""
     former = desks.get(work.agent_id) if work.agent_id else None
-    status_holds = work.state not in ("assigned", "parked") or work.units_held or work.state == "parked"
     events = await _release(session, act, work, former, reason=reason)
     desk = desks[agent_id]
-    if status_holds and not forced and capacity.fits(desk.capacity, work.channel, work.units) is None:
+    if is_open and not forced and capacity.fits(desk.capacity, work.channel, work.units) is None:
         raise Conflict("no_capacity", "The agent has no free capacity for this work; choose another agent.")
     events.append(move(work, "assigned", reason=reason, agent_id=agent_id))
     work.run_at, work.agent_id = None, agent_id
-    if status_holds:
+    if is_open:
         events += take(session, act, desk, work)
     else:
         desk.works[work.id] = work
@@ -144,9 +156,7 @@ async def _give(
     )
 
 
-async def _release(
-    session: AsyncSession, act: Act, work: WorkItem, former: Desk | None, *, reason: str
-) -> list[Event]:
+async def _release(session: AsyncSession, act: Act, work: WorkItem, former: Desk | None, *, reason: str) -> list[Event]:
     """Whatever its state, the work is queued afterwards and nobody's."""
     if former is None:
         return []

@@ -156,9 +156,7 @@ async def _make_owned(session: AsyncSession, act: Act, conversation_id: UUID, ca
     make_sticky(work, owner.agent_id, act)
     await set_timer(session, work, act.now)
     if await _add(session, act, work, reason="reopened"):
-        await conversations.set_owner(
-            session, act, conversation_id=conversation_id, owner_id=None, reason="released"
-        )
+        await conversations.set_owner(session, act, conversation_id=conversation_id, owner_id=None, reason="released")
 
 
 async def _resume(session: AsyncSession, act: Act, case: _Case, work: WorkItem, owner: Desk) -> None:
@@ -169,9 +167,7 @@ async def _resume(session: AsyncSession, act: Act, case: _Case, work: WorkItem, 
         return
     events = await requeue(session, act, owner, work, reason="owner_unavailable")
     await publish(session, act, events)
-    await conversations.set_owner(
-        session, act, conversation_id=work.conversation_id, owner_id=None, reason="released"
-    )
+    await conversations.set_owner(session, act, conversation_id=work.conversation_id, owner_id=None, reason="released")
 
 
 def may_resume(owner: Desk, work: WorkItem, actor: str) -> bool:
@@ -205,9 +201,7 @@ def manual_decision(act: Act, work: WorkItem, agent_id: UUID | None, outcome: st
 
 def make_sticky(work: WorkItem, agent_id: UUID, act: Act) -> None:
     work.sticky_agent_id = agent_id
-    work.sticky_until = sticky_until(
-        work.channel, last_owned_at=act.now, ready_at=work.ready_at, due_at=work.due_at
-    )
+    work.sticky_until = sticky_until(work.channel, last_owned_at=act.now, ready_at=work.ready_at, due_at=work.due_at)
 
 
 async def requeue(session: AsyncSession, act: Act, desk: Desk, work: WorkItem, *, reason: str) -> list[Event]:
@@ -227,9 +221,7 @@ async def withdraw(session: AsyncSession, act: Act, work: WorkItem, desk: Desk, 
     return events
 
 
-async def cancel(
-    session: AsyncSession, act: Act, work: WorkItem, desk: Desk | None, *, reason: str
-) -> list[Event]:
+async def cancel(session: AsyncSession, act: Act, work: WorkItem, desk: Desk | None, *, reason: str) -> list[Event]:
     """Nobody needs to do it any more. A parked or offered one gives its units back."""
     events: list[Event] = []
     if work.state == "offered" and desk is not None:
