@@ -12,7 +12,8 @@ from app.core.clock import Clock
 from app.core.database import Database
 from app.core.due_rows import DueTable
 from app.core.tasks import Periodic
-from app.routing import repository
+from app.routing.repository import checks
+from app.routing.repository import live as live_rows
 from app.routing.service.offers import expire_offer, set_timer
 from app.routing.service.presences import check_silence
 
@@ -34,7 +35,7 @@ async def _check_silence(session: AsyncSession, act: Act, agent_id: UUID, _: Any
 
 async def _renew_timer(session: AsyncSession, act: Act, work_id: UUID, _: Any) -> None:
     """The engine keeps the same times in memory and acts on them; the row only says when to look next."""
-    work = (await repository.lock_works(session, [work_id])).get(work_id)
+    work = (await live_rows.lock_works(session, [work_id])).get(work_id)
     if work is None or work.run_at is None or work.run_at > act.now:
         return
     if work.state == "queued":
@@ -54,8 +55,8 @@ DUE_TABLES = (
 async def check_invariants(database: Database, _: Clock) -> None:
     """Count what must never be; a number above zero is a bug to be looked into."""
     async with database.transaction() as session:
-        drift = await repository.find_drift(session)
-        violations = await repository.list_violations(session)
+        drift = await checks.find_drift(session)
+        violations = await checks.list_violations(session)
     LEDGER_DRIFT.set(len(drift))
     if drift:
         VIOLATIONS.labels("ledger_drift").inc(len(drift))

@@ -9,6 +9,8 @@ from app.events.routing import Penalty, PresenceState, Readiness, SessionState
 HEARTBEAT_SECONDS = 15
 SUSPECT_AFTER_SECONDS = 30
 GONE_AFTER_SECONDS = 60
+CLOSED_SOCKET_SECONDS = 10
+"""A closed socket counts as this much silence: less than a beat, so that another tab's next one comes in time."""
 REQUEUE_AFTER_SECONDS = 120
 """From gone until the agent's digital work goes back to its queues."""
 STICKY_AFTER_GONE_SECONDS = 300

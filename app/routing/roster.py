@@ -199,9 +199,7 @@ class Roster:
         key = (queue.id, ring, override, work.language, kind, barred, only)
         lane = self._lanes.get(key)
         if lane is None:
-            chain = tuple(
-                self._reach(queue, later, work, override) for later in range(ring, len(queue.rings) + 1)
-            )
+            chain = tuple(self._reach(queue, later, work, override) for later in range(ring, len(queue.rings) + 1))
             lane = self._lanes[key] = Lane(key, chain, kind, barred, only)
             lane.passing = bool(override is not None or work.language or barred or only)
             lane.attach()

@@ -11,8 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.errors import Conflict
 from app.events.event import Event
 from app.events.routing import Penalty, PresenceChanged, Readiness, SessionState, WorkChanged, WorkState
-from app.routing import capacity, presence, repository
+from app.routing import capacity, presence
 from app.routing.models import AgentLedger, AgentPresence, WorkItem
+from app.routing.repository import live as live_rows
 from app.routing.work_states import check_transition
 
 
@@ -30,14 +31,7 @@ class Desk:
 
     @property
     def presence(self) -> presence.Presence:
-        row = self.row
-        return presence.Presence(
-            session=cast(SessionState, row.session),
-            readiness=cast(Readiness, row.readiness),
-            reason=row.reason,
-            pending_reason=row.pending_reason,
-            penalty=cast(Penalty, row.penalty),
-        )
+        return presence_of(self.row)
 
     @property
     def capacity(self) -> capacity.Ledger:
@@ -46,6 +40,16 @@ class Desk:
     @property
     def has_work(self) -> bool:
         return any(work.units_held and work.state == "assigned" for work in self.works.values())
+
+
+def presence_of(row: AgentPresence) -> presence.Presence:
+    return presence.Presence(
+        session=cast(SessionState, row.session),
+        readiness=cast(Readiness, row.readiness),
+        reason=row.reason,
+        pending_reason=row.pending_reason,
+        penalty=cast(Penalty, row.penalty),
+    )
 
 
 def ledger_facts(ledger: AgentLedger, works: Collection[WorkItem]) -> capacity.Ledger:
@@ -62,13 +66,13 @@ async def lock_desks(session: AsyncSession, agent_ids: Collection[UUID], now: da
     """Take the agents' locks in order and load what they hold. Agents never seen before get their rows."""
     if not agent_ids:
         return {}
-    ledgers = await repository.lock_ledgers(session, agent_ids)
+    ledgers = await live_rows.lock_ledgers(session, agent_ids)
     if len(ledgers) < len(set(agent_ids)):
-        await repository.ensure_agents(session, agent_ids, now)
-        ledgers = await repository.lock_ledgers(session, agent_ids)
-    rows = await repository.lock_presences(session, agent_ids)
+        await live_rows.ensure_agents(session, agent_ids, now)
+        ledgers = await live_rows.lock_ledgers(session, agent_ids)
+    rows = await live_rows.lock_presences(session, agent_ids)
     desks = {agent_id: Desk(ledger, rows[agent_id]) for agent_id, ledger in ledgers.items()}
-    for work in await repository.list_held_work(session, agent_ids):
+    for work in await live_rows.list_held_work(session, agent_ids):
         desks[cast(UUID, work.agent_id)].works[work.id] = work
     return desks
 
@@ -84,9 +88,9 @@ async def lock_work(
     session: AsyncSession, work_ids: Collection[UUID], now: datetime, *, agents: Collection[UUID] = ()
 ) -> tuple[dict[UUID, WorkItem], dict[UUID, Desk]]:
     """Lock work items with whoever holds them, and further agents. Raises HolderChanged; asking again is safe."""
-    holders = await repository.list_work_agents(session, work_ids)
+    holders = await live_rows.list_work_agents(session, work_ids)
     desks = await lock_desks(session, holders | set(agents), now)
-    works = await repository.lock_works(session, work_ids)
+    works = await live_rows.lock_works(session, work_ids)
     if any(work.agent_id is not None and work.agent_id not in desks for work in works.values()):
         raise HolderChanged
     return works, desks
@@ -143,7 +147,7 @@ def let_go(desk: Desk, work: WorkItem) -> None:
     desk.works.pop(work.id, None)
 
 
-def set_presence(desk: Desk, after: presence.Presence, now: datetime) -> list[Event]:
+def put_presence(desk: Desk, after: presence.Presence, now: datetime) -> list[Event]:
     """Store the presence. The event tells every change, also the ones its public part does not show."""
     before = desk.presence
     if after == before:
@@ -164,7 +168,7 @@ def settle(desk: Desk, now: datetime) -> list[Event]:
             events.append(move(work, "assigned", reason="resumed", agent_id=desk.agent_id))
             hold(desk, work)
     if not desk.has_work:
-        events += set_presence(desk, presence.after_work(desk.presence), now)
+        events += put_presence(desk, presence.after_work(desk.presence), now)
     return events
 
 

@@ -11,10 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.agents import service as agents
 from app.agents.schemas import AgentProfile
-from app.routing import languages, repository, repository_queues
+from app.routing import languages
 from app.routing.capacity import ledger_of
 from app.routing.facts import AgentFacts, QueueFacts, Ring, WorkFacts
 from app.routing.models import AgentLedger, AgentPresence, Queue, WorkItem
+from app.routing.repository import live as live_rows
+from app.routing.repository import queues as queue_rows
 from app.routing.work_states import LIVE
 
 CHANNELS_OF_EVERY_QUEUE = frozenset({"chat"})
@@ -92,7 +94,7 @@ async def load_queues(session: AsyncSession, queue_ids: Collection[UUID] | None)
     carried: dict[UUID, set[str]] = {}
     for row in await session.execute(channels):
         carried.setdefault(row.queue_id, set()).add(row.channel)
-    queues = await repository_queues.list_queues(session, queue_ids)
+    queues = await queue_rows.list_queues(session, queue_ids)
     return [queue_facts(queue, carried.get(queue.id, ())) for queue in queues]
 
 
@@ -111,7 +113,7 @@ async def load_agents(session: AsyncSession, agent_ids: Collection[UUID] | None)
         statement = statement.where(AgentPresence.agent_id.in_(agent_ids))
     rows = {presence.agent_id: (presence, ledger) for presence, ledger in await session.execute(statement)}
     memberships: dict[UUID, set[UUID]] = {}
-    for agent_id, queue_id in await repository.list_memberships(session, agent_ids):
+    for agent_id, queue_id in await live_rows.list_memberships(session, agent_ids):
         memberships.setdefault(agent_id, set()).add(queue_id)
     held = await _load_held(session, agent_ids)
     profiles = await agents.list_facts(session, agent_ids)
@@ -124,7 +126,7 @@ async def load_agents(session: AsyncSession, agent_ids: Collection[UUID] | None)
 
 async def _load_held(session: AsyncSession, agent_ids: Collection[UUID] | None) -> dict[UUID, HeldUnits]:
     statement = select(WorkItem.id, WorkItem.agent_id, WorkItem.channel, WorkItem.units, WorkItem.units_held).where(
-        WorkItem.agent_id.is_not(None), WorkItem.state.in_(repository.HELD_STATES)
+        WorkItem.agent_id.is_not(None), WorkItem.state.in_(live_rows.HELD_STATES)
     )
     if agent_ids is not None:
         statement = statement.where(WorkItem.agent_id.in_(agent_ids))

@@ -16,9 +16,11 @@ from app.core.errors import Conflict
 from app.core.owners import fence
 from app.events.event import Event
 from app.events.routing import OfferMade, WorkUnroutable
-from app.routing import capacity, decisions, repository, repository_queues, traces
+from app.routing import capacity, decisions, traces
 from app.routing.models import Offer, Queue, RoutingDecision, WorkItem
 from app.routing.offer_rules import unmet
+from app.routing.repository import live as live_rows
+from app.routing.repository import queues as queue_rows
 from app.routing.rings import COOL_DOWN_ALONE_SECONDS, COOL_DOWN_SECONDS, terms_at
 from app.routing.service.desk import Desk, hold, lock_work, move, park
 from app.routing.service.loading import queue_facts, skills_of, work_facts
@@ -81,8 +83,8 @@ async def _load(
 ) -> _Table:
     agent_ids = {offer.agent_id for offer in offers}
     works, desks = await lock_work(session, {decision.work_id for decision in decided}, act.now, agents=agent_ids)
-    queues = await repository_queues.list_queues(session, {work.queue_id for work in works.values()})
-    memberships = await repository.list_memberships(session, agent_ids) if agent_ids else set()
+    queues = await queue_rows.list_queues(session, {work.queue_id for work in works.values()})
+    memberships = await live_rows.list_memberships(session, agent_ids) if agent_ids else set()
     profiles = await agents.list_facts(session, list(agent_ids)) if agent_ids else []
     return _Table(
         works, desks, {queue.id: queue for queue in queues}, memberships, {profile.id: profile for profile in profiles}

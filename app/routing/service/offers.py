@@ -13,12 +13,14 @@ from app.core.act import Act
 from app.core.errors import Conflict, InvalidInput
 from app.events.event import Event
 from app.events.routing import OfferEnded
-from app.routing import presence, repository, repository_queues
+from app.routing import presence
 from app.routing.capacity import WHOLE_AGENT_CHANNELS
 from app.routing.models import Offer, WorkItem
 from app.routing.offer_rules import ENDED, OfferFacts, check_open, check_quoted
+from app.routing.repository import live as live_rows
+from app.routing.repository import queues as queue_rows
 from app.routing.rings import COOL_DOWN_SECONDS
-from app.routing.service.desk import Desk, let_go, lock_work, move, set_presence, settle
+from app.routing.service.desk import Desk, HolderChanged, let_go, lock_work, move, put_presence, settle
 from app.routing.service.publish import publish
 from app.routing.timers import next_timer_at
 
@@ -82,18 +84,18 @@ async def decline_offer(
 
 async def expire_offer(session: AsyncSession, act: Act, offer_id: UUID) -> None:
     """The deadline passed without an answer: the agent may count as not responding."""
-    offer = await repository.get_offer(session, offer_id)
+    offer = await live_rows.get_offer(session, offer_id)
     works, desks = await lock_work(session, {offer.work_id}, act.now, agents={offer.agent_id})
-    offer = await repository.lock_offer(session, offer_id)
+    offer = await live_rows.lock_offer(session, offer_id)
     if offer.state != "pending" or act.now < offer.deadline_at:
         return
     desk, work = desks[offer.agent_id], works[offer.work_id]
     events = await put_back(session, desk, work, offer, "expired", "no_answer", act.now)
     await session.flush()
     since = act.now - timedelta(seconds=presence.MISSES_WINDOW_SECONDS)
-    misses = await repository.count_misses(session, offer.agent_id, since)
+    misses = await live_rows.count_misses(session, offer.agent_id, since)
     if presence.is_penalised_by(misses, whole_agent_channel=work.channel in WHOLE_AGENT_CHANNELS):
-        events += set_presence(desk, presence.penalised(desk.presence), act.now)
+        events += put_presence(desk, presence.penalised(desk.presence), act.now)
         events += await withdraw_offers(session, desk, "not_responding", act.now)
     await publish(session, act, events)
 
@@ -101,7 +103,7 @@ async def expire_offer(session: AsyncSession, act: Act, offer_id: UUID) -> None:
 async def withdraw_offers(session: AsyncSession, desk: Desk, reason: str, now: datetime) -> list[Event]:
     """All pending offers of a locked agent go back at once, without counting as a try."""
     events: list[Event] = []
-    for offer in await repository.lock_pending_offers(session, agent_ids=[desk.agent_id]):
+    for offer in await live_rows.lock_pending_offers(session, agent_ids=[desk.agent_id]):
         work = desk.works.get(offer.work_id)
         if work is not None and work.state == "offered":
             events += await put_back(session, desk, work, offer, "withdrawn", reason, now)
@@ -126,7 +128,7 @@ async def put_back(
 
 async def set_timer(session: AsyncSession, work: WorkItem, now: datetime) -> None:
     """Every queued work has a persisted next timer."""
-    queue = await repository_queues.get_queue(session, work.queue_id)
+    queue = await queue_rows.get_queue(session, work.queue_id)
     work.run_at = next_timer_at(
         now,
         ready_at=work.ready_at,
@@ -138,7 +140,7 @@ async def set_timer(session: AsyncSession, work: WorkItem, now: datetime) -> Non
 
 
 async def list_pending(session: AsyncSession, agent_id: UUID) -> Sequence[Offer]:
-    return await repository.list_pending_offers(session, agent_id)
+    return await live_rows.list_pending_offers(session, agent_id)
 
 
 def facts_of_offer(offer: Offer) -> OfferFacts:
@@ -149,10 +151,15 @@ async def _lock(
     session: AsyncSession, act: Act, *, agent_id: UUID, offer_id: UUID, token: str
 ) -> tuple[Offer, WorkItem, Desk]:
     """Refuse strangers before any lock; the locked rows are looked at again by the caller."""
-    offer = await repository.get_offer(session, offer_id)
+    offer = await live_rows.get_offer(session, offer_id)
     check_quoted(facts_of_offer(offer), agent_id=agent_id, token=token)
-    works, desks = await lock_work(session, {offer.work_id}, act.now, agents={agent_id})
-    return await repository.lock_offer(session, offer_id), works[offer.work_id], desks[agent_id]
+    try:
+        works, desks = await lock_work(session, {offer.work_id}, act.now, agents={agent_id})
+    except HolderChanged:
+        # Somebody else is offered or owns the work by now, so this offer has ended.
+        check_open(facts_of_offer(await live_rows.lock_offer(session, offer_id)), act.now)
+        raise
+    return await live_rows.lock_offer(session, offer_id), works[offer.work_id], desks[agent_id]
 
 
 async def _check_conversation_open(session: AsyncSession, conversation_id: UUID) -> None:

@@ -1,6 +1,6 @@
 """Presence of agents: connecting, heartbeats, readiness, penalties, and what silence brings."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
@@ -12,11 +12,12 @@ from app.core.act import Act
 from app.core.errors import InvalidInput
 from app.events.event import Event
 from app.events.routing import Readiness
-from app.routing import presence, repository
+from app.routing import presence
 from app.routing.capacity import WHOLE_AGENT_CHANNELS
-from app.routing.models import AgentPresence, WorkItem
+from app.routing.models import WorkItem
 from app.routing.presence import Presence
-from app.routing.service.desk import Desk, lock_desks, set_presence
+from app.routing.repository import live as live_rows
+from app.routing.service.desk import Desk, lock_desks, put_presence
 from app.routing.service.offers import withdraw_offers
 from app.routing.service.publish import publish
 from app.routing.service.work import requeue
@@ -24,19 +25,24 @@ from app.routing.service.work import requeue
 MAX_REASON_LENGTH = 100
 
 
-async def connect(session: AsyncSession, act: Act, agent_id: UUID) -> Presence:
+async def connect(session: AsyncSession, act: Act, *, agent_id: UUID) -> Presence:
     """A console's socket opened. Readiness stays what it was; a first one is not ready."""
     return await _beat_locked(session, act, agent_id)
 
 
-async def beat(session: AsyncSession, act: Act, agent_id: UUID) -> None:
-    """The agent is there (each 15 s, by any socket). Who had fallen silent is connected again.
-
-    There is no counterpart for a closed socket: a page that reloads or a second tab must not cost an offer, so only
-    silence ends a session.
-    """
-    if not await repository.record_beat(session, agent_id, act.now):
+async def beat(session: AsyncSession, act: Act, *, agent_id: UUID) -> None:
+    """The agent is there (each 15 s, by any socket). Who had fallen silent is connected again."""
+    if not await live_rows.record_beat(session, agent_id, act.now):
         await _beat_locked(session, act, agent_id)
+
+
+async def disconnect(session: AsyncSession, act: Act, *, agent_id: UUID) -> None:
+    """The last socket in some process closed: silence counts from a little earlier.
+
+    No more than that, because a reload, a second tab or another process may hold the agent, and their next beat says
+    so in time.
+    """
+    await live_rows.bring_silence_forward(session, agent_id, act.now)
 
 
 async def _beat_locked(session: AsyncSession, act: Act, agent_id: UUID) -> Presence:
@@ -45,12 +51,12 @@ async def _beat_locked(session: AsyncSession, act: Act, agent_id: UUID) -> Prese
     if desk.row.session == "gone":
         desk.row.connected_at = act.now
     desk.row.run_at = presence.next_check_at("connected", desk.row.last_beat_at)
-    events = set_presence(desk, presence.connected(desk.presence), act.now)
+    events = put_presence(desk, presence.connected(desk.presence), act.now)
     await publish(session, act, events)
     return desk.presence
 
 
-async def set_readiness(
+async def set_presence(
     session: AsyncSession, act: Act, *, agent_id: UUID, readiness: Readiness, reason: str = ""
 ) -> Presence:
     """By the agent or a supervisor. "Not ready" withdraws offers at once; during work it applies after it.
@@ -76,7 +82,7 @@ async def retire(session: AsyncSession, act: Act, agent_id: UUID) -> None:
     """The account was disabled: nothing more is offered, and what the agent holds goes back now."""
     desk = (await lock_desks(session, [agent_id], act.now))[agent_id]
     gone = replace(presence.not_ready(desk.presence, "disabled", has_work=False), session="gone")
-    events = set_presence(desk, gone, act.now)
+    events = put_presence(desk, gone, act.now)
     events += await withdraw_offers(session, desk, "disabled", act.now)
     desk.row.run_at = None
     await publish(session, act, events)
@@ -93,7 +99,7 @@ async def check_silence(session: AsyncSession, act: Act, agent_id: UUID) -> None
         return
     events: list[Event] = []
     if found != "wait":
-        events += set_presence(desk, replace(desk.presence, session=found), act.now)
+        events += put_presence(desk, replace(desk.presence, session=found), act.now)
         events += await withdraw_offers(session, desk, found, act.now)
     at = presence.next_check_at(desk.presence.session, desk.row.last_beat_at)
     # A worker that was away looks late: the next step still takes its own time to be seen.
@@ -101,17 +107,9 @@ async def check_silence(session: AsyncSession, act: Act, agent_id: UUID) -> None
     await publish(session, act, events)
 
 
-async def get_presence(session: AsyncSession, agent_id: UUID) -> AgentPresence | None:
-    return await session.get(AgentPresence, agent_id)
-
-
-async def list_presences(session: AsyncSession) -> Sequence[AgentPresence]:
-    return await repository.list_presences(session)
-
-
 async def _change(session: AsyncSession, act: Act, agent_id: UUID, change: Callable[[Desk], Presence]) -> Presence:
     desk = (await lock_desks(session, [agent_id], act.now))[agent_id]
-    events = set_presence(desk, change(desk), act.now)
+    events = put_presence(desk, change(desk), act.now)
     if not desk.presence.is_routable:
         events += await withdraw_offers(session, desk, "not_routable", act.now)
     await publish(session, act, events)

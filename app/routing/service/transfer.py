@@ -12,8 +12,10 @@ from app.conversations.schemas import ConversationFacts
 from app.core.act import Act
 from app.core.errors import Conflict, Forbidden, InvalidInput, NotFound
 from app.events.event import Event
-from app.routing import capacity, repository, repository_queues
+from app.routing import capacity
 from app.routing.models import WorkItem
+from app.routing.repository import live as live_rows
+from app.routing.repository import queues as queue_rows
 from app.routing.service.desk import Desk, changed, let_go, lock_work, move, settle
 from app.routing.service.offers import set_timer
 from app.routing.service.publish import publish
@@ -100,7 +102,7 @@ async def transfer_to_queue(
     """It goes on in another queue and keeps the time it has waited since."""
     _check_reason(reason)
     facts = await _get_transferable(session, principal, conversation_id)
-    queue = await repository_queues.get_queue(session, queue_id)
+    queue = await queue_rows.get_queue(session, queue_id)
     work, desks = await _lock_or_make(session, act, conversation_id, facts, agents=set())
     former = desks.get(work.agent_id) if work.agent_id else None
     events = await _release(session, act, work, former, reason="transferred")
@@ -111,7 +113,7 @@ async def transfer_to_queue(
     if successor is not None and facts.status == "open":
         successor.ready_at = work.ready_at
         await set_timer(session, successor, act.now)
-        await repository.add_work(session, successor)
+        await live_rows.add_work(session, successor)
         await publish(session, act, [changed(successor, None, "transferred", agent_id=None)])
     await conversations.set_queue(
         session,
@@ -148,7 +150,7 @@ async def _give(
         events += take(session, act, desk, work)
     else:
         desk.works[work.id] = work
-    repository.add_decisions(session, [manual_decision(act, work, agent_id, reason)])
+    live_rows.add_decisions(session, [manual_decision(act, work, agent_id, reason)])
     desk.ledger.last_accepted_at = act.now
     await publish(session, act, events)
     await conversations.set_owner(
@@ -171,15 +173,15 @@ async def _lock_or_make(
     session: AsyncSession, act: Act, conversation_id: UUID, facts: ConversationFacts, *, agents: set[UUID]
 ) -> tuple[WorkItem, dict[UUID, Desk]]:
     """The conversation's live work under lock. A conversation that waits for the customer may have none yet."""
-    live = await repository.find_live_work_ids(session, [conversation_id])
+    live = await live_rows.find_live_work_ids(session, [conversation_id])
     if not live:
         work = await build_work(session, act, conversation_id, facts)
         if work is None:
             raise Conflict("conversation_without_queue", "Move the conversation to a queue first.")
         await set_timer(session, work, act.now)
-        await repository.add_work(session, work)
+        await live_rows.add_work(session, work)
         await publish(session, act, [changed(work, None, "by_hand", agent_id=None)])
-        live = await repository.find_live_work_ids(session, [conversation_id])
+        live = await live_rows.find_live_work_ids(session, [conversation_id])
     works, desks = await lock_work(session, set(live.values()), act.now, agents=agents)
     return works[live[conversation_id]], desks
 

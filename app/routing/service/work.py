@@ -13,9 +13,11 @@ from app.conversations.schemas import ConversationFacts
 from app.core.act import Act
 from app.events.event import Event
 from app.events.routing import WorkState
-from app.routing import capacity, languages, repository, repository_queues
+from app.routing import capacity, languages
 from app.routing.facts import virtual_due_at
 from app.routing.models import Queue, RoutingDecision, WorkItem
+from app.routing.repository import live as live_rows
+from app.routing.repository import queues as queue_rows
 from app.routing.rings import sticky_until
 from app.routing.service.desk import Desk, changed, free, hold, let_go, lock_work, move, park, settle
 from app.routing.service.offers import put_back, set_timer
@@ -47,7 +49,7 @@ async def follow_conversations(session: AsyncSession, act: Act, causes: Mapping[
     Raises HolderChanged when an offer or answer crossed it; the caller asks again.
     """
     facts = await conversations.facts_of(session, list(causes))
-    live = await repository.find_live_work_ids(session, list(facts))
+    live = await live_rows.find_live_work_ids(session, list(facts))
     owners = {fact.rights.owner_id for fact in facts.values() if fact.rights.owner_id is not None}
     works, desks = await lock_work(session, set(live.values()), act.now, agents=owners)
     for conversation_id in sorted(facts):
@@ -102,7 +104,7 @@ async def build_work(
     queue_id = queue_id or facts.rights.queue_id
     if queue_id is None:
         return None
-    queue = await repository_queues.get_queue(session, queue_id)
+    queue = await queue_rows.get_queue(session, queue_id)
     return WorkItem(
         id=act.new_id(),
         conversation_id=conversation_id,
@@ -127,7 +129,7 @@ async def build_work(
 
 async def _language_requirement(session: AsyncSession, queue: Queue, language: str) -> dict[str, int]:
     """The customer's language, if anybody in the queue speaks it: else somebody must answer all the same."""
-    members = (await repository_queues.list_member_ids(session, [queue.id]))[queue.id]
+    members = (await queue_rows.list_member_ids(session, [queue.id]))[queue.id]
     if not language or not members:
         return {}
     profiles = await agents.list_facts(session, members)
@@ -135,7 +137,7 @@ async def _language_requirement(session: AsyncSession, queue: Queue, language: s
 
 
 async def _add(session: AsyncSession, act: Act, work: WorkItem, *, reason: str) -> bool:
-    if not await repository.add_work(session, work):
+    if not await live_rows.add_work(session, work):
         return False
     await publish(session, act, [changed(work, None, reason, agent_id=work.agent_id)])
     return True
@@ -150,7 +152,7 @@ async def _make_owned(session: AsyncSession, act: Act, conversation_id: UUID, ca
         work.state = "assigned"
         work.agent_id = owner.agent_id
         if await _add(session, act, work, reason="reopened"):
-            stored = (await repository.lock_works(session, [work.id]))[work.id]
+            stored = (await live_rows.lock_works(session, [work.id]))[work.id]
             await publish(session, act, take(session, act, owner, stored))
         return
     make_sticky(work, owner.agent_id, act)
@@ -181,7 +183,7 @@ def take(session: AsyncSession, act: Act, desk: Desk, work: WorkItem) -> list[Ev
     """Debit, interrupting what the channel may interrupt. Above capacity only forced: that is audited by a row."""
     fit = capacity.fits(desk.capacity, work.channel, work.units)
     if fit is None:
-        repository.add_decisions(session, [manual_decision(act, work, desk.agent_id, "forced")])
+        live_rows.add_decisions(session, [manual_decision(act, work, desk.agent_id, "forced")])
     events = park(desk, fit.parks) if fit is not None else []
     hold(desk, work)
     return events
@@ -216,7 +218,7 @@ async def requeue(session: AsyncSession, act: Act, desk: Desk, work: WorkItem, *
 async def withdraw(session: AsyncSession, act: Act, work: WorkItem, desk: Desk, reason: str) -> list[Event]:
     """The pending offer of this work, if any, ends; the work is queued then."""
     events: list[Event] = []
-    for offer in await repository.lock_pending_offers(session, work_ids=[work.id]):
+    for offer in await live_rows.lock_pending_offers(session, work_ids=[work.id]):
         events += await put_back(session, desk, work, offer, "withdrawn", reason, act.now)
     return events
 

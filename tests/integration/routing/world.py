@@ -13,9 +13,9 @@ from app.core.act import Act, system_act
 from app.core.clock import Clock
 from app.core.database import Database
 from app.core.owners import acquire
-from app.routing import repository
 from app.routing.models import Offer, WorkItem
-from app.routing.service import offers, presences
+from app.routing.repository import checks
+from app.routing.service import offers, presences, views
 from app.routing.service.matching import ROUTER
 from app.routing.service.work import Cause, follow_conversations
 
@@ -90,9 +90,9 @@ class World:
             await self.execute(
                 "INSERT INTO queue_member (queue_id, agent_id) VALUES (:queue, :id)", queue=self.queue_id, id=agent_id
             )
-        await self.run(presences.connect, agent_id)
+        await self.run(presences.connect, agent_id=agent_id)
         if ready:
-            await self.run(presences.set_readiness, agent_id=agent_id, readiness="ready")
+            await self.run(presences.set_presence, agent_id=agent_id, readiness="ready")
         return agent_id
 
     async def add_conversation(
@@ -175,7 +175,7 @@ class World:
 
     async def presence(self, agent_id: UUID) -> Any:
         async with self.database.transaction() as session:
-            return await presences.get_presence(session, agent_id)
+            return await views.get_presence(session, agent_id)
 
     async def event_types(self, conversation_id: UUID) -> list[str]:
         rows = await self.execute("SELECT type FROM event WHERE key = :key ORDER BY id", key=conversation_id)
@@ -192,8 +192,8 @@ class World:
     async def assert_sound(self) -> None:
         """The invariants that the checker looks at in production."""
         async with self.database.transaction() as session:
-            assert await repository.find_drift(session) == []
-            assert await repository.list_violations(session) == []
+            assert await checks.find_drift(session) == []
+            assert await checks.list_violations(session) == []
 
 
 async def _get(session: AsyncSession, model: Any, row_id: UUID) -> Any:

@@ -5,16 +5,17 @@ conversations. Whoever changes a work item that an agent holds has that agent's 
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.errors import NotFound
 from app.routing.capacity import DEFAULT_CAPACITY_UNITS
 from app.routing.models import AgentLedger, AgentPresence, Offer, QueueMember, RoutingDecision, WorkItem
+from app.routing.presence import CLOSED_SOCKET_SECONDS, SUSPECT_AFTER_SECONDS
 from app.routing.work_states import LIVE
 
 HELD_STATES = ("offered", "assigned", "parked", "wrapping")
@@ -171,8 +172,37 @@ async def record_beat(session: AsyncSession, agent_id: UUID, now: datetime) -> b
     return beaten.scalar_one_or_none() is not None
 
 
-async def list_presences(session: AsyncSession) -> Sequence[AgentPresence]:
-    return (await session.scalars(select(AgentPresence).order_by(AgentPresence.agent_id))).all()
+async def bring_silence_forward(session: AsyncSession, agent_id: UUID, now: datetime) -> None:
+    silent_since = func.least(AgentPresence.last_beat_at, now - timedelta(seconds=CLOSED_SOCKET_SECONDS))
+    await session.execute(
+        update(AgentPresence)
+        .where(AgentPresence.agent_id == agent_id, AgentPresence.session == "connected")
+        .values(
+            last_beat_at=silent_since,
+            run_at=silent_since + timedelta(seconds=SUSPECT_AFTER_SECONDS),
+        )
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def list_presences(
+    session: AsyncSession, agent_ids: Collection[UUID] | None
+) -> list[tuple[AgentPresence, AgentLedger]]:
+    """With the ledger; of everybody who ever connected when `agent_ids` is None."""
+    statement = (
+        select(AgentPresence, AgentLedger)
+        .join(AgentLedger, AgentLedger.agent_id == AgentPresence.agent_id)
+        .order_by(AgentPresence.agent_id)
+        .execution_options(populate_existing=True)
+    )
+    if agent_ids is not None:
+        statement = statement.where(AgentPresence.agent_id.in_(agent_ids))
+    return [(row[0], row[1]) for row in await session.execute(statement)]
+
+
+async def list_works(session: AsyncSession, work_ids: Collection[UUID]) -> dict[UUID, WorkItem]:
+    rows = await session.scalars(select(WorkItem).where(WorkItem.id.in_(work_ids)))
+    return {row.id: row for row in rows}
 
 
 async def list_memberships(session: AsyncSession, agent_ids: Collection[UUID] | None) -> set[tuple[UUID, UUID]]:
@@ -198,7 +228,7 @@ async def list_decisions(session: AsyncSession, conversation_id: UUID, limit: in
     ).all()
 
 
-async def list_last_offers_traces(session: AsyncSession, work_ids: Collection[UUID]) -> dict[UUID, RoutingDecision]:
+async def list_last_offer_decisions(session: AsyncSession, work_ids: Collection[UUID]) -> dict[UUID, RoutingDecision]:
     rows = await session.scalars(
         select(RoutingDecision)
         .distinct(RoutingDecision.work_id)
@@ -206,59 +236,3 @@ async def list_last_offers_traces(session: AsyncSession, work_ids: Collection[UU
         .order_by(RoutingDecision.work_id, RoutingDecision.decided_at.desc())
     )
     return {row.work_id: row for row in rows}
-
-
-DRIFT = text(
-    """
-    WITH held AS (
-        SELECT agent_id, channel, sum(units) AS units, count(*) AS works FROM work_item
-        WHERE units_held AND agent_id IS NOT NULL AND state IN ('offered', 'assigned', 'wrapping')
-        GROUP BY agent_id, channel
-    ), summed AS (
-        SELECT agent_id, sum(units)::int AS units, jsonb_object_agg(channel, works) AS by_channel
-        FROM held GROUP BY agent_id
-    )
-    SELECT ledger.agent_id, ledger.used_units, coalesce(summed.units, 0) AS held_units
-    FROM agent_ledger AS ledger LEFT JOIN summed USING (agent_id)
-    WHERE ledger.used_units <> coalesce(summed.units, 0)
-       OR ledger.used_by_channel <> coalesce(summed.by_channel, '{}')
-    ORDER BY ledger.agent_id
-    """
-)
-
-VIOLATIONS = text(
-    """
-    SELECT 'over_capacity' AS rule, agent_id AS subject FROM agent_ledger AS ledger
-    WHERE used_units > capacity_units AND NOT EXISTS (
-        SELECT 1 FROM work_item JOIN routing_decision ON routing_decision.work_id = work_item.id
-        WHERE work_item.agent_id = ledger.agent_id AND work_item.units_held
-          AND work_item.state IN ('offered', 'assigned', 'wrapping')
-          AND routing_decision.agent_id = ledger.agent_id AND routing_decision.outcome = 'forced')
-    UNION ALL
-    SELECT 'offered_without_offer', id FROM work_item WHERE state = 'offered' AND NOT EXISTS (
-        SELECT 1 FROM offer WHERE offer.work_id = work_item.id AND offer.state = 'pending'
-          AND offer.agent_id = work_item.agent_id AND offer.work_version = work_item.version)
-    UNION ALL
-    SELECT 'offer_without_work', offer.id FROM offer JOIN work_item ON work_item.id = offer.work_id
-    WHERE offer.state = 'pending' AND work_item.state <> 'offered'
-    UNION ALL
-    SELECT 'queued_without_timer', id FROM work_item
-    WHERE state = 'queued' AND run_at IS NULL
-    UNION ALL
-    SELECT 'queued_with_agent', id FROM work_item WHERE state = 'queued' AND (agent_id IS NOT NULL OR units_held)
-    UNION ALL
-    SELECT 'owned_without_agent', id FROM work_item
-    WHERE state IN ('offered', 'assigned', 'parked') AND agent_id IS NULL
-    ORDER BY rule, subject LIMIT 1000
-    """
-)
-"""Invariants of spec/routing.md that one statement can see. `forced` = a supervisor's override, audited by its row."""
-
-
-async def find_drift(session: AsyncSession) -> list[tuple[UUID, int, int]]:
-    """(agent, units in the ledger, units really held) wherever the two differ, in units or per channel."""
-    return [(row.agent_id, row.used_units, row.held_units) for row in await session.execute(DRIFT)]
-
-
-async def list_violations(session: AsyncSession) -> list[tuple[str, UUID]]:
-    return [(row.rule, row.subject) for row in await session.execute(VIOLATIONS)]

@@ -1,7 +1,6 @@
 """Statements on queues and their members."""
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import delete, select, text
@@ -112,40 +111,9 @@ COUNTERS = text(
 )
 
 
-class QueueCounters:
-    """One line of the board. Reads live rows only, never history."""
-
-    __slots__ = (
-        "capacity_units",
-        "id",
-        "longest_since",
-        "name",
-        "names",
-        "offered",
-        "ready",
-        "staffed",
-        "target_seconds",
-        "unroutable",
-        "used_units",
-        "waiting",
-    )
-    id: UUID
-    name: str
-    names: dict[str, str]
-    target_seconds: int
-    waiting: int
-    offered: int
-    unroutable: int
-    longest_since: datetime | None
-    staffed: int
-    ready: int
-    used_units: int
-    capacity_units: int
-
-    def __init__(self, **values: object) -> None:
-        for name, value in values.items():
-            setattr(self, name, value)
-
-
-async def list_counters(session: AsyncSession) -> list[QueueCounters]:
-    return [QueueCounters(**row._mapping) for row in await session.execute(COUNTERS)]
+async def list_counters(session: AsyncSession) -> list[dict[str, object]]:
+    """One line a queue for the board, from live rows only."""
+    return [
+        {"queue": {"id": row.id, "name": row.name, "names": row.names}, **row._mapping}
+        for row in await session.execute(COUNTERS)
+    ]
