@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.access.schemas import Principal
 from app.core import ids
 from app.core.act import Act, system_act
 from app.core.clock import Clock
@@ -198,3 +199,9 @@ class World:
 
 async def _get(session: AsyncSession, model: Any, row_id: UUID) -> Any:
     return await session.get(model, row_id)
+
+
+def principal_of(
+    agent_id: UUID, *, role: str = "agent", scopes: frozenset[str] = frozenset({"work", "conversations:write"})
+) -> Principal:
+    return Principal(kind="agent", id=agent_id, role=role, scopes=scopes, visibility="all", team_id=None)
