@@ -1,7 +1,16 @@
 """The face of routing: every use-case other packages and the API may call."""
 
-from app.routing.service.offers import Answered, accept_offer, decline_offer
-from app.routing.service.presences import beat, clear_penalty, connect, disconnect, set_presence
+from app.routing.service.by_hand import assign, pick, transfer
+from app.routing.service.offers import accept_offer, decline_offer
+from app.routing.service.presences import (
+    beat,
+    clear_penalty,
+    clear_penalty_of,
+    connect,
+    disconnect,
+    set_presence,
+    set_presence_of,
+)
 from app.routing.service.queues import (
     add_member,
     create_queue,
@@ -11,16 +20,15 @@ from app.routing.service.queues import (
     remove_member,
     update_queue,
 )
-from app.routing.service.transfer import assign, pick, transfer_to_agent, transfer_to_queue
 from app.routing.service.views import explain, get_presence, list_offers, list_presences, list_queue_lines
 
 __all__ = [
-    "Answered",
     "accept_offer",
     "add_member",
     "assign",
     "beat",
     "clear_penalty",
+    "clear_penalty_of",
     "connect",
     "create_queue",
     "decline_offer",
@@ -36,7 +44,7 @@ __all__ = [
     "pick",
     "remove_member",
     "set_presence",
-    "transfer_to_agent",
-    "transfer_to_queue",
+    "set_presence_of",
+    "transfer",
     "update_queue",
 ]

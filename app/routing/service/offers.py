@@ -1,7 +1,6 @@
 """Answers to offers, and their other ends: each gives the units back exactly once."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
@@ -20,6 +19,7 @@ from app.routing.offer_rules import ENDED, OfferFacts, check_open, check_quoted
 from app.routing.repository import live as live_rows
 from app.routing.repository import queues as queue_rows
 from app.routing.rings import COOL_DOWN_SECONDS
+from app.routing.schemas import OfferAnswered
 from app.routing.service.desk import Desk, HolderChanged, let_go, lock_work, move, put_presence, settle
 from app.routing.service.publish import publish
 from app.routing.timers import next_timer_at
@@ -29,31 +29,27 @@ MAX_REASON_LENGTH = 200
 EndState = Literal["declined", "expired", "withdrawn"]
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """`events`: ids of the events that hold the effect; empty when it had happened before."""
-
-    offer_id: UUID
-    conversation_id: UUID
-    state: str
-    events: tuple[UUID, ...] = ()
-
-
-async def accept_offer(session: AsyncSession, act: Act, *, agent_id: UUID, offer_id: UUID, token: str) -> Answered:
+async def accept_offer(session: AsyncSession, act: Act, *, agent_id: UUID, offer_id: UUID, token: str) -> OfferAnswered:
     """The agent becomes the owner. A repeat with the same token changes nothing and answers the same.
 
     Raises NotFound `offer_not_found`, Conflict `offer_taken`, `stale_token`, `offer_expired`, `offer_withdrawn`.
     """
     offer, work, desk = await _lock(session, act, agent_id=agent_id, offer_id=offer_id, token=token)
     if offer.state == "accepted":
-        return Answered(offer.id, offer.conversation_id, "accepted")
+        return answered(offer, [])
     check_open(facts_of_offer(offer), act.now)
     await _check_conversation_open(session, offer.conversation_id)
     stored = await publish(session, act, accept(desk, work, offer, act.now))
     await conversations.set_owner(
         session, act, conversation_id=work.conversation_id, owner_id=agent_id, reason="accepted"
     )
-    return Answered(offer.id, offer.conversation_id, "accepted", tuple(stored))
+    return answered(offer, stored)
+
+
+def answered(offer: Offer, events: Sequence[UUID]) -> OfferAnswered:
+    return OfferAnswered(
+        offer_id=offer.id, conversation_id=offer.conversation_id, state=offer.state, events=list(events)
+    )
 
 
 def accept(desk: Desk, work: WorkItem, offer: Offer, now: datetime) -> list[Event]:
@@ -67,7 +63,7 @@ def accept(desk: Desk, work: WorkItem, offer: Offer, now: datetime) -> list[Even
 
 async def decline_offer(
     session: AsyncSession, act: Act, *, agent_id: UUID, offer_id: UUID, token: str, reason: str
-) -> Answered:
+) -> OfferAnswered:
     """The work goes back with the same deadline and cools down for this agent. A repeat changes nothing.
 
     Raises InvalidInput `reason_required`, and as `accept_offer` does.
@@ -76,10 +72,10 @@ async def decline_offer(
         raise InvalidInput("reason_required", f"Give a reason for declining, up to {MAX_REASON_LENGTH} characters.")
     offer, work, desk = await _lock(session, act, agent_id=agent_id, offer_id=offer_id, token=token)
     if offer.state == "declined":
-        return Answered(offer.id, offer.conversation_id, "declined")
+        return answered(offer, [])
     check_open(facts_of_offer(offer), act.now)
     events = await put_back(session, desk, work, offer, "declined", reason.strip(), act.now)
-    return Answered(offer.id, offer.conversation_id, "declined", tuple(await publish(session, act, events)))
+    return answered(offer, await publish(session, act, events))
 
 
 async def expire_offer(session: AsyncSession, act: Act, offer_id: UUID) -> None:
@@ -137,10 +133,6 @@ async def set_timer(session: AsyncSession, work: WorkItem, now: datetime) -> Non
         cool_downs=work.cool_downs,
         rings_after_seconds=[ring["enter_after_seconds"] for ring in queue.rings],
     )
-
-
-async def list_pending(session: AsyncSession, agent_id: UUID) -> Sequence[Offer]:
-    return await live_rows.list_pending_offers(session, agent_id)
 
 
 def facts_of_offer(offer: Offer) -> OfferFacts:

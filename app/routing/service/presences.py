@@ -7,9 +7,11 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.access.schemas import Principal
+from app.agents import service as agents
 from app.conversations import service as conversations
 from app.core.act import Act
-from app.core.errors import InvalidInput
+from app.core.errors import InvalidInput, NotFound
 from app.events.event import Event
 from app.events.routing import Readiness
 from app.routing import presence
@@ -17,6 +19,7 @@ from app.routing.capacity import WHOLE_AGENT_CHANNELS
 from app.routing.models import WorkItem
 from app.routing.presence import Presence
 from app.routing.repository import live as live_rows
+from app.routing.schemas import ReadinessBody
 from app.routing.service.desk import Desk, lock_desks, put_presence
 from app.routing.service.offers import withdraw_offers
 from app.routing.service.publish import publish
@@ -76,6 +79,25 @@ async def set_presence(
 
 async def clear_penalty(session: AsyncSession, act: Act, *, agent_id: UUID) -> Presence:
     return await _change(session, act, agent_id, lambda desk: presence.cleared(desk.presence))
+
+
+async def set_presence_of(
+    session: AsyncSession, act: Act, principal: Principal, *, agent_id: UUID, body: ReadinessBody
+) -> Presence:
+    """By a supervisor for an agent within their sight. Raises NotFound `agent_not_found`."""
+    await _check_visible(session, principal, agent_id)
+    return await set_presence(session, act, agent_id=agent_id, readiness=body.readiness, reason=body.reason)
+
+
+async def clear_penalty_of(session: AsyncSession, act: Act, principal: Principal, *, agent_id: UUID) -> Presence:
+    await _check_visible(session, principal, agent_id)
+    return await clear_penalty(session, act, agent_id=agent_id)
+
+
+async def _check_visible(session: AsyncSession, principal: Principal, agent_id: UUID) -> None:
+    found = await agents.list_facts(session, [agent_id])
+    if not found or not (principal.visibility == "all" or found[0].team_id == principal.team_id):
+        raise NotFound("agent_not_found", "There is no such agent.")
 
 
 async def retire(session: AsyncSession, act: Act, agent_id: UUID) -> None:

@@ -48,8 +48,9 @@ async def get_queue(session: AsyncSession, queue_id: UUID) -> QueueView:
 
 
 async def list_queues(session: AsyncSession, *, cursor: str | None, limit: int) -> Page[QueueView]:
-    after = decode_cursor(cursor, 2) if cursor else None
-    rows = await queue_rows.list_queues_after(session, (after[0], UUID(after[1])) if after else None, limit + 1)
+    values = decode_cursor(cursor, (str, UUID)) if cursor else None
+    after = (values[0], values[1]) if values else None
+    rows = await queue_rows.list_queues_after(session, after, limit + 1)
     more = encode_cursor(rows[limit - 1].name, str(rows[limit - 1].id)) if len(rows) > limit else None
     return Page(items=[_view(queue) for queue in rows[:limit]], next_cursor=more)
 

@@ -117,6 +117,11 @@ async def explain(session: AsyncSession, principal: Principal, *, conversation_i
     facts = (await conversations.facts_of(session, [conversation_id])).get(conversation_id)
     if facts is None or not may_see(principal, facts.rights):
         raise NotFound("conversation_not_found", "There is no such conversation.")
+    return await explain_work(session, conversation_id)
+
+
+async def explain_work(session: AsyncSession, conversation_id: UUID) -> Explanation:
+    """For callers who have checked, or had, the right to see it."""
     live = await live_rows.find_live_work_ids(session, [conversation_id])
     works = await live_rows.list_works(session, list(live.values()))
     decisions = await live_rows.list_decisions(session, conversation_id, MAX_DECISIONS)

@@ -13,7 +13,7 @@ from app.core.log_signal import LogSignal
 from app.core.owners import Deposed
 from app.routing.decisions import Offer
 from app.routing.engine import Engine
-from app.routing.service import loading, offers, presences, transfer
+from app.routing.service import by_hand, loading, offers, presences
 from app.routing.service.matching import Committed, commit_decisions
 from app.routing.service.router import Router
 from tests.clocks import ManualClock
@@ -59,7 +59,7 @@ async def test_fifty_racing_accepts_make_one_owner(world: World, routed: Routed)
         *(world.accept(offer, agent_id=strangers[number % 2]) for number in range(10)),
         *(world.accept(offer, token=f"guess-{number}") for number in range(5)),
         *(
-            world.run(transfer.pick, principal_of(strangers[number % 2]), conversation_id=conversation)
+            world.run(by_hand.pick, principal_of(strangers[number % 2]), conversation_id=conversation)
             for number in range(5)
         ),
     )

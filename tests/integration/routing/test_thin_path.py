@@ -42,7 +42,7 @@ async def test_a_repeated_accept_answers_the_same_and_changes_nothing(world: Wor
     await world.accept(offer)
     events = await world.event_types(conversation)
     again = await world.accept(offer)
-    assert (again.state, again.events) == ("accepted", ())
+    assert (again.state, again.events) == ("accepted", [])
     assert await world.event_types(conversation) == events
 
 

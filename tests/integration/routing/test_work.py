@@ -1,11 +1,13 @@
 """Work follows its conversation: made, freed, resumed, requeued, ended, whatever is delivered twice."""
 
+import asyncio
 from datetime import timedelta
 from uuid import UUID, uuid4
 
 from app.core import event_log
 from app.core.consumers import ConsumerRunner
 from app.core.log_signal import LogSignal
+from app.events import catalogue
 from app.events.conversations import ConversationOpened
 from app.events.event import Rights
 from app.routing.consumers import ROUTING, handle
@@ -44,16 +46,16 @@ async def test_the_consumer_reads_the_opened_conversation_from_the_log(
         channel_account_id=world.account_id, priority=5, language="", rights=Rights(queue_id=world.queue_id),
     )  # fmt: skip
     await world.run(event_log.append, [event])
-    runner = ConsumerRunner(world.database, clock, signal, [ROUTING])
-    await until_positioned(signal)
-    while not await world.works(conversation):
-        await runner.run_once(ROUTING)
+    running = asyncio.create_task(
+        ConsumerRunner(world.database, clock, signal, [ROUTING], known_events=frozenset(catalogue.BY_NAME)).run()
+    )
+    async with asyncio.timeout(20):
+        while not await world.works(conversation):
+            await signal.wait(signal.position)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
     rows = await world.execute("SELECT request_id FROM event WHERE type = 'work.changed'")
     assert [row.request_id for row in rows] == ["request-1"]
-
-
-async def until_positioned(signal: LogSignal) -> None:
-    await signal.wait(0, 10)
 
 
 async def test_waiting_for_the_customer_frees_the_units_and_their_answer_takes_them_again(
@@ -179,7 +181,9 @@ async def test_the_language_is_asked_for_only_where_somebody_speaks_it(world: Wo
 
 async def test_work_nobody_could_ever_take_is_told_unroutable_once(world: World, routed: Routed) -> None:
     await world.add_agent()
-    await world.execute("UPDATE queue SET requirements = jsonb_build_object(CAST(:skill AS text), 5)", skill=uuid4())
+    await world.execute(
+        "UPDATE queue SET requirements = jsonb_build_object(CAST(:skill AS text), 5)", skill=str(uuid4())
+    )
     conversation = await world.add_waiting()
     await routed()
     await routed()

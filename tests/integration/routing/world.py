@@ -149,7 +149,8 @@ class World:
     async def works(self, conversation_id: UUID) -> list[WorkItem]:
         async with self.database.transaction() as session:
             rows = await session.execute(
-                text("SELECT id FROM work_item WHERE conversation_id = :id ORDER BY id"), {"id": conversation_id}
+                text("SELECT id FROM work_item WHERE conversation_id = :id ORDER BY ended_at, id"),
+                {"id": conversation_id},
             )
             return [await _get(session, WorkItem, row.id) for row in rows]
 

@@ -16,17 +16,18 @@ from app.routing import capacity
 from app.routing.models import WorkItem
 from app.routing.repository import live as live_rows
 from app.routing.repository import queues as queue_rows
+from app.routing.schemas import AssignBody, Explanation, TransferBody
 from app.routing.service.desk import Desk, changed, let_go, lock_work, move, settle
 from app.routing.service.offers import set_timer
 from app.routing.service.publish import publish
+from app.routing.service.views import explain, explain_work
 from app.routing.service.work import build_work, manual_decision, take, withdraw
 
-MAX_REASON_LENGTH = 100
 OVERRIDE_SCOPE = "routing:write"
 UNRESOLVED = frozenset({"open", "pending", "on_hold", "snoozed"})
 
 
-async def pick(session: AsyncSession, act: Act, principal: Principal, *, conversation_id: UUID) -> None:
+async def pick(session: AsyncSession, act: Act, principal: Principal, *, conversation_id: UUID) -> Explanation:
     """An agent takes what nobody owns, without an offer.
 
     Raises Conflict `already_owned`, `offered_to_another`, `no_capacity`, `conversation_not_open`.
@@ -35,48 +36,61 @@ async def pick(session: AsyncSession, act: Act, principal: Principal, *, convers
     work, desks = await _lock_or_make(session, act, conversation_id, facts, agents={principal.id})
     if work.state in ("assigned", "parked"):
         if work.agent_id == principal.id:
-            return
+            return await explain(session, principal, conversation_id=conversation_id)
         raise Conflict("already_owned", "Somebody owns this conversation; ask for a transfer.")
     if work.state == "offered" and work.agent_id != principal.id:
         raise Conflict("offered_to_another", "It is being offered to another agent; try again in a moment.")
     await _give(session, act, work, desks, principal.id, is_open=facts.status == "open", reason="picked", forced=False)
+    return await explain(session, principal, conversation_id=conversation_id)
 
 
 async def assign(
-    session: AsyncSession,
-    act: Act,
-    principal: Principal,
-    *,
-    conversation_id: UUID,
-    agent_id: UUID,
-    note: str = "",
-    override: bool = False,
-) -> None:
+    session: AsyncSession, act: Act, principal: Principal, *, conversation_id: UUID, body: AssignBody
+) -> Explanation:
     """A supervisor decides who owns it, taking it from an offer or from its owner.
 
     `override` lets the agent go above capacity; a routing decision `forced` with the actor's name is the audit.
     Raises Conflict `no_capacity` without it, NotFound `agent_not_found`.
     """
     facts = await _get_visible(session, principal, conversation_id)
-    await _check_agent(session, agent_id)
-    work, desks = await _lock_or_make(session, act, conversation_id, facts, agents={agent_id})
-    if work.state in ("assigned", "parked") and work.agent_id == agent_id:
-        return
-    reason = "taken_over" if agent_id == principal.id and facts.rights.owner_id is not None else "assigned"
-    await _give(
-        session, act, work, desks, agent_id, is_open=facts.status == "open", reason=reason, note=note, forced=override
-    )
+    await _check_agent(session, body.agent_id)
+    work, desks = await _lock_or_make(session, act, conversation_id, facts, agents={body.agent_id})
+    if work.state not in ("assigned", "parked") or work.agent_id != body.agent_id:
+        is_mine = body.agent_id == principal.id and facts.rights.owner_id is not None
+        await _give(
+            session,
+            act,
+            work,
+            desks,
+            body.agent_id,
+            is_open=facts.status == "open",
+            reason="taken_over" if is_mine else "assigned",
+            note=body.note,
+            forced=body.override,
+        )
+    return await explain(session, principal, conversation_id=conversation_id)
 
 
-async def transfer_to_agent(
-    session: AsyncSession, act: Act, principal: Principal, *, conversation_id: UUID, agent_id: UUID, reason: str
+async def transfer(
+    session: AsyncSession, act: Act, principal: Principal, *, conversation_id: UUID, body: TransferBody
+) -> Explanation:
+    """By the owner or a supervisor, to a queue or to an agent. Raises InvalidInput `one_target`."""
+    facts = await _get_visible(session, principal, conversation_id)
+    if facts.rights.owner_id != principal.id and OVERRIDE_SCOPE not in principal.scopes:
+        raise Forbidden("not_the_owner", "Only its owner or a supervisor may transfer a conversation.")
+    if body.agent_id is not None and body.queue_id is None:
+        await _to_agent(session, act, conversation_id, facts, body.agent_id, body.reason)
+    elif body.queue_id is not None and body.agent_id is None:
+        await _to_queue(session, act, conversation_id, facts, body.queue_id)
+    else:
+        raise InvalidInput("one_target", "Name either a queue_id or an agent_id.")
+    return await explain_work(session, conversation_id)
+
+
+async def _to_agent(
+    session: AsyncSession, act: Act, conversation_id: UUID, facts: ConversationFacts, agent_id: UUID, reason: str
 ) -> None:
-    """The owner (or a supervisor) hands it to a colleague, who must be there and have the units.
-
-    Raises Conflict `agent_not_routable`, `no_capacity`.
-    """
-    _check_reason(reason)
-    facts = await _get_transferable(session, principal, conversation_id)
+    """The colleague must be there and have the units. Raises Conflict `agent_not_routable`, `no_capacity`."""
     await _check_agent(session, agent_id)
     work, desks = await _lock_or_make(session, act, conversation_id, facts, agents={agent_id})
     if work.agent_id == agent_id and work.state != "offered":
@@ -96,12 +110,10 @@ async def transfer_to_agent(
     )
 
 
-async def transfer_to_queue(
-    session: AsyncSession, act: Act, principal: Principal, *, conversation_id: UUID, queue_id: UUID, reason: str
+async def _to_queue(
+    session: AsyncSession, act: Act, conversation_id: UUID, facts: ConversationFacts, queue_id: UUID
 ) -> None:
-    """It goes on in another queue and keeps the time it has waited since."""
-    _check_reason(reason)
-    facts = await _get_transferable(session, principal, conversation_id)
+    """It goes on in the other queue and keeps the time it has waited since."""
     queue = await queue_rows.get_queue(session, queue_id)
     work, desks = await _lock_or_make(session, act, conversation_id, facts, agents=set())
     former = desks.get(work.agent_id) if work.agent_id else None
@@ -196,19 +208,7 @@ async def _get_visible(session: AsyncSession, principal: Principal, conversation
     return facts
 
 
-async def _get_transferable(session: AsyncSession, principal: Principal, conversation_id: UUID) -> ConversationFacts:
-    facts = await _get_visible(session, principal, conversation_id)
-    if facts.rights.owner_id != principal.id and OVERRIDE_SCOPE not in principal.scopes:
-        raise Forbidden("not_the_owner", "Only its owner or a supervisor may transfer a conversation.")
-    return facts
-
-
 async def _check_agent(session: AsyncSession, agent_id: UUID) -> None:
     profiles = await agents.list_facts(session, [agent_id])
     if not profiles or profiles[0].disabled:
         raise NotFound("agent_not_found", "There is no such agent.")
-
-
-def _check_reason(reason: str) -> None:
-    if not 1 <= len(reason.strip()) <= MAX_REASON_LENGTH:
-        raise InvalidInput("reason_required", f"Give a reason of up to {MAX_REASON_LENGTH} characters.")
