@@ -8,6 +8,7 @@ from app.access.schemas import Principal
 from app.access.visibility import may_see
 from app.agents import service as agents
 from app.conversations import service as conversations
+from app.conversations.schemas import Summary
 from app.core.errors import NotFound
 from app.routing.models import AgentLedger, AgentPresence, Offer, Queue, RoutingDecision, WorkItem
 from app.routing.presence import Presence
@@ -49,7 +50,7 @@ def _offer_view(
     offer: Offer,
     queue: Queue,
     work: WorkItem,
-    summary: conversations.ConversationSummary,
+    summary: Summary,
     decided: dict[UUID, RoutingDecision],
 ) -> OfferView:
     decision = decided.get(offer.work_id)
