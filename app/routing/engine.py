@@ -492,9 +492,7 @@ class Engine:
         trace = self._trace(lane, found, before, agent.state)
         return Offer(work.facts.id, work.facts.version, agent.facts.id, trace.ring, fit.parks, trace)
 
-    def _block(
-        self, lane: Lane, work: Work, found: Findings, todo: list[Todo], decided: list[Decision]
-    ) -> None:
+    def _block(self, lane: Lane, work: Work, found: Findings, todo: list[Todo], decided: list[Decision]) -> None:
         if work in self._untold:
             del self._untold[work]
             if not work.told_wait:
@@ -570,15 +568,11 @@ class Engine:
         if not found.staffed:
             return "nobody_staffed"
         exhausted = exhausted_agents(work.facts)
-        if exhausted and all(
-            agent.facts.id in exhausted for group in lane.reach.groups for agent in group.agents
-        ):
+        if exhausted and all(agent.facts.id in exhausted for group in lane.reach.groups for agent in group.agents):
             return "tries_exhausted"
         return "cooling_down" if found.cooling_down == found.staffed else "no_free_units"
 
-    def _trace(
-        self, lane: Lane, found: Findings, before: State | None = None, after: State | None = None
-    ) -> Trace:
+    def _trace(self, lane: Lane, found: Findings, before: State | None = None, after: State | None = None) -> Trace:
         queue = lane.reach.queue
         admitted, qualified = lane.reach.count(self._roster.version, self._roster.groups.values())
         removed = Removed(

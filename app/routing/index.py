@@ -344,9 +344,7 @@ class Lane:
 
     def in_order(self) -> Iterator[Work]:
         """Every waiting work once, first first."""
-        return iter(
-            sorted({row[2] for row in self.entries if row[2].lane is self}, key=lambda work: work.key)
-        )
+        return iter(sorted({row[2] for row in self.entries if row[2].lane is self}, key=lambda work: work.key))
 
 
 def profile_key(facts: AgentFacts, thresholds: Mapping[str, list[int]]) -> tuple[object, ...]:

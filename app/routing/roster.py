@@ -204,9 +204,7 @@ class Roster:
         lanes = self._lanes.setdefault(work.queue_id, {})
         lane = lanes.get(key)
         if lane is None:
-            chain = tuple(
-                self._reach(queue, later, work, override) for later in range(ring, len(queue.rings) + 1)
-            )
+            chain = tuple(self._reach(queue, later, work, override) for later in range(ring, len(queue.rings) + 1))
             lane = lanes[key] = Lane(key, chain, kind, barred, only)
             lane.passing = bool(override is not None or work.language or barred or only)
             lane.attach()

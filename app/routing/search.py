@@ -48,19 +48,14 @@ def find(lane: Lane, work: Work, agents: Mapping[UUID, Agent]) -> Findings:
             allowed = [agent for agent in group.draining if _fits(lane, agent, work)]
             draining += sum(_kept_free(agent, work) and agent not in barred for agent in group.draining)
             eligible += len(allowed)
-            heads += [
-                (standing, _load(lane, agent), (agent.idle, agent.idle_hash, agent), [], 0)
-                for agent in allowed
-            ]
+            heads += [(standing, _load(lane, agent), (agent.idle, agent.idle_hash, agent), [], 0) for agent in allowed]
         if count and (collected < enough or standing == last):
             heads += [(standing, load, members[0], members, 0) for load, members in rows]
             collected += count
             last = standing
     eligible -= sum(_fits(lane, agent, work) for agent in barred)
     sticky = agents.get(work.facts.sticky_agent_id) if work.facts.sticky_agent_id else None
-    if sticky and (
-        sticky.facts.id in lane.barred or not _staffed_in(lane, sticky) or not _fits(lane, sticky, work)
-    ):
+    if sticky and (sticky.facts.id in lane.barred or not _staffed_in(lane, sticky) or not _fits(lane, sticky, work)):
         sticky = None
     return Findings(_best(heads, lane, sticky), eligible, staffed, len(barred), draining)
 
