@@ -82,8 +82,7 @@ def sees_presence(principal: Principal) -> bool:
 
 def gains(principal: Principal, event: Event, present: Rights | None) -> bool:
     return (
-        isinstance(event, ConversationRightsChanged)
-        and delivery_to_agent(principal, event, present) is Delivery.GAINED
+        isinstance(event, ConversationRightsChanged) and delivery_to_agent(principal, event, present) is Delivery.GAINED
     )
 
 
@@ -129,6 +128,13 @@ class Reach:
     """Everyone whose visibility is `all`."""
     everyone: bool = False
     contact_point_id: UUID | None = None
+
+    def includes(self, viewer: Viewer) -> bool:
+        if self.everyone:
+            return True
+        if isinstance(viewer, Visitor):
+            return viewer.contact_point_id == self.contact_point_id
+        return (self.wide and viewer.visibility == "all") or viewer.id in self.agents or viewer.team_id in self.teams
 
 
 def reach_of(event: Event, present: Rights | None, contact_point_id: UUID | None) -> Reach:

@@ -15,7 +15,7 @@ Json = dict[str, Any]
 
 
 class Close:
-    """Close codes. 1009 and 1012 are the protocol's own."""
+    """Close codes. 1009, 1012 and 1013 are the protocol's own."""
 
     FRAME_TOO_LARGE = 1009
     RESTARTING = 1012
@@ -25,6 +25,7 @@ class Close:
     NOT_ALLOWED = 4403
     TOO_LATE = 4408
     TOO_MANY = 4429
+    TRY_AGAIN_LATER = 1013
 
 
 class Frame(BaseModel):
@@ -211,7 +212,15 @@ class Refused(Frame):
 
 
 ByeReason = Literal[
-    "slow_reader", "session_ended", "shutting_down", "heartbeat", "replaced", "malformed", "too_many", "too_late"
+    "slow_reader",
+    "session_ended",
+    "shutting_down",
+    "heartbeat",
+    "replaced",
+    "malformed",
+    "too_many",
+    "too_late",
+    "unavailable",
 ]
 
 

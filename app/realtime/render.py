@@ -24,7 +24,16 @@ from app.realtime.frames import EventFrame, Json, Removed, position_text
 PUBLIC_DATA = {"conversation_id", "number", "message_id", "sequence", "message_class", "arrived_at", "client_id"}
 PUBLIC_DATA |= {"state", "watermark", "before", "after", "reopened"}
 """Members of an event's payload that a visitor may learn; `before` and `after` only where they are statuses."""
-PUBLIC_MESSAGE = ("id", "conversation_id", "sequence", "message_class", "direction", "body", "attachments", "client_id")
+PUBLIC_MESSAGE: tuple[str, ...] = (
+    "id",
+    "conversation_id",
+    "sequence",
+    "message_class",
+    "direction",
+    "body",
+    "attachments",
+    "client_id",
+)
 PUBLIC_MESSAGE += ("provider_at", "arrived_at", "delivery_state")
 
 
