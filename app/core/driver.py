@@ -1,0 +1,102 @@
+"""Driver connections outside the pool: for the dispatcher, the bus and the readers of the log."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+
+from app.core.database import IDLE_IN_TRANSACTION_TIMEOUT_MS, LOCK_TIMEOUT_MS, STATEMENT_TIMEOUT_MS, asyncpg_url
+
+CONNECT_SECONDS = 10
+# A little above the server's own limit, so that a server that is there answers with its own error first.
+COMMAND_SECONDS = STATEMENT_TIMEOUT_MS / 1000 + 5
+BACKOFF_FIRST_SECONDS = 0.05
+BACKOFF_MAX_SECONDS = 2.0
+
+LOG_SETTINGS = {
+    # Plans made while the tables were empty would scan whole partitions later.
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+}
+
+
+async def connect(
+    database_url: str, *, application_name: str, settings: dict[str, str] | None = None
+) -> "asyncpg.Connection[Any]":
+    """One connection with our limits. Its loss is noticed within seconds at both ends (TCP keepalive)."""
+    return await asyncpg.connect(
+        asyncpg_url(database_url),
+        timeout=CONNECT_SECONDS,
+        command_timeout=COMMAND_SECONDS,
+        server_settings={
+            "application_name": application_name,
+            "statement_timeout": str(STATEMENT_TIMEOUT_MS),
+            "lock_timeout": str(LOCK_TIMEOUT_MS),
+            "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_TIMEOUT_MS),
+            "tcp_keepalives_idle": "2",
+            "tcp_keepalives_interval": "1",
+            "tcp_keepalives_count": "3",
+            "timezone": "UTC",
+            "jit": "off",
+            **(settings or {}),
+        },
+    )
+
+
+async def connect_to_log(database_url: str, *, application_name: str) -> "asyncpg.Connection[Any]":
+    """A connection for `event_log.read` and its like: planned for index scans only."""
+    return await connect(database_url, application_name=application_name, settings=LOG_SETTINGS)
+
+
+class Backoff:
+    """The pauses between tries: doubling from 50 ms to 2 s, back to the first after `reset`."""
+
+    def __init__(self) -> None:
+        self._next_seconds = BACKOFF_FIRST_SECONDS
+
+    async def pause(self) -> None:
+        pause_seconds, self._next_seconds = self._next_seconds, min(self._next_seconds * 2, BACKOFF_MAX_SECONDS)
+        await asyncio.sleep(pause_seconds)
+
+    def reset(self) -> None:
+        self._next_seconds = BACKOFF_FIRST_SECONDS
+
+
+class SharedLogConnection:
+    """One connection to the log for several tasks, which take turns; opened when first needed and after a loss."""
+
+    def __init__(self, database_url: str, *, application_name: str) -> None:
+        self._database_url = database_url
+        self._application_name = application_name
+        self._turn = asyncio.Lock()
+        self._connection: asyncpg.Connection[Any] | None = None
+
+    @asynccontextmanager
+    async def use(self) -> AsyncIterator["asyncpg.Connection[Any]"]:
+        async with self._turn:
+            if self._connection is None or self._connection.is_closed():
+                self._connection = await connect_to_log(self._database_url, application_name=self._application_name)
+            yield self._connection
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.terminate()
+            self._connection = None
+
+
+# SQLSTATE classes and codes of a database in trouble: connection, deadlock and its like, resources, shutdown,
+# a lock not got in time, a frozen transaction ended by the server.
+TRANSIENT_STATES = ("08", "40", "53", "57P", "55P03", "25P03")
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the error, or the one it was raised from, is the database's own trouble: the same work may succeed."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ConnectionError) or str(getattr(cause, "sqlstate", "")).startswith(TRANSIENT_STATES):
+            return True
+        cause = cause.__cause__
+    return False

@@ -1,0 +1,184 @@
+"""Rows of the consumers: cursors, and the events that are parked because their consumer could not apply them."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+import asyncpg
+import structlog
+from sqlalchemy import delete, func, insert, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core import event_log
+from app.core.act import Act
+from app.core.errors import NotFound
+from app.core.event_log import Position, StoredEvent
+from app.core.models import ConsumerCursor, ParkedEvent
+
+ERROR_MAX_CHARACTERS = 2_000
+LIST_LIMIT = 100
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """`released_position`: the next event to apply of a key an operator has released."""
+
+    position: int
+    stopped_reason: str | None
+    head: int
+    parked: int
+    released_position: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """`error` is None for an event that only queues behind an earlier one of its key, or was released."""
+
+    consumer: str
+    position: int
+    key: UUID
+    type: str
+    error: str | None
+    parked_at: datetime
+
+
+# A key whose first event bears no error has been released: nothing is known to be wrong with it any more.
+_STATE = """
+SELECT c.position, c.stopped_reason,
+       coalesce((SELECT last_position FROM event_dispatch ORDER BY batch DESC LIMIT 1), 0),
+       (SELECT count(*) FROM parked_event p WHERE p.consumer = $1),
+       (SELECT min(p.position) FROM parked_event p
+        WHERE p.consumer = $1 AND p.error IS NULL AND NOT EXISTS (
+            SELECT FROM parked_event earlier
+            WHERE earlier.consumer = p.consumer AND earlier.key = p.key AND earlier.position < p.position))
+FROM consumer_cursor c WHERE c.consumer = $1
+"""
+
+
+async def find_state(connection: "asyncpg.Connection[Any]", consumer: str) -> State | None:
+    row = await connection.fetchrow(_STATE, consumer)
+    return row and State(*row)
+
+
+async def create_cursor(
+    connection: "asyncpg.Connection[Any]", consumer: str, *, start: Literal["beginning", "head"]
+) -> None:
+    """Nothing happens to a cursor that exists."""
+    at = await (event_log.beginning if start == "beginning" else event_log.head)(connection)
+    await connection.execute(
+        "INSERT INTO consumer_cursor (consumer, position, positioned_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+        consumer,
+        at.number,
+        at.positioned_at,
+    )
+
+
+async def lock_cursor(session: AsyncSession, consumer: str) -> Position | None:
+    """The cursor, ours until the transaction ends; None while another process works with it."""
+    row = (
+        await session.execute(
+            select(ConsumerCursor.position, ConsumerCursor.positioned_at)
+            .where(ConsumerCursor.consumer == consumer)
+            .with_for_update(skip_locked=True)
+        )
+    ).one_or_none()
+    return row and Position(row.position, row.positioned_at)
+
+
+async def move_cursor(session: AsyncSession, consumer: str, to: Position) -> None:
+    await session.execute(
+        update(ConsumerCursor)
+        .where(ConsumerCursor.consumer == consumer)
+        .values(position=to.number, positioned_at=to.positioned_at, stopped_reason=None)
+    )
+
+
+async def stop(session: AsyncSession, consumer: str, reason: str) -> bool:
+    """Store why the consumer does not go on. False when it already was stopped; the first reason stays."""
+    stopped = await session.execute(
+        update(ConsumerCursor)
+        .where(ConsumerCursor.consumer == consumer, ConsumerCursor.stopped_reason.is_(None))
+        .values(stopped_reason=reason)
+        .returning(ConsumerCursor.consumer)
+    )
+    return stopped.first() is not None
+
+
+async def list_parked_keys(session: AsyncSession, consumer: str, keys: Collection[UUID]) -> set[UUID]:
+    """Those of `keys` whose events must queue. The caller holds the cursor."""
+    if not keys:
+        return set()
+    found = await session.scalars(
+        select(ParkedEvent.key).where(ParkedEvent.consumer == consumer, ParkedEvent.key.in_(keys)).distinct()
+    )
+    return set(found)
+
+
+async def add(session: AsyncSession, consumer: str, event: StoredEvent, *, at: datetime, error: str | None) -> None:
+    await session.execute(
+        insert(ParkedEvent).values(
+            consumer=consumer,
+            position=event.position,
+            key=event.key,
+            event_id=event.id,
+            event_created_at=event.created_at,
+            type=event.type,
+            error=error and _storable(error),
+            parked_at=at,
+        )
+    )
+
+
+async def take_released(session: AsyncSession, consumer: str, position: int) -> bool:
+    """Remove a released event in order to apply it. False: it is parked again, or gone."""
+    taken = await session.execute(
+        delete(ParkedEvent)
+        .where(ParkedEvent.consumer == consumer, ParkedEvent.position == position, ParkedEvent.error.is_(None))
+        .returning(ParkedEvent.position)
+    )
+    return taken.first() is not None
+
+
+async def park_again(session: AsyncSession, consumer: str, position: int, *, error: str) -> None:
+    await session.execute(
+        update(ParkedEvent)
+        .where(ParkedEvent.consumer == consumer, ParkedEvent.position == position)
+        .values(error=_storable(error))
+    )
+
+
+async def release(session: AsyncSession, act: Act, *, consumer: str, key: UUID) -> int:
+    """Let the consumer try a parked key again, its events in order; returns how many stand in that queue.
+
+    The process that runs the consumer does it within a second or so. An event that fails again is parked again, with
+    the rest behind it. NotFound `parked_key_not_found`.
+    """
+    waiting = (ParkedEvent.consumer == consumer) & (ParkedEvent.key == key)
+    first, count = (await session.execute(select(func.min(ParkedEvent.position), func.count()).where(waiting))).one()
+    if not count:
+        raise NotFound("parked_key_not_found", "No event of this key is parked for this consumer. List parked events.")
+    await session.execute(update(ParkedEvent).where(waiting, ParkedEvent.position == first).values(error=None))
+    log.info("parked_key_released", released_for=consumer, key=str(key), events=count, actor=act.actor)
+    return int(count)
+
+
+async def list_parked(
+    session: AsyncSession, *, consumer: str | None = None, after: tuple[str, int] | None = None, limit: int = LIST_LIMIT
+) -> list[Parked]:
+    """Parked events by consumer and position; `after` is the (consumer, position) of the last one already seen."""
+    order = (ParkedEvent.consumer, ParkedEvent.position)
+    query = select(*order, ParkedEvent.key, ParkedEvent.type, ParkedEvent.error, ParkedEvent.parked_at)
+    if consumer is not None:
+        query = query.where(ParkedEvent.consumer == consumer)
+    if after is not None:
+        query = query.where(tuple_(*order) > after)
+    return [Parked(*row) for row in await session.execute(query.order_by(*order).limit(limit))]
+
+
+def _storable(error: str) -> str:
+    """PostgreSQL's text takes no NUL, and a huge message helps nobody."""
+    return error.replace("\x00", "")[:ERROR_MAX_CHARACTERS]

@@ -1,0 +1,45 @@
+"""Fixtures of the event log's tests."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+
+from app.core import event_log
+from app.core.act import Act
+from app.core.database import Database
+from app.core.driver import connect_to_log
+from tests.clocks import ManualClock
+from tests.event_logs import ByHand, Happened, Say, opened_by_hand
+
+
+@pytest.fixture
+async def log_connection(database_url: str) -> AsyncIterator["asyncpg.Connection[Any]"]:
+    connection = await connect_to_log(database_url, application_name="tests")
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+def act(clock: ManualClock) -> Act:
+    return Act(now=clock.now(), actor="test", request_id="request-1")
+
+
+@pytest.fixture
+def say(database: Database, act: Act) -> Say:
+    """Append events with these notes, all of one key, in one transaction."""
+
+    async def append(*notes: str, key: UUID | None = None, kind: type[Happened] = Happened) -> list[UUID]:
+        subject = key or uuid4()
+        async with database.transaction() as session:
+            return await event_log.append(session, act, [kind(subject=subject, note=note) for note in notes])
+
+    return append
+
+
+@pytest.fixture
+async def by_hand(database_url: str, clock: ManualClock) -> AsyncIterator[ByHand]:
+    async with opened_by_hand(database_url, clock) as opened:
+        yield opened
