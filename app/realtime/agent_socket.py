@@ -1,12 +1,12 @@
 """The socket of agents' pages and of API clients: /v1/socket."""
 
 import asyncio
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, WebSocket
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.guards import authenticate_token
+from app.access.origins import is_same_origin
 from app.access.schemas import Principal
 from app.agents import service as agents
 from app.core.errors import Forbidden
@@ -29,18 +29,15 @@ router = APIRouter()
 @router.websocket("/v1/socket")
 async def agent_socket(socket: WebSocket) -> None:
     token = socket.cookies.get(SESSION_COOKIE)
-    if token is not None and not is_same_origin(socket):
+    if token is not None and not is_same_origin(
+        socket.headers.get("origin"),
+        host=socket.headers.get("host", ""),
+        public_url=socket.app.state.settings.public_url,
+    ):
         # A foreign page opened it with our user's cookie. Closing before accepting answers 403.
         await socket.close(Close.NOT_ALLOWED)
         return
     await AgentSocket(socket).run(token)
-
-
-def is_same_origin(socket: WebSocket) -> bool:
-    origin = socket.headers.get("origin", "")
-    public_url = socket.app.state.settings.public_url
-    host = urlsplit(public_url).netloc if public_url else socket.headers.get("host", "")
-    return bool(host) and urlsplit(origin).netloc.lower() == host.lower()
 
 
 class AgentSocket(FrameSocket):
@@ -66,6 +63,9 @@ class AgentSocket(FrameSocket):
         if "conversations:read" not in principal.scopes:
             raise Forbidden("scope_missing", "The socket needs the scope conversations:read.")
         return principal
+
+    def has_expired(self) -> bool:
+        return self.principal.expires_at is not None and self.principal.expires_at <= self.clock.now()
 
     async def welcome(self, viewer: Viewer) -> Frame:
         assert isinstance(viewer, Principal)

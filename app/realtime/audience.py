@@ -6,7 +6,7 @@ from uuid import UUID
 
 from app.access.schemas import Principal
 from app.access.visibility import may_see
-from app.events.agents import AgentDisabled, AgentUpdated, SessionEnded, SkillChanged, TeamChanged
+from app.events.agents import AgentDisabled, AgentUpdated, ApiKeyChanged, SessionEnded, SkillChanged, TeamChanged
 from app.events.conversations import (
     ConversationOpened,
     ConversationRightsChanged,
@@ -64,6 +64,8 @@ def delivery_to_agent(principal: Principal, event: Event, present: Rights | None
         return _when(event.agent_id == principal.id or sees_presence(principal))
     if isinstance(event, AgentUpdated | AgentDisabled | SessionEnded):
         return _own_account(principal, event)
+    if isinstance(event, ApiKeyChanged):
+        return Delivery.RECHECK if event.api_key_id == principal.id else Delivery.NOTHING
     if isinstance(event, QueueChanged):
         return _when("routing:read" in principal.scopes)
     if isinstance(event, TeamChanged | SkillChanged):
@@ -74,6 +76,13 @@ def delivery_to_agent(principal: Principal, event: Event, present: Rights | None
 def delivery_to_visitor(visitor: Visitor, event: Event, contact_point_id: UUID | None) -> Delivery:
     """`contact_point_id`: whose conversation it is. Notes and everything inside the house never pass."""
     return _when(isinstance(event, VISITOR_EVENTS) and contact_point_id == visitor.contact_point_id)
+
+
+def sight(viewer: Viewer) -> tuple[object, ...]:
+    """All that decides what a viewer gets. When it changes, what the viewer holds may be too much or too little."""
+    if isinstance(viewer, Visitor):
+        return viewer.contact_point_id, viewer.channel_account_id
+    return viewer.kind, viewer.id, viewer.role, viewer.scopes, viewer.visibility, viewer.team_id
 
 
 def sees_presence(principal: Principal) -> bool:
@@ -151,6 +160,8 @@ def reach_of(event: Event, present: Rights | None, contact_point_id: UUID | None
         )
     if isinstance(event, AgentUpdated | AgentDisabled | SessionEnded):
         return Reach(agents=frozenset({event.agent_id}))
+    if isinstance(event, ApiKeyChanged):
+        return Reach(agents=frozenset({event.api_key_id}))
     if isinstance(event, PresenceChanged | QueueChanged | TeamChanged | SkillChanged):
         return Reach(everyone=True)
     return Reach()

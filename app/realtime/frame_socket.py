@@ -63,6 +63,10 @@ class FrameSocket(ABC):
     async def authenticate(self, session: AsyncSession, token: str) -> Viewer:
         """Who presents the token. Raises Unauthenticated, Forbidden."""
 
+    def has_expired(self) -> bool:
+        """Whether the credentials ran out by themselves since they were looked at."""
+        return False
+
     @abstractmethod
     async def welcome(self, viewer: Viewer) -> Frame: ...
 
@@ -157,6 +161,9 @@ class FrameSocket(ABC):
                     frame = await self._next_frame()
             except TimeoutError:
                 self.connection.end("heartbeat", Close.TOO_LATE, detail="no frame for 45 seconds")
+                return
+            if self.has_expired():
+                self.connection.end("session_ended", Close.NOT_AUTHENTICATED, detail="session_expired")
                 return
             match frame:
                 case None:

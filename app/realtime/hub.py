@@ -23,7 +23,7 @@ from app.core.errors import Unauthenticated, Unavailable
 from app.core.event_log import LogGap, Position
 from app.core.log_signal import LogSignal
 from app.events.agents import AgentUpdated
-from app.realtime.audience import Delivery, Reach, Viewer
+from app.realtime.audience import Delivery, Reach, Viewer, sight
 from app.realtime.connection import Seat
 from app.realtime.frames import CaughtUp, Close, Frame, ResyncReason, ResyncRequired, parse_position, position_text
 from app.realtime.render import Occurrence, Texts
@@ -156,7 +156,7 @@ class Hub:
             self.leave_roster(seat)
             seat.connection.end("session_ended", Close.NOT_AUTHENTICATED)
             return
-        if viewer != seat.viewer:
+        if sight(viewer) != sight(seat.viewer):
             self._resync(seat, "rights_changed")
             seat.viewer = viewer
 

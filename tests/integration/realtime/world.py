@@ -80,7 +80,8 @@ class World:
             "INSERT INTO agent (id, name, languages, updated_at) VALUES ($1, $2, '{en}', $3)", person.id, name, now
         )
         await self.rows(
-            "INSERT INTO login_session (id, account_id, token_hash, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)",
+            "INSERT INTO login_session (id, account_id, token_hash, created_at, expires_at)"
+            " VALUES ($1, $2, $3, $4, $5)",
             uuid4(), person.id, hashlib.sha256(person.token.encode()).digest(), now, now + timedelta(hours=8),
         )  # fmt: skip
         return person
@@ -220,13 +221,16 @@ class Running:
     hub: Hub
     signal: LogSignal
     bus: LocalBus
+    clients: list["Client"] = field(default_factory=list)
 
-    def connect(self, path: str = "/v1/socket", **options: Any) -> websockets.connect:
-        return websockets.connect(f"ws://{self.address}{path}", compression=None, max_size=None, **options)
+    async def open(self, path: str = "/v1/socket", **options: Any) -> "Client":
+        socket = await websockets.connect(f"ws://{self.address}{path}", compression=None, max_size=None, **options)
+        self.clients.append(Client(socket))
+        return self.clients[-1]
 
     async def join(self, person: Person, after: str | None = None, **options: Any) -> "Client":
         """Connect, authenticate, subscribe; the answer to the subscription is still to be read."""
-        client = Client(await self.connect(**options))
+        client = await self.open(**options)
         await client.send(type="authenticate", token=person.token)
         assert (await client.next())["type"] == "hello"
         await client.send(type="subscribe", after=after)
@@ -293,9 +297,12 @@ async def serving(world: World, signal: LogSignal, *, board_source: Any = None) 
         await asyncio.sleep(0.01)
     host, port = server.servers[0].sockets[0].getsockname()[:2]
     try:
-        yield Running(f"{host}:{port}", hub, signal, bus)
+        opened = Running(f"{host}:{port}", hub, signal, bus)
+        yield opened
     finally:
-        hub.say_goodbye()
+        for client in opened.clients:
+            client.socket.transport.abort()
+            await client.socket.wait_closed()
         server.should_exit = True
         await running
         following.cancel()
