@@ -1,0 +1,155 @@
+"""Who calls, and whether they may: the dependencies every operation stands behind."""
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import lru_cache
+from typing import Annotated, Any, cast
+
+from fastapi import Depends, Request
+from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.access import repository, tokens
+from app.access.models import Account, ApiKey, LoginSession
+from app.access.origins import is_same_origin
+from app.access.permissions import ROLE_SCOPES, SCOPES
+from app.access.schemas import Principal, Problem, Visibility
+from app.core.act import Act
+from app.core.database import SessionDep
+from app.core.errors import Forbidden, Unauthenticated
+from app.core.http import request_id_of
+
+SESSION_COOKIE = "switchboard_session"
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+PUBLIC: dict[str, Any] = {"security": []}
+"""`openapi_extra` of an operation that anybody may call."""
+
+_bearer = HTTPBearer(
+    auto_error=False, scheme_name="bearer", description="The token of POST /v1/session, or an API key (`sbk_...`)"
+)
+_cookie = APIKeyCookie(
+    name=SESSION_COOKIE, auto_error=False, scheme_name="cookie", description="Set by POST /v1/session for browsers"
+)
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """`responses` of an operation: the problem documents it may answer with."""
+    content: dict[str, Any] = {"application/problem+json": {}}
+    return {status: {"model": Problem, "content": content, "description": _MEANINGS[status]} for status in statuses}
+
+
+_MEANINGS = {
+    401: "Nobody we know, or no longer",
+    403: "Known, but not allowed",
+    404: "Does not exist, or is not visible to the caller",
+    409: "The state does not allow it; nothing was changed",
+    412: "It changed since the caller read it",
+    413: "Too large",
+    422: "Malformed or out of range",
+    429: "Too many tries; see Retry-After",
+    503: "A part we need does not answer; safe to try again",
+}
+GUARDED = problems(401, 403, 422)
+"""What every guarded operation may answer besides its own problems."""
+
+
+async def authenticate_token(session: AsyncSession, token: str, now: datetime) -> Principal:
+    """The principal of a session token or an API key. Raises Unauthenticated for any other string."""
+    principal = await _find_principal(session, token, now)
+    if principal is None:
+        raise Unauthenticated("token_not_valid", "This token is unknown, expired or revoked. Log in again.")
+    return principal
+
+
+async def _find_principal(session: AsyncSession, token: str, now: datetime) -> Principal | None:
+    if len(token) > tokens.TOKEN_MAX_LENGTH or not token.isascii():
+        return None
+    token_hash = tokens.hash_of(token)
+    if tokens.is_api_key(token):
+        api_key = await repository.find_api_key(session, token_hash=token_hash)
+        return None if api_key is None else _principal_of_key(api_key)
+    found = await repository.find_session_account(session, token_hash=token_hash, now=now)
+    return None if found is None else _principal_of_session(*found)
+
+
+def _principal_of_key(api_key: ApiKey) -> Principal:
+    # A scope that a later release took away must not come back to life through an old key.
+    scopes = frozenset(api_key.scopes) & SCOPES
+    return Principal(kind="api_key", id=api_key.id, role="api_key", scopes=scopes, visibility="all")
+
+
+def _principal_of_session(login_session: LoginSession, account: Account) -> Principal:
+    return Principal(
+        kind="agent",
+        id=account.id,
+        role=account.role,
+        scopes=ROLE_SCOPES[account.role],
+        visibility=cast(Visibility, account.visibility),
+        team_id=account.team_id,
+        session_id=login_session.id,
+        expires_at=login_session.expires_at,
+    )
+
+
+def refuse_foreign_origin(request: Request) -> None:
+    """A cookie travels by itself, so a write that relies on it must come from a page of ours."""
+    origin = request.headers.get("origin")
+    public_url = request.app.state.settings.public_url
+    if not is_same_origin(origin, host=request.headers.get("host", ""), public_url=public_url):
+        raise Forbidden(
+            "origin_not_allowed", "With the session cookie, send this from our own pages; elsewhere use a bearer token."
+        )
+
+
+async def _authenticated(
+    request: Request,
+    session: SessionDep,
+    bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+    cookie: Annotated[str | None, Depends(_cookie)],
+) -> Principal:
+    token = bearer.credentials if bearer else cookie
+    if not token:
+        raise Unauthenticated("not_authenticated", "Log in with POST /v1/session, or send an API key as bearer token.")
+    if bearer is None and request.method not in SAFE_METHODS:
+        refuse_foreign_origin(request)
+    return await authenticate_token(session, token, request.app.state.clock.now())
+
+
+PrincipalDep = Annotated[Principal, Depends(_authenticated)]
+"""Anybody with a valid token, whatever their scopes."""
+
+
+@lru_cache
+def require(scope: str) -> Callable[[Principal], Principal]:
+    """The dependency that gives the Principal, if it holds `scope`."""
+    if scope not in SCOPES:
+        raise LookupError(f"unknown scope {scope!r}")
+
+    def holder(principal: PrincipalDep) -> Principal:
+        if scope not in principal.scopes:
+            raise Forbidden("scope_missing", f"This needs the scope {scope}.", scope=scope)
+        return principal
+
+    return holder
+
+
+def _person(principal: PrincipalDep) -> Principal:
+    if principal.kind != "agent":
+        raise Forbidden("person_needed", "Only a person who logged in can do this, not an API key.")
+    return principal
+
+
+PersonDep = Annotated[Principal, Depends(_person)]
+"""Somebody who logged in: `id` is an account's and `session_id` is set."""
+
+
+def _act(request: Request, principal: PrincipalDep) -> Act:
+    return Act(now=request.app.state.clock.now(), actor=principal.actor, request_id=request_id_of(request))
+
+
+ActDep = Annotated[Act, Depends(_act)]
+
+
+def anonymous_act(request: Request) -> Act:
+    """The act of an operation before anybody is known, such as logging in."""
+    return Act(now=request.app.state.clock.now(), actor="anonymous", request_id=request_id_of(request))

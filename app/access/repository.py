@@ -1,0 +1,167 @@
+"""Rows of access."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import delete, exists, func, select, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.access.models import Account, ApiKey, LoginSession, LoginThrottle
+from app.access.throttle import Tally
+from app.core.errors import NotFound
+
+BOOTSTRAP_LOCK = 0x5357_0001
+"""Advisory lock under which the first admin is made."""
+
+
+async def find_session_account(
+    session: AsyncSession, *, token_hash: bytes, now: datetime
+) -> tuple[LoginSession, Account] | None:
+    """A session that still counts, with its account, in one look-up."""
+    statement = (
+        select(LoginSession, Account)
+        .join(Account, Account.id == LoginSession.account_id)
+        .where(
+            LoginSession.token_hash == token_hash,
+            LoginSession.revoked_at.is_(None),
+            LoginSession.expires_at > now,
+            Account.disabled_at.is_(None),
+        )
+    )
+    row = (await session.execute(statement)).one_or_none()
+    return (row[0], row[1]) if row else None
+
+
+async def find_api_key(session: AsyncSession, *, token_hash: bytes) -> ApiKey | None:
+    return await session.scalar(select(ApiKey).where(ApiKey.token_hash == token_hash, ApiKey.revoked_at.is_(None)))
+
+
+async def find_account_by_login(session: AsyncSession, login: str) -> Account | None:
+    return await session.scalar(select(Account).where(func.lower(Account.login) == login.lower()))
+
+
+async def get_account(session: AsyncSession, account_id: UUID) -> Account:
+    account = await session.get(Account, account_id)
+    if account is None:
+        raise NotFound("account_not_found", "No such account.")
+    return account
+
+
+async def lock_account(session: AsyncSession, account_id: UUID) -> Account:
+    """FOR NO KEY UPDATE: log-ins of the account wait, foreign keys to it do not."""
+    statement = (
+        select(Account)
+        .where(Account.id == account_id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    account = await session.scalar(statement)
+    if account is None:
+        raise NotFound("account_not_found", "No such account.")
+    return account
+
+
+async def lock_active_admins(session: AsyncSession) -> list[UUID]:
+    """Locked in one order, so that two admins who demote each other do it one after the other."""
+    statement = (
+        select(Account.id)
+        .where(Account.role == "admin", Account.disabled_at.is_(None))
+        .order_by(Account.id)
+        .with_for_update(key_share=True)
+    )
+    return list(await session.scalars(statement))
+
+
+async def is_any_account(session: AsyncSession) -> bool:
+    return bool(await session.scalar(select(exists().where(Account.id.is_not(None)))))
+
+
+async def lock_bootstrap(session: AsyncSession) -> None:
+    await session.execute(select(func.pg_advisory_xact_lock(BOOTSTRAP_LOCK)))
+
+
+async def add_account(session: AsyncSession, account: Account) -> bool:
+    """False: the login is taken (compared without case)."""
+    values = {column.key: getattr(account, column.key) for column in Account.__table__.columns}
+    statement = insert(Account).values(values).on_conflict_do_nothing().returning(Account.id)
+    return await session.scalar(statement) is not None
+
+
+async def list_accounts(session: AsyncSession, *, after: tuple[str, UUID] | None, limit: int) -> Sequence[Account]:
+    order = (func.lower(Account.login), Account.id)
+    statement = select(Account).order_by(*order).limit(limit)
+    if after is not None:
+        statement = statement.where(tuple_(*order) > after)
+    return (await session.scalars(statement)).all()
+
+
+async def list_live_sessions(session: AsyncSession, *, account_id: UUID, now: datetime) -> Sequence[LoginSession]:
+    """Newest first."""
+    statement = (
+        select(LoginSession)
+        .where(
+            LoginSession.account_id == account_id,
+            LoginSession.revoked_at.is_(None),
+            LoginSession.expires_at > now,
+        )
+        .order_by(LoginSession.created_at.desc(), LoginSession.id.desc())
+    )
+    return (await session.scalars(statement)).all()
+
+
+async def revoke_sessions(
+    session: AsyncSession, *, account_id: UUID, now: datetime, only: UUID | None = None, keep: UUID | None = None
+) -> list[UUID]:
+    """End the account's live sessions: all, only one, or all but one. Returns the ones this call ended."""
+    statement = update(LoginSession).where(
+        LoginSession.account_id == account_id, LoginSession.revoked_at.is_(None), LoginSession.expires_at > now
+    )
+    if only is not None:
+        statement = statement.where(LoginSession.id == only)
+    if keep is not None:
+        statement = statement.where(LoginSession.id != keep)
+    ended = await session.scalars(statement.values(revoked_at=now).returning(LoginSession.id))
+    return sorted(ended)
+
+
+async def list_api_keys(session: AsyncSession, *, before: UUID | None, limit: int) -> Sequence[ApiKey]:
+    """Newest first; ids grow with time."""
+    statement = select(ApiKey).order_by(ApiKey.id.desc()).limit(limit)
+    if before is not None:
+        statement = statement.where(ApiKey.id < before)
+    return (await session.scalars(statement)).all()
+
+
+async def lock_api_key(session: AsyncSession, api_key_id: UUID) -> ApiKey:
+    api_key = await session.get(ApiKey, api_key_id, with_for_update=True)
+    if api_key is None:
+        raise NotFound("api_key_not_found", "No such API key.")
+    return api_key
+
+
+async def lock_tally(session: AsyncSession, *, key: str, now: datetime) -> Tally:
+    """The key's count of failed log-ins, locked until the transaction ends."""
+    fresh = insert(LoginThrottle).values(key=key, failures=0, window_started_at=now)
+    await session.execute(fresh.on_conflict_do_nothing())
+    columns = (LoginThrottle.failures, LoginThrottle.window_started_at, LoginThrottle.blocked_until)
+    row = (await session.execute(select(*columns).where(LoginThrottle.key == key).with_for_update())).one()
+    return Tally(failures=row[0], window_started_at=row[1], blocked_until=row[2])
+
+
+async def store_tally(session: AsyncSession, *, key: str, tally: Tally) -> None:
+    statement = (
+        update(LoginThrottle)
+        .where(LoginThrottle.key == key)
+        .values(failures=tally.failures, window_started_at=tally.window_started_at, blocked_until=tally.blocked_until)
+    )
+    await session.execute(statement)
+
+
+async def delete_tallies(session: AsyncSession, *, started_before: datetime) -> None:
+    await session.execute(delete(LoginThrottle).where(LoginThrottle.window_started_at < started_before))
+
+
+async def delete_sessions(session: AsyncSession, *, expired_before: datetime) -> None:
+    await session.execute(delete(LoginSession).where(LoginSession.expires_at < expired_before))

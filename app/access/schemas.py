@@ -1,0 +1,141 @@
+"""What access speaks in: who somebody is, and the bodies of its operations."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+
+from app.access.permissions import Role, Scope
+
+LOGIN_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._@+-]{1,99}$"
+PASSWORD_MIN_LENGTH = 10
+PASSWORD_MAX_LENGTH = 200
+"""Long enough for a sentence, short enough that hashing it costs the same as any other."""
+NAME_MAX_LENGTH = 100
+
+PrincipalKind = Literal["agent", "api_key", "visitor", "system"]
+Visibility = Literal["own", "team", "all"]
+Login = Annotated[str, StringConstraints(strip_whitespace=True, pattern=LOGIN_PATTERN)]
+NewPassword = Annotated[SecretStr, Field(min_length=PASSWORD_MIN_LENGTH, max_length=PASSWORD_MAX_LENGTH)]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=NAME_MAX_LENGTH)]
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who acts, and what they may do and see. `id` is the account's, the API key's or the visitor's.
+
+    `session_id` and `expires_at` are set for log-ins only: a socket closes when its session ends.
+    """
+
+    kind: PrincipalKind
+    id: UUID
+    role: str
+    scopes: frozenset[str]
+    visibility: Visibility
+    team_id: UUID | None = None
+    session_id: UUID | None = None
+    expires_at: datetime | None = None
+
+    @property
+    def actor(self) -> str:
+        return f"{self.kind}:{self.id}"
+
+
+class LoginRequest(BaseModel):
+    model_config = ConfigDict(json_schema_extra={"example": {"login": "mei", "password": "a long sentence"}})
+
+    login: str = Field(min_length=1, max_length=100)
+    password: SecretStr = Field(min_length=1, max_length=PASSWORD_MAX_LENGTH)
+
+
+class StartedSession(BaseModel):
+    """A log-in. The token is shown this once; browsers have it in the cookie as well."""
+
+    token: str
+    session_id: UUID
+    account_id: UUID
+    expires_at: datetime
+
+
+class SessionView(BaseModel):
+    id: UUID
+    created_at: datetime
+    expires_at: datetime
+    user_agent: str
+    current: bool = Field(description="The session this request came with")
+
+
+class PasswordChange(BaseModel):
+    current_password: SecretStr = Field(min_length=1, max_length=PASSWORD_MAX_LENGTH)
+    new_password: NewPassword
+
+
+class PasswordReset(BaseModel):
+    new_password: NewPassword
+
+
+class AccountView(BaseModel):
+    id: UUID
+    login: str
+    role: Role
+    visibility: Visibility
+    team_id: UUID | None
+    synthetic: bool
+    created_at: datetime
+    disabled_at: datetime | None
+
+
+class AccountCreate(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    login: Login
+    password: NewPassword
+    role: Role
+    visibility: Visibility | None = Field(default=None, description="Left out: what the role has by default")
+    team_id: UUID | None = None
+    synthetic: bool = Field(default=False, description="Made by a probe: left out of reports, SLA and webhooks")
+
+
+class AccountPatch(BaseModel):
+    """Only the members given are changed."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"role": "supervisor"}})
+
+    role: Role | None = None
+    visibility: Visibility | None = None
+    team_id: UUID | None = Field(default=None, description="null takes the account out of its team")
+    disabled: bool | None = Field(default=None, description="true ends all its sessions at once")
+
+
+class ApiKeyCreate(BaseModel):
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"name": "CRM", "scopes": ["agents:read"]}})
+
+    name: Name
+    scopes: list[Scope] = Field(min_length=1, max_length=20)
+
+
+class ApiKeyView(BaseModel):
+    id: UUID
+    name: str
+    prefix: str = Field(description="How the key begins, so that people can tell keys apart")
+    scopes: list[str]
+    created_by: UUID | None
+    created_at: datetime
+    revoked_at: datetime | None
+
+
+class NewApiKey(ApiKeyView):
+    token: str = Field(description="Shown this once; only its hash is kept")
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem document; `code` is stable."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    request_id: str
