@@ -24,7 +24,7 @@ setup-real-parts: ## Chromium and a Chinese font, for the browser journeys (root
 	@deploy/real-parts.sh
 
 test: setup-dev ## the whole suite
-	$(BIN)/python -m pytest -q -n 2
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 check: setup-dev ## lint, format, types, layers
 	$(BIN)/ruff check .

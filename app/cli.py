@@ -4,11 +4,13 @@ import asyncio
 import importlib
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
+from pydantic import ValidationError
 
 from app.core.config import Settings
+from app.ops import data_folder
 
 cli = typer.Typer(
     help="Switchboard, the open contact-centre backend.", no_args_is_help=True, pretty_exceptions_enable=False
@@ -27,7 +29,7 @@ def up(
     """Start everything on this machine: PostgreSQL (unless DATABASE_URL is set), api and worker."""
     from app.ops import up as program
 
-    settings = program.with_options(Settings(), data_dir=data_dir, host=host, port=port)
+    settings = program.with_options(_settings(), data_dir=data_dir, host=host, port=port)
     raise typer.Exit(program.up(settings, demo=demo, as_json=as_json))
 
 
@@ -36,15 +38,14 @@ def api(listen_fd: Annotated[int | None, typer.Option(hidden=True)] = None) -> N
     """Serve the HTTP API, the sockets and the pages. Needs DATABASE_URL and SWITCHBOARD_SECRET_KEY."""
     from app.ops.serve import serve
 
-    settings = Settings()
-    _configure_logs(settings)
+    settings = _settings_of_a_process()
     serve(settings, listen_fd=listen_fd)
 
 
 @cli.command()
 def worker() -> None:
     """Do the background work: consumers, timers, deliveries. Needs DATABASE_URL and SWITCHBOARD_SECRET_KEY."""
-    _configure_logs(Settings())
+    _settings_of_a_process()
     # By name: the three ways in load one another's modules only when asked for.
     importlib.import_module("app.worker").main()
 
@@ -54,7 +55,11 @@ def migrate() -> None:
     """Bring the database's schema up to date. Safe to run from several machines at once."""
     from app.ops import migrate as program
 
-    asyncio.run(program.upgrade(_database_url()))
+    try:
+        asyncio.run(program.upgrade(_database_url()))
+    except program.MigrationFailedError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
     typer.echo(f"The schema is at {program.head()}.", err=True)
 
 
@@ -63,7 +68,7 @@ def doctor(as_json: AsJson = False) -> None:
     """Check the database, its settings, the schema, the disk, the secret key and the clock."""
     from app.ops import doctor as program
 
-    findings = asyncio.run(program.examine(Settings()))
+    findings = asyncio.run(program.examine(_settings()))
     if as_json:
         _print_json({"ok": program.is_healthy(findings), "checks": [finding.as_dict() for finding in findings]})
     else:
@@ -71,18 +76,37 @@ def doctor(as_json: AsJson = False) -> None:
     raise typer.Exit(0 if program.is_healthy(findings) else 1)
 
 
-def _configure_logs(settings: Settings) -> None:
+def _settings() -> Settings:
+    try:
+        return Settings()
+    except ValidationError as error:
+        for each in error.errors(include_url=False):
+            typer.echo(f"{'.'.join(map(str, each['loc']))}: {each['msg']}", err=True)
+        _refuse("The settings above cannot be used; .env.example explains each.")
+
+
+def _settings_of_a_process() -> Settings:
+    """Settings fit for `api` and `worker`, with the logs set up; exits with 2 and a sentence when they are not."""
     from app.core import logs
 
+    settings = _settings()
+    if not settings.database_url:
+        _refuse("Set DATABASE_URL to the address of a PostgreSQL 15 or newer; `switchboard up` brings its own.")
+    if len(settings.secret_key.get_secret_value()) < data_folder.SECRET_KEY_MIN_CHARACTERS:
+        _refuse(f"Set SWITCHBOARD_SECRET_KEY to {data_folder.SECRET_KEY_MIN_CHARACTERS} or more random characters.")
     logs.configure(settings.log_level, settings.log_format)
+    return settings
 
 
 def _database_url() -> str:
-    from app.ops import data_folder
+    url = data_folder.database_url(_settings())
+    if not url:
+        _refuse("Set DATABASE_URL to the address of a PostgreSQL 15 or newer, or run beside `switchboard up`.")
+    return url
 
-    if url := data_folder.database_url(Settings()):
-        return url
-    typer.echo("Set DATABASE_URL to the address of a PostgreSQL 15 or newer, or run beside `up`.", err=True)
+
+def _refuse(sentence: str) -> NoReturn:
+    typer.echo(sentence, err=True)
     raise typer.Exit(2)
 
 

@@ -1,10 +1,12 @@
 """Fixtures for every suite: one PostgreSQL a process, a template made by the migrations, clones of it."""
 
+import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from uuid import uuid4
 
 import asyncpg
+import hypothesis
 import pytest
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -13,6 +15,11 @@ from app.core.database import Database
 from app.ops import migrate
 from app.ops.embedded_postgres import EmbeddedPostgres
 from tests.clocks import ManualClock
+
+# No deadline: how long an example takes says nothing here. In CI the same examples each time.
+hypothesis.settings.register_profile("default", deadline=None, print_blob=True)
+hypothesis.settings.register_profile("ci", deadline=None, print_blob=True, derandomize=True)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 TEMPLATE = "switchboard_template"
 # Tests lose nothing in a power cut. The chaos journey starts its own PostgreSQL with fsync on.

@@ -1,9 +1,10 @@
 """HTTP manners: problem+json, request ids, body limits, security headers, cursor paging."""
 
 import base64
-import binascii
 import json
 import re
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
 from typing import Annotated, Any, Generic, TypeVar
 from uuid import uuid4
 
@@ -49,20 +50,35 @@ LimitQuery = Annotated[int, Query(ge=1, le=PAGE_MAX, description="Items a page")
 CursorQuery = Annotated[str | None, Query(max_length=400, description="`next_cursor` of the page before")]
 
 
-def encode_cursor(*values: str | int | None) -> str:
+def encode_cursor(*values: str | int) -> str:
     """An opaque cursor of the last row's order values."""
     return base64.urlsafe_b64encode(json.dumps(values, separators=(",", ":")).encode()).decode().rstrip("=")
 
 
-def decode_cursor(cursor: str, length: int) -> list[Any]:
-    """The values of `encode_cursor`. Raises InvalidInput for anything we did not make."""
+def decode_cursor(cursor: str, parsers: Sequence[Callable[[str], Any]]) -> list[Any]:
+    """The values of `encode_cursor`, each read by its parser. Raises InvalidInput for anything we did not make."""
     try:
         values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (binascii.Error, ValueError) as error:
+        return [parse(str(value)) for parse, value in zip(parsers, values, strict=True)]
+    except (ValueError, TypeError) as error:  # binascii.Error is a ValueError
         raise InvalidInput("invalid_cursor", "Take the cursor from next_cursor of the page before.") from error
-    if not isinstance(values, list) or len(values) != length:
-        raise InvalidInput("invalid_cursor", "Take the cursor from next_cursor of the page before.")
-    return values
+
+
+class Problem(BaseModel):
+    """RFC 9457. `code` is stable; `detail` says what to do."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    request_id: str
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The errors of an operation, for its OpenAPI entry."""
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}
 
 
 def problem_response(error: SwitchboardError, request_id: str) -> JSONResponse:

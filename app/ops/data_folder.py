@@ -12,6 +12,7 @@ from pathlib import Path
 from app.core.config import Settings
 
 SECRET_KEY_BYTES = 48
+SECRET_KEY_MIN_CHARACTERS = 32
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,6 @@ from app.core.database import Database
 from app.ops import data_folder, migrate
 
 OLDEST_SERVER_VERSION = 150_000
-SECRET_KEY_MIN_CHARACTERS = 32
 DISK_LOW_BYTES = 2 * 1024**3
 DISK_FULL_BYTES = 256 * 1024**2
 CLOCK_OFFSET_WARN_SECONDS = 1.0
@@ -51,7 +50,7 @@ def secret_key(settings: Settings) -> Finding:
     key = settings.secret_key.get_secret_value()
     if not key and (settings.data_dir / "secret_key").exists():
         key = data_folder.secret_key(settings.data_dir)
-    if len(key) < SECRET_KEY_MIN_CHARACTERS:
+    if len(key) < data_folder.SECRET_KEY_MIN_CHARACTERS:
         return Finding("secret key", "failure", "Set SWITCHBOARD_SECRET_KEY to 32 or more random characters.")
     return Finding("secret key", "ok", f"{len(key)} characters")
 

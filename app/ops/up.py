@@ -16,8 +16,9 @@ from urllib.parse import urlsplit
 
 from app.core.config import Settings
 from app.ops import data_folder, migrate
-from app.ops.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError
+from app.ops.embedded_postgres import EmbeddedPostgres
 from app.ops.first_start import Login, first_start
+from app.ops.postgres_programs import EmbeddedPostgresError
 from app.ops.serve import listen
 from app.ops.supervisor import Child, stop_all
 
@@ -41,7 +42,7 @@ def up(settings: Settings, *, demo: bool, as_json: bool) -> int:
     except KeyboardInterrupt:
         _say("stopped")
         return 0
-    except (UpError, EmbeddedPostgresError, data_folder.FolderInUseError) as error:
+    except (UpError, EmbeddedPostgresError, data_folder.FolderInUseError, migrate.MigrationFailedError) as error:
         _say(str(error))
         return 1
     return 0
@@ -71,7 +72,7 @@ def _run(settings: Settings, stack: ExitStack, *, demo: bool, as_json: bool) -> 
         child.start()
     _wait_until_ready(url, children)
     # Last, so that no password is made which a failing start would never show.
-    logins = asyncio.run(first_start(database_url, demo=demo))
+    logins = asyncio.run(first_start(database_url, data_dir=folder, demo=demo))
     _print_summary(url, logins, folder, as_json=as_json)
     _watch(children, postgres)
 
@@ -168,7 +169,7 @@ def _print_summary(url: str, logins: Sequence[Login], folder: Path, *, as_json: 
     lines += [f"  {name + ':':13}{url}{path}" for name, path in PAGES]
     if logins:
         lines += ["", "Logins made just now; the passwords are shown only this once:"]
-        lines += [f"  {login.role:11}{login.email:32}{login.password:20}{login.name}" for login in logins]
+        lines += [f"  {login.role:11}{login.login:20}{login.password:34}{login.name}" for login in logins]
     lines += ["", f"Data and logs: {folder}", "Ctrl-C stops everything."]
     print("\n".join(lines), flush=True)  # noqa: T201
 

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from app.core.act import system_act
 from app.core.database import Database, SessionDep
-from app.core.errors import Conflict, TooManyRequests
+from app.core.errors import Conflict, InvalidInput, TooManyRequests
 from app.core.http import BODY_LIMIT_BYTES, Manners, decode_cursor, encode_cursor, install_error_handlers
 from app.core.idempotency import OnceDep
 from tests.clocks import ManualClock
@@ -171,4 +171,10 @@ async def test_the_same_key_with_another_body_is_refused(client: httpx.AsyncClie
 
 
 def test_a_cursor_comes_back_as_it_went() -> None:
-    assert decode_cursor(encode_cursor("2026-11-22T00:00:00Z", 5, None), 3) == ["2026-11-22T00:00:00Z", 5, None]
+    assert decode_cursor(encode_cursor("2026-11-22T00:00:00Z", 5), (str, int)) == ["2026-11-22T00:00:00Z", 5]
+
+
+@pytest.mark.parametrize("cursor", ["", "!", "e30", "W10", encode_cursor("a", "b"), encode_cursor(1), "\u00e4"])
+def test_a_cursor_we_did_not_make_is_refused(cursor: str) -> None:
+    with pytest.raises(InvalidInput):
+        decode_cursor(cursor, (str, int))

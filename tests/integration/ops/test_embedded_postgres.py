@@ -13,13 +13,8 @@ import asyncpg
 import psutil
 import pytest
 
-from app.ops.embedded_postgres import (
-    USER_NAMESPACE,
-    AlreadyRunningError,
-    EmbeddedPostgres,
-    EmbeddedPostgresError,
-    user_nobody,
-)
+from app.ops.embedded_postgres import AlreadyRunningError, EmbeddedPostgres
+from app.ops.postgres_programs import USER_NAMESPACE, EmbeddedPostgresError, user_nobody
 
 GONE_WITHIN_SECONDS = 20
 START_AND_WAIT = """

@@ -1,0 +1,88 @@
+"""What every long-running process of ours has: database, clock, bus, and its part in the event log."""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import structlog
+
+from app.core.bus import Bus, PostgresBus
+from app.core.clock import ALIGN_EVERY_SECONDS, DatabaseClock
+from app.core.config import Settings
+from app.core.database import Database
+from app.core.dispatcher import Dispatcher
+from app.core.log_signal import LogSignal
+from app.core.tasks import keep_running
+
+log = structlog.get_logger(__name__)
+
+WAKE_CHANNEL = "wake"
+LOG_CHANNEL = "log"
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    settings: Settings
+    clock: DatabaseClock
+    database: Database
+    bus: Bus
+    signal: LogSignal
+    holder: str
+    """Names this process where it holds a role."""
+
+
+@asynccontextmanager
+async def open_runtime(settings: Settings, application_name: str) -> AsyncIterator[Runtime]:
+    """Connect, follow the database's clock, take part in dispatching; undone in reverse order on the way out."""
+    database = Database(settings.database_url, application_name=application_name, pool_size=settings.database_pool_size)
+    clock = DatabaseClock()
+    bus = PostgresBus(settings.database_url)
+    signal = LogSignal()
+    dispatcher = Dispatcher(settings.database_url, clock, on_positions=signal.notify)
+    _connect_wakes(database, bus, signal, dispatcher)
+    async with database.engine.connect() as connection:
+        await clock.align(connection)
+    await bus.start()
+    tasks = [
+        asyncio.create_task(keep_running("dispatcher", dispatcher.run)),
+        asyncio.create_task(keep_running("clock", lambda: _keep_aligned(clock, database))),
+    ]
+    try:
+        yield Runtime(
+            settings, clock, database, bus, signal, f"{application_name}@{socket.gethostname()}:{os.getpid()}"
+        )
+    finally:
+        await stop_tasks(tasks)
+        await bus.close()
+        await database.close()
+
+
+def _connect_wakes(database: Database, bus: Bus, signal: LogSignal, dispatcher: Dispatcher) -> None:
+    """A commit here wakes the dispatcher here at once, and the one elsewhere by the bus."""
+
+    def on_append() -> None:
+        dispatcher.wake()
+        if not dispatcher.leading:
+            bus.nudge(WAKE_CHANNEL)
+
+    database.on_append = on_append
+    bus.subscribe(WAKE_CHANNEL, lambda _: dispatcher.wake())
+    bus.subscribe(LOG_CHANNEL, lambda payload: signal.notify(int(payload["position"])))
+
+
+async def _keep_aligned(clock: DatabaseClock, database: Database) -> None:
+    while True:
+        await asyncio.sleep(ALIGN_EVERY_SECONDS)
+        async with database.engine.connect() as connection:
+            correction = await clock.align(connection)
+        if abs(correction) > 0.5:
+            log.warning("clock_corrected", seconds=round(correction, 3))
+
+
+async def stop_tasks(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,51 @@
+"""The api process: HTTP, both sockets and the pages."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from app import __version__, wiring
+from app.core import health
+from app.core.config import Settings
+from app.core.http import Manners, install_error_handlers
+from app.core.runtime import open_runtime
+from app.ops import migrate
+
+DESCRIPTION = """The open contact-centre backend: chat, e-mail, phone and social messages become one conversation model.
+
+Errors are RFC 9457 problem documents with a stable `code`. Lists are paged by cursor. Writes take an
+`Idempotency-Key`. Every answer carries `X-Request-Id`.
+"""
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The ASGI application; everything it needs at run time is opened in its lifespan."""
+    settings = settings or Settings()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        await migrate.refuse_older_schema(settings.database_url)
+        async with open_runtime(settings, "switchboard-api") as runtime:
+            app.state.settings = settings
+            app.state.clock = runtime.clock
+            app.state.database = runtime.database
+            app.state.bus = runtime.bus
+            app.state.signal = runtime.signal
+            yield
+
+    app = FastAPI(
+        title="Switchboard",
+        version=__version__,
+        description=DESCRIPTION,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
+    install_error_handlers(app)
+    app.include_router(health.router)
+    for router in wiring.ROUTERS:
+        app.include_router(router)
+    app.add_middleware(Manners)
+    return app

@@ -1,0 +1,49 @@
+"""The worker process: consumers of the log, due rows, owners, housekeeping."""
+
+import asyncio
+import signal as signals
+
+import structlog
+import uvloop
+
+from app import wiring
+from app.core.config import Settings
+from app.core.consumers import ConsumerRunner
+from app.core.due_rows import DueRowRunner
+from app.core.runtime import Runtime, open_runtime, stop_tasks
+from app.core.tasks import keep_running, run_periodic
+from app.events.catalogue import BY_NAME
+from app.ops import migrate
+
+log = structlog.get_logger(__name__)
+
+
+def main() -> None:
+    """Work until SIGTERM or SIGINT."""
+    uvloop.run(run(Settings()))
+
+
+async def run(settings: Settings) -> None:
+    stop = asyncio.Event()
+    for number in (signals.SIGTERM, signals.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await migrate.refuse_older_schema(settings.database_url)
+    async with open_runtime(settings, "switchboard-worker") as runtime:
+        tasks = start_work(runtime)
+        log.info("worker_started")
+        await stop.wait()
+        await stop_tasks(tasks)
+
+
+def start_work(runtime: Runtime) -> list[asyncio.Task[None]]:
+    """All of the worker's loops, each started again if it fails."""
+    consumers = ConsumerRunner(
+        runtime.database, runtime.clock, runtime.signal, wiring.CONSUMERS, known_events=frozenset(BY_NAME)
+    )
+    due_rows = DueRowRunner(runtime.database, runtime.clock, wiring.DUE_TABLES)
+    loops = {
+        "consumers": consumers.run,
+        "due_rows": due_rows.run,
+        "periodic": lambda: run_periodic(wiring.PERIODIC, runtime.database, runtime.clock),
+    }
+    return [asyncio.create_task(keep_running(name, run), name=name) for name, run in loops.items()]

@@ -1,0 +1,72 @@
+"""The command line says what it lacks in one sentence, and its exit codes can be relied on."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from app.cli import cli
+from app.ops import migrate
+
+KEPT = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "PORT"}}
+
+
+def switchboard(folder: Path, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "app.cli", *arguments],
+        env={**KEPT, "PYTHONPATH": os.pathsep.join(sys.path), **variables},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "variables", "sentence"),
+    [
+        ("api", {}, "Set DATABASE_URL"),
+        ("worker", {}, "Set DATABASE_URL"),
+        ("migrate", {}, "Set DATABASE_URL"),
+        ("api", {"DATABASE_URL": "postgresql:///x", "SWITCHBOARD_SECRET_KEY": "short"}, "Set SWITCHBOARD_SECRET_KEY"),
+        ("up", {"PORT": "eighty"}, "PORT: Input should be a valid integer"),
+    ],
+)
+def test_what_is_lacking_is_told_with_code_2(
+    tmp_path: Path, command: str, variables: dict[str, str], sentence: str
+) -> None:
+    done = switchboard(tmp_path, command, **variables)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["up", "migrate"])
+def test_a_database_that_does_not_answer_is_told_with_code_1(tmp_path: Path, command: str) -> None:
+    done = switchboard(tmp_path, command, DATABASE_URL=f"postgresql://postgres@/x?host={tmp_path}", PORT="0")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "could not be migrated" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_doctor_answers_one_json_document_and_code_1_when_something_is_wrong(tmp_path: Path) -> None:
+    done = switchboard(tmp_path, "doctor", "--json")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["ok"] is False
+
+
+def test_migrate_brings_a_database_to_the_head(tmp_path: Path, database_url: str) -> None:
+    done = switchboard(tmp_path, "migrate", DATABASE_URL=database_url)
+    assert done.returncode == 0
+    assert str(migrate.head()) in done.stderr
+
+
+@pytest.mark.parametrize("command", ["up", "api", "worker", "migrate", "doctor"])
+def test_each_command_has_help(command: str) -> None:
+    answer = CliRunner().invoke(cli, [command, "--help"])
+    assert answer.exit_code == 0
+    assert "Usage" in answer.stdout
