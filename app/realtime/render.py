@@ -158,10 +158,14 @@ class Texts:
         if isinstance(event, ConversationRightsChanged):
             owner_name = self._context.owner_names.get(event.after.owner_id) if event.after.owner_id else None
             agent = {"name": owner_name} if owner_name is not None else None
-            return self._frame({"conversation_id": str(event.conversation_id), "agent": agent})
+            waiting = {} if event.after.owner_id is None else {"queue": None}
+            return self._frame({"conversation_id": str(event.conversation_id), "agent": agent, **waiting})
         data = {name: value for name, value in payload.items() if name in PUBLIC_DATA}
         if isinstance(event, MessageReceived | MessagePosted):
             data["message"] = public_message(self._context.messages.get(event.message_id))
+        if isinstance(event, ConversationOpened):
+            opened = {"id": str(event.conversation_id), "number": event.number}
+            data["conversation"] = {**opened, "status": "open", "agent": None}
         assert isinstance(
             event, ConversationOpened | ConversationStatusChanged | MessageReceived | MessagePosted | DeliveryChanged
         )
