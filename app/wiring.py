@@ -8,8 +8,9 @@ from app.core.consumers import Consumer
 from app.core.database import Database
 from app.core.due_rows import DueTable
 from app.core.tasks import Periodic
+from app.ops import api as operations
 
-ROUTERS: tuple[APIRouter, ...] = ()
+ROUTERS: tuple[APIRouter, ...] = (operations.router,)
 
 CONSUMERS: tuple[Consumer, ...] = ()
 

@@ -1,11 +1,12 @@
 """Who calls, and whether they may: the dependencies every operation stands behind."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import lru_cache
 from typing import Annotated, Any, cast
+from uuid import UUID
 
-from fastapi import Depends, Request
+from fastapi import BackgroundTasks, Depends, Request
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -15,11 +16,14 @@ from app.access.origins import is_same_origin
 from app.access.permissions import ROLE_SCOPES, SCOPES
 from app.access.schemas import Principal, Problem, Visibility
 from app.core.act import Act
+from app.core.bus import Bus
 from app.core.database import SessionDep
-from app.core.errors import Forbidden, Unauthenticated
-from app.core.http import request_id_of
+from app.core.errors import Forbidden, InvalidInput, Unauthenticated
+from app.core.http import CursorQuery, decode_cursor, request_id_of
 
 SESSION_COOKIE = "switchboard_session"
+SESSION_CHANNEL = "session"
+"""Bus channel: {"account_id", "session_id"} of an ended session, {"api_key_id"} of a revoked key. Sockets close."""
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 PUBLIC: dict[str, Any] = {"security": []}
 """`openapi_extra` of an operation that anybody may call."""
@@ -153,3 +157,28 @@ ActDep = Annotated[Act, Depends(_act)]
 def anonymous_act(request: Request) -> Act:
     """The act of an operation before anybody is known, such as logging in."""
     return Act(now=request.app.state.clock.now(), actor="anonymous", request_id=request_id_of(request))
+
+
+def _after_name(cursor: CursorQuery = None) -> tuple[str, UUID] | None:
+    if cursor is None:
+        return None
+    name, id_ = decode_cursor(cursor, 2)
+    try:
+        # PostgreSQL has no place for a NUL or half a surrogate pair in a text.
+        if "\0" in name or not name.encode():
+            raise ValueError
+        return name, UUID(id_)
+    except (TypeError, ValueError, AttributeError) as error:
+        raise InvalidInput("invalid_cursor", "Take the cursor from next_cursor of the page before.") from error
+
+
+AfterNameDep = Annotated[tuple[str, UUID] | None, Depends(_after_name)]
+"""Where a list by name goes on: (name, id) of the last row, from `encode_cursor(name, str(id))`."""
+
+
+def publish_ended(background: BackgroundTasks, request: Request, account_id: UUID, session_ids: Iterable[UUID]) -> None:
+    """Tell all sockets. Background tasks run when the answer is out, and so after the commit."""
+    bus: Bus = request.app.state.bus
+    for session_id in session_ids:
+        payload = {"account_id": str(account_id), "session_id": str(session_id)}
+        background.add_task(bus.publish, SESSION_CHANNEL, payload)

@@ -1,11 +1,13 @@
 """Rows of access."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import delete, exists, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.models import Account, ApiKey, LoginSession, LoginThrottle
@@ -86,14 +88,34 @@ async def add_account(session: AsyncSession, account: Account) -> bool:
     """False: the login is taken (compared without case)."""
     values = {column.key: getattr(account, column.key) for column in Account.__table__.columns}
     statement = insert(Account).values(values).on_conflict_do_nothing().returning(Account.id)
-    return await session.scalar(statement) is not None
+    with _team_must_exist():
+        return await session.scalar(statement) is not None
+
+
+async def flush_account(session: AsyncSession) -> None:
+    """Write the changes made to a locked account. Raises NotFound `team_not_found`."""
+    with _team_must_exist():
+        await session.flush()
+
+
+@contextmanager
+def _team_must_exist() -> Iterator[None]:
+    """The foreign key is the check: teams belong to another package, and a look-up before would race."""
+    try:
+        yield
+    except IntegrityError as error:
+        raise NotFound("team_not_found", "No such team.") from error
+
+
+async def list_accounts_of(session: AsyncSession, account_ids: Collection[UUID]) -> Sequence[Account]:
+    return (await session.scalars(select(Account).where(Account.id.in_(account_ids)))).all()
 
 
 async def list_accounts(session: AsyncSession, *, after: tuple[str, UUID] | None, limit: int) -> Sequence[Account]:
     order = (func.lower(Account.login), Account.id)
     statement = select(Account).order_by(*order).limit(limit)
     if after is not None:
-        statement = statement.where(tuple_(*order) > after)
+        statement = statement.where(tuple_(*order) > tuple_(func.lower(after[0]), after[1]))
     return (await session.scalars(statement)).all()
 
 
@@ -126,11 +148,21 @@ async def revoke_sessions(
     return sorted(ended)
 
 
-async def list_api_keys(session: AsyncSession, *, before: UUID | None, limit: int) -> Sequence[ApiKey]:
-    """Newest first; ids grow with time."""
-    statement = select(ApiKey).order_by(ApiKey.id.desc()).limit(limit)
-    if before is not None:
-        statement = statement.where(ApiKey.id < before)
+async def add_session(session: AsyncSession, row: LoginSession) -> None:
+    session.add(row)
+    await session.flush()
+
+
+async def add_api_key(session: AsyncSession, api_key: ApiKey) -> None:
+    session.add(api_key)
+    await session.flush()
+
+
+async def list_api_keys(session: AsyncSession, *, after: tuple[str, UUID] | None, limit: int) -> Sequence[ApiKey]:
+    order = (func.lower(ApiKey.name), ApiKey.id)
+    statement = select(ApiKey).order_by(*order).limit(limit)
+    if after is not None:
+        statement = statement.where(tuple_(*order) > tuple_(func.lower(after[0]), after[1]))
     return (await session.scalars(statement)).all()
 
 

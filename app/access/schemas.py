@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 from app.access.permissions import Role, Scope
 
 LOGIN_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._@+-]{1,99}$"
+NO_CONTROLS_PATTERN = r"^[^\x00-\x1f\x7f]+$"
 PASSWORD_MIN_LENGTH = 10
 PASSWORD_MAX_LENGTH = 200
 """Long enough for a sentence, short enough that hashing it costs the same as any other."""
@@ -19,7 +20,9 @@ PrincipalKind = Literal["agent", "api_key", "visitor", "system"]
 Visibility = Literal["own", "team", "all"]
 Login = Annotated[str, StringConstraints(strip_whitespace=True, pattern=LOGIN_PATTERN)]
 NewPassword = Annotated[SecretStr, Field(min_length=PASSWORD_MIN_LENGTH, max_length=PASSWORD_MAX_LENGTH)]
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=NAME_MAX_LENGTH)]
+Name = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=NAME_MAX_LENGTH, pattern=NO_CONTROLS_PATTERN)
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ class Principal:
 class LoginRequest(BaseModel):
     model_config = ConfigDict(json_schema_extra={"example": {"login": "mei", "password": "a long sentence"}})
 
-    login: str = Field(min_length=1, max_length=100)
+    login: str = Field(min_length=1, max_length=100, pattern=NO_CONTROLS_PATTERN)
     password: SecretStr = Field(min_length=1, max_length=PASSWORD_MAX_LENGTH)
 
 
@@ -107,6 +110,11 @@ class AccountPatch(BaseModel):
     visibility: Visibility | None = None
     team_id: UUID | None = Field(default=None, description="null takes the account out of its team")
     disabled: bool | None = Field(default=None, description="true ends all its sessions at once")
+
+    def changes(self) -> dict[str, Any]:
+        """The members to change. null means something for team_id only; elsewhere it is as good as left out."""
+        given = self.model_dump(exclude_unset=True)
+        return {name: value for name, value in given.items() if value is not None or name == "team_id"}
 
 
 class ApiKeyCreate(BaseModel):

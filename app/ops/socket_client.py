@@ -215,5 +215,10 @@ class ResumingSocket:
             await connection.send(json.dumps(frame))
 
 
+def websocket_url(url: str, path: str) -> str:
+    """The socket's address under the same host: http becomes ws, https becomes wss."""
+    return url.replace("http", "ws", 1) + path
+
+
 def _number(position: str) -> int:
     return int(position.partition("-")[2])

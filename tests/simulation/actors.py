@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import httpx
 
-from app.ops.socket_client import CommandRefused, Frame, ResumingSocket
+from app.ops.socket_client import CommandRefused, Frame, ResumingSocket, websocket_url
 
 RETRY_SECONDS = 0.3
 PATIENCE_SECONDS = 120.0
@@ -27,10 +27,6 @@ async def post_until_answered(
             except httpx.TransportError:
                 pass
             await asyncio.sleep(RETRY_SECONDS * random.uniform(0.5, 1.5))
-
-
-def websocket_url(url: str, path: str) -> str:
-    return url.replace("http", "ws", 1) + path
 
 
 @dataclass(slots=True)

@@ -1,0 +1,133 @@
+"""Rows of people: teams, skills, agents and their skills."""
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from typing import TypeVar
+from uuid import UUID
+
+from sqlalchemy import delete, func, select, tuple_
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.agents.models import Agent, AgentSkill, Skill, Team
+from app.core.errors import Conflict, NotFound
+
+Named = TypeVar("Named", Team, Skill)
+
+
+def _word(kind: type[Team] | type[Skill]) -> str:
+    return "team" if kind is Team else "skill"
+
+
+async def add_named(session: AsyncSession, row: Team | Skill) -> None:
+    """Raises Conflict `team_name_taken` or `skill_name_taken`; case does not count."""
+    values = {column.key: getattr(row, column.key) for column in type(row).__table__.columns}
+    statement = insert(type(row)).values(values).on_conflict_do_nothing().returning(type(row).id)
+    if await session.scalar(statement) is None:
+        raise _name_taken(type(row))
+
+
+def _name_taken(kind: type[Team] | type[Skill]) -> Conflict:
+    return Conflict(f"{_word(kind)}_name_taken", f"Another {_word(kind)} has this name (case does not count).")
+
+
+async def get_named(session: AsyncSession, kind: type[Named], id_: UUID, *, lock: bool = False) -> Named:
+    row = await session.get(kind, id_, with_for_update=lock or None)
+    if row is None:
+        raise NotFound(f"{_word(kind)}_not_found", f"No such {_word(kind)}.")
+    return row
+
+
+async def rename(session: AsyncSession, row: Team | Skill, name: str) -> None:
+    row.name = name
+    try:
+        await session.flush()
+    except IntegrityError as error:
+        raise _name_taken(type(row)) from error
+
+
+async def delete_named(session: AsyncSession, row: Team | Skill) -> None:
+    """Raises Conflict `team_in_use` or `skill_in_use`."""
+    word = _word(type(row))
+    await session.delete(row)
+    try:
+        await session.flush()
+    except IntegrityError as error:
+        raise Conflict(f"{word}_in_use", f"Something still belongs to this {word}. Move it first.") from error
+
+
+async def list_named(
+    session: AsyncSession, kind: type[Named], *, after: tuple[str, UUID] | None, limit: int
+) -> Sequence[Named]:
+    order = (func.lower(kind.name), kind.id)
+    statement = select(kind).order_by(*order).limit(limit)
+    if after is not None:
+        statement = statement.where(tuple_(*order) > tuple_(func.lower(after[0]), after[1]))
+    return (await session.scalars(statement)).all()
+
+
+async def find_agent(session: AsyncSession, agent_id: UUID) -> Agent | None:
+    return await session.get(Agent, agent_id)
+
+
+async def lock_agent(session: AsyncSession, agent_id: UUID) -> Agent:
+    statement = (
+        select(Agent)
+        .where(Agent.id == agent_id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    agent = await session.scalar(statement)
+    if agent is None:
+        raise NotFound("agent_not_found", "No such agent.")
+    return agent
+
+
+async def add_agent(session: AsyncSession, agent: Agent) -> None:
+    session.add(agent)
+    await session.flush()
+
+
+async def list_agents(session: AsyncSession, *, after: tuple[str, UUID] | None, limit: int) -> Sequence[Agent]:
+    """By name, then id."""
+    order = (func.lower(Agent.name), Agent.id)
+    statement = select(Agent).order_by(*order).limit(limit)
+    if after is not None:
+        statement = statement.where(tuple_(*order) > tuple_(func.lower(after[0]), after[1]))
+    return (await session.scalars(statement)).all()
+
+
+async def list_agents_of(session: AsyncSession, ids: Collection[UUID] | None) -> Sequence[Agent]:
+    """These agents, or all of them."""
+    statement = select(Agent).order_by(Agent.id)
+    if ids is not None:
+        statement = statement.where(Agent.id.in_(ids))
+    return (await session.scalars(statement)).all()
+
+
+async def map_skills(session: AsyncSession, agent_ids: Collection[UUID]) -> dict[UUID, dict[UUID, int]]:
+    """Proficiency by skill id, by agent id; an agent without skills has an empty one."""
+    statement = select(AgentSkill.agent_id, AgentSkill.skill_id, AgentSkill.proficiency).where(
+        AgentSkill.agent_id.in_(agent_ids)
+    )
+    levels: dict[UUID, dict[UUID, int]] = defaultdict(dict)
+    for agent_id, skill_id, proficiency in await session.execute(statement.order_by(AgentSkill.skill_id)):
+        levels[agent_id][skill_id] = proficiency
+    return levels
+
+
+async def replace_skills(session: AsyncSession, agent_id: UUID, levels: dict[UUID, int]) -> None:
+    """The agent is locked. Raises NotFound `skill_not_found`."""
+    await session.execute(delete(AgentSkill).where(AgentSkill.agent_id == agent_id))
+    rows = [
+        {"agent_id": agent_id, "skill_id": skill_id, "proficiency": proficiency}
+        for skill_id, proficiency in levels.items()
+    ]
+    if not rows:
+        return
+    try:
+        await session.execute(insert(AgentSkill).values(rows))
+    except IntegrityError as error:
+        # The foreign key is the check: a look-up before would race with a skill being deleted.
+        raise NotFound("skill_not_found", "One of these skills does not exist.") from error

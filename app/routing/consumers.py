@@ -1,0 +1,40 @@
+"""Routing follows the log: work for conversations that open, wake or end; desks cleared of disabled agents."""
+
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.act import Act
+from app.core.consumers import Consumer
+from app.core.event_log import StoredEvent
+from app.routing.service.desk import HolderChanged
+from app.routing.service.presences import retire
+from app.routing.service.work import Cause, follow_conversations
+
+CONVERSATION_TYPES = frozenset({"conversation.opened", "conversation.status_changed"})
+MAX_CROSSINGS = 5
+"""How often answers may cross one batch before it is given back to the consumer's own retry."""
+
+
+async def handle(session: AsyncSession, act: Act, events: list[StoredEvent]) -> None:
+    causes = {event.key: Cause(event.actor, event.request_id) for event in events if event.type in CONVERSATION_TYPES}
+    if causes:
+        await _follow(session, act, causes)
+    for event in events:
+        if event.type == "agent.disabled":
+            await retire(session, act.under(event.request_id), event.key)
+
+
+async def _follow(session: AsyncSession, act: Act, causes: dict[UUID, Cause]) -> None:
+    for crossing in range(1, MAX_CROSSINGS + 1):
+        try:
+            # A savepoint: going back to it frees the locks, so that the next try takes them in order again.
+            async with session.begin_nested():
+                await follow_conversations(session, act, causes)
+            return
+        except HolderChanged:
+            if crossing == MAX_CROSSINGS:
+                raise
+
+
+ROUTING = Consumer("routing", CONVERSATION_TYPES | {"agent.disabled"}, handle, start="beginning")

@@ -1,0 +1,85 @@
+"""What the engine decides, and the trace that says why."""
+
+from typing import Literal, NamedTuple
+from uuid import UUID
+
+from app.routing.capacity import Ledger
+from app.routing.ranking import Rank
+
+STICKY_RING = -1
+"""The ring of the trace while only the last agent is asked (ring 0 of the specification's text); the queue's
+own terms are 0, its rings 1 to 5."""
+
+WaitReason = Literal[
+    "in_line", "nobody_staffed", "waiting_for_sticky", "tries_exhausted", "cooling_down", "no_free_units"
+]
+
+UnroutableReason = Literal["unknown_queue", "nobody_qualified", "nobody_has_the_capacity"]
+
+
+class Candidate(NamedTuple):
+    agent_id: UUID
+    rank: Rank
+
+
+class Trace(NamedTuple):
+    """`candidates` holds the winner and the next four; `rules` names the values of their ranks.
+
+    `removed` counts agents by the first rule that put them out, in the order the rules are asked.
+    """
+
+    queue_id: UUID
+    policy: str
+    policy_version: int
+    ring: int
+    rules: tuple[str, ...]
+    eligible: int
+    candidates: tuple[Candidate, ...]
+    removed: tuple[tuple[str, int], ...]
+    ledger_before: Ledger | None = None
+    ledger_after: Ledger | None = None
+
+    @property
+    def decided_by(self) -> str:
+        """The rule that told the winner from the next; `only_candidate` if there was no other."""
+        if len(self.candidates) < 2:
+            return "only_candidate" if self.candidates else "nobody"
+        pairs = zip(self.rules, self.candidates[0].rank, self.candidates[1].rank, strict=True)
+        return next(rule for rule, first, second in pairs if first != second)
+
+
+class Offer(NamedTuple):
+    """`parks` is what the work interrupts at the agent: (units, channel) of each work to park."""
+
+    work_id: UUID
+    work_version: int
+    agent_id: UUID
+    ring: int
+    parks: tuple[tuple[int, str], ...]
+    trace: Trace
+
+
+class Drain(NamedTuple):
+    """A call is late, nobody has the units: nothing due later reaches this agent until it fits or leaves."""
+
+    work_id: UUID
+    agent_id: UUID
+    trace: Trace
+
+
+class Wait(NamedTuple):
+    """Told once per work. The trace is None for work that stands in line behind other work like it."""
+
+    work_id: UUID
+    reason: WaitReason
+    trace: Trace | None
+
+
+class Unroutable(NamedTuple):
+    """No configured agent could ever take it, at the widest ring."""
+
+    work_id: UUID
+    reason: UnroutableReason
+
+
+Decision = Offer | Drain | Wait | Unroutable

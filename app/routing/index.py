@@ -1,0 +1,338 @@
+"""The router's memory: agents of one profile together, waiting work of one demand together.
+
+A profile is an agent as the demands in use see it, so all agents of a `Group` stand alike for every demand,
+and inside a group agents of equal load share one list in the order of the last rank rules. A `Reach` is one
+demand and the groups that meet it; a `Lane` is the waiting work of one reach, kind and set of barred agents,
+so if its head cannot be placed, nothing behind it can.
+"""
+
+import heapq
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Iterator, Mapping
+from uuid import UUID
+
+from app.routing.capacity import (
+    WHOLE_AGENT_CHANNELS,
+    Fit,
+    Ledger,
+    could_ever_fit,
+    credit,
+    debit,
+    engage,
+    fits,
+    resume,
+)
+from app.routing.decisions import UnroutableReason
+from app.routing.facts import AgentFacts, OrderKey, QueueFacts, WorkFacts, order_key
+from app.routing.ranking import Policy, band, stable_hash
+from app.routing.rings import Terms
+
+Slot = tuple[float, int, "Agent"]
+Bucket = tuple[tuple[float, ...], list[Slot]]
+
+
+class Kind:
+    """A channel, a weight and the policy's load rule: what decides which loads fit and in which order."""
+
+    __slots__ = ("channel", "policy", "weight", "whole")
+
+    def __init__(self, channel: str, weight: int, policy: Policy) -> None:
+        self.channel = channel
+        self.weight = weight
+        self.policy = policy
+        self.whole = channel in WHOLE_AGENT_CHANNELS
+
+
+class State:
+    """One ledger, kept once, with its arithmetic remembered: agents move among few distinct loads."""
+
+    __slots__ = ("_credited", "_debited", "_fits", "_known", "ledger", "whole")
+
+    def __init__(self, ledger: Ledger, known: "dict[Ledger, State]") -> None:
+        self.ledger = ledger
+        self.whole = ledger.holds_whole_agent_work
+        self._known = known
+        self._fits: dict[Kind, Fit | None] = {}
+        self._debited: dict[tuple[str, int], State] = {}
+        self._credited: dict[tuple[str, int, bool], State] = {}
+
+    @staticmethod
+    def of(ledger: Ledger, known: "dict[Ledger, State]") -> "State":
+        state = known.get(ledger)
+        if state is None:
+            state = known[ledger] = State(ledger, known)
+        return state
+
+    def fit(self, kind: Kind) -> Fit | None:
+        try:
+            return self._fits[kind]
+        except KeyError:
+            fit = self._fits[kind] = fits(self.ledger, kind.channel, kind.weight)
+            return fit
+
+    def could_hold(self, kind: Kind) -> bool:
+        return could_ever_fit(self.ledger, kind.channel, kind.weight)
+
+    def debited(self, channel: str, weight: int) -> "State":
+        after = self._debited.get((channel, weight))
+        if after is None:
+            after = State.of(debit(self.ledger, channel, weight, forced=True), self._known)
+            self._debited[channel, weight] = after
+        return after
+
+    def credited(self, channel: str, weight: int, *, engaged: bool) -> "State":
+        after = self._credited.get((channel, weight, engaged))
+        if after is None:
+            after = State.of(credit(self.ledger, channel, weight, engaged=engaged), self._known)
+            self._credited[channel, weight, engaged] = after
+        return after
+
+    def engaged(self, channel: str, weight: int) -> "State":
+        return State.of(engage(self.ledger, channel, weight), self._known)
+
+    def resumed(self, channel: str, weight: int) -> "State":
+        return State.of(resume(self.ledger, channel, weight, forced=True), self._known)
+
+
+class Work:
+    """A waiting or provisionally offered work item."""
+
+    __slots__ = ("drainer", "due", "facts", "key", "lane", "offered", "timer", "told_unroutable", "told_wait")
+
+    def __init__(self, facts: WorkFacts) -> None:
+        self.facts = facts
+        self.key: OrderKey = order_key(facts)
+        self.due = self.key[1]
+        self.lane: Lane | None = None
+        self.drainer: Agent | None = None
+        self.offered: tuple[Agent, Fit] | None = None
+        self.timer = 0
+        self.told_wait = False
+        self.told_unroutable = False
+
+
+class Agent:
+    """An agent's place in the index. `slot` is set while it stands in its group's list."""
+
+    __slots__ = ("draining_for", "facts", "group", "idle", "idle_hash", "lanes", "slot", "state")
+
+    def __init__(self, facts: AgentFacts, state: State) -> None:
+        self.facts = facts
+        self.state = state
+        self.idle = facts.idle_since_at.timestamp()
+        self.idle_hash = stable_hash(facts.id)
+        self.group: Group | None = None
+        self.slot: Slot | None = None
+        self.draining_for: Work | None = None
+        self.lanes: list[Lane] = []
+
+    def enter(self) -> None:
+        """Take the place that facts and load call for: in a list while routable, apart while draining."""
+        group = self.group
+        if group is None or not self.facts.routable:
+            return
+        if self.draining_for is not None:
+            group.draining[self] = None
+        else:
+            self.slot = (self.idle, self.idle_hash, self)
+            insort(group.buckets.setdefault(self.state, []), self.slot)
+            group.found.clear()
+
+    def leave(self) -> None:
+        group = self.group
+        if group is None:
+            return
+        group.draining.pop(self, None)
+        if self.slot is not None:
+            members = group.buckets[self.state]
+            del members[bisect_left(members, self.slot)]
+            if not members:
+                del group.buckets[self.state]
+            self.slot = None
+            group.found.clear()
+
+
+class Group:
+    """All agents of one profile."""
+
+    __slots__ = (
+        "agents", "blended", "buckets", "draining", "found", "lanes", "queues", "queues_served", "reaches",
+        "routable", "skills", "teams",
+    )  # fmt: skip
+
+    def __init__(self, facts: AgentFacts, *, blended: bool, queues_served: int) -> None:
+        self.skills = facts.skills
+        self.queues = facts.queues
+        self.teams = facts.groups
+        self.blended = blended
+        self.queues_served = queues_served
+        self.agents: dict[Agent, None] = {}
+        self.routable = 0
+        self.buckets: dict[State, list[Slot]] = {}
+        self.draining: dict[Agent, None] = {}
+        self.found: dict[Kind, tuple[int, list[Bucket]]] = {}
+        self.reaches: dict[Reach, None] = {}
+        self.lanes: dict[Kind, dict[Lane, None]] = {}
+
+    def fitting(self, kind: Kind) -> tuple[int, list[Bucket]]:
+        """How many agents have the units, and their lists by load; remembered until somebody moves."""
+        rows: list[Bucket] = []
+        count = 0
+        for state, members in self.buckets.items():
+            fit = state.fit(kind)
+            if fit is not None:
+                rows.append((kind.policy.load(fit, self.blended, kind.whole), members))
+                count += len(members)
+        found = self.found[kind] = (count, rows)
+        return found
+
+
+class Reach:
+    """One demand: the groups that meet it in the order of the policy's standing rules."""
+
+    __slots__ = (
+        "groups",
+        "lanes",
+        "manned",
+        "policy",
+        "queue",
+        "ranked",
+        "ring",
+        "roster",
+        "terms",
+        "watchers",
+    )
+
+    def __init__(self, queue: QueueFacts, ring: int, terms: Terms, policy: Policy) -> None:
+        self.queue = queue
+        self.ring = ring
+        self.terms = terms
+        self.policy = policy
+        self.groups: dict[Group, tuple[float, ...]] = {}
+        self.ranked: list[tuple[tuple[float, ...], Group]] = []
+        self.lanes: dict[Lane, None] = {}
+        self.manned = 0
+        self.roster: tuple[int, int, int] | None = None
+        self.watchers: dict[Lane, None] = {}
+
+    def admits(self, group: Group) -> bool:
+        """Member of the queue, or let in by a ring; requirements are asked apart."""
+        return self.queue.id in group.queues or not self.terms.groups.isdisjoint(group.teams)
+
+    def count(self, version: int, groups: Iterable[Group]) -> tuple[int, int]:
+        """Agents who are let in, and those of them who meet the requirements; kept per roster version."""
+        if self.roster is None or self.roster[0] != version:
+            admitted = sum(len(group.agents) for group in groups if self.admits(group))
+            self.roster = (version, admitted, sum(len(group.agents) for group in self.groups))
+        return self.roster[1:]
+
+    def add(self, group: Group, standing: tuple[float, ...]) -> None:
+        self.groups[group] = standing
+        insort(self.ranked, (standing, group), key=_standing)
+        group.reaches[self] = None
+        self.manned += group.routable > 0
+        for lane in self.lanes:
+            group.lanes.setdefault(lane.kind, {})[lane] = None
+
+    def remove(self, group: Group) -> None:
+        del self.groups[group]
+        self.ranked = [row for row in self.ranked if row[1] is not group]
+        self.manned -= group.routable > 0
+        for lane in self.lanes:
+            group.lanes[lane.kind].pop(lane, None)
+
+
+def _standing(row: tuple[tuple[float, ...], Group]) -> tuple[float, ...]:
+    return row[0]
+
+
+class Lane:
+    """Waiting work that is alike: the same rings to come, kind, barred agents and (ring 0) only agent."""
+
+    __slots__ = (
+        "barred", "chain", "dirty", "entries", "head", "judged", "key", "kind", "late", "only", "passing",
+        "reach", "size",
+    )  # fmt: skip
+
+    def __init__(
+        self, key: object, chain: tuple[Reach, ...], kind: Kind, barred: frozenset[UUID], only: Agent | None
+    ) -> None:
+        self.key = key
+        self.chain = chain
+        self.reach = chain[0]
+        self.kind = kind
+        self.barred = barred
+        self.only = only
+        self.entries: list[tuple[OrderKey, int, Work]] = []
+        self.head: OrderKey | None = None
+        self.size = 0
+        self.dirty = False
+        self.late = False
+        self.passing = False
+        self.judged: tuple[int, UnroutableReason | None] | None = None
+        for reach in chain:
+            reach.watchers[self] = None
+
+    def preferred_reach(self) -> Reach:
+        """The first ring from its own that somebody staffed matches; its own if none."""
+        return next((reach for reach in self.chain if reach.manned), self.chain[0])
+
+    def attach(self) -> None:
+        """Stand in the lists of those who may take it, at the first ring that somebody staffed matches."""
+        if self.only is not None:
+            self.only.lanes.append(self)
+            return
+        self.reach = self.preferred_reach()
+        self.reach.lanes[self] = None
+        for group in self.reach.groups:
+            group.lanes.setdefault(self.kind, {})[self] = None
+
+    def detach(self) -> None:
+        if self.only is not None:
+            self.only.lanes.remove(self)
+            return
+        del self.reach.lanes[self]
+        for group in self.reach.groups:
+            group.lanes[self.kind].pop(self, None)
+
+    def add(self, work: Work, serial: int) -> bool:
+        """True when the work became the head."""
+        work.lane = self
+        self.size += 1
+        heapq.heappush(self.entries, (work.key, serial, work))
+        if self.head is None or work.key < self.head:
+            self.head = work.key
+            return True
+        return False
+
+    def remove(self, work: Work) -> None:
+        work.lane = None
+        self.size -= 1
+        if work.key == self.head:
+            self.settle()
+
+    def settle(self) -> None:
+        """Drop what has left from the top; `head` is then the first that waits, or None."""
+        entries = self.entries
+        while entries and entries[0][2].lane is not self:
+            heapq.heappop(entries)
+        self.head = entries[0][0] if entries else None
+
+    def first(self) -> Work:
+        return self.entries[0][2]
+
+    def in_order(self) -> Iterator[Work]:
+        """Every waiting work once, first first."""
+        return iter(sorted({row[2] for row in self.entries if row[2].lane is self}, key=lambda work: work.key))
+
+
+def profile_key(facts: AgentFacts, thresholds: Mapping[str, list[int]]) -> tuple[object, ...]:
+    """What the demands in use can tell apart: a level counts only by its band and the minimums it passes."""
+    skills = tuple(
+        sorted(
+            (band(level), bisect_left(thresholds[skill], level + 1), skill)
+            for skill, level in facts.skills.items()
+            if skill in thresholds
+        )
+    )
+    return (skills, facts.queues, facts.groups)

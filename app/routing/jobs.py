@@ -1,0 +1,69 @@
+"""What routing does by time: deadlines of offers, heartbeats, timers of work, and the check of its invariants."""
+
+from typing import Any
+from uuid import UUID
+
+import structlog
+from prometheus_client import Counter, Gauge
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.act import Act
+from app.core.clock import Clock
+from app.core.database import Database
+from app.core.due_rows import DueTable
+from app.core.tasks import Periodic
+from app.routing.repository import checks
+from app.routing.repository import live as live_rows
+from app.routing.service.offers import expire_offer, set_timer
+from app.routing.service.presences import check_silence
+
+log = structlog.get_logger(__name__)
+
+CHECK_SECONDS = 60
+VIOLATIONS = Counter("switchboard_routing_violations_total", "Broken invariants found by the checker", ["rule"])
+LEDGER_DRIFT = Gauge("switchboard_routing_ledger_drift_agents", "Agents whose ledger differs from what they hold")
+
+
+async def _expire(session: AsyncSession, act: Act, offer_id: UUID, _: Any) -> None:
+    await expire_offer(session, act, offer_id)
+
+
+async def _check_silence(session: AsyncSession, act: Act, agent_id: UUID, _: Any) -> None:
+    await check_silence(session, act, agent_id)
+    await session.flush()
+
+
+async def _renew_timer(session: AsyncSession, act: Act, work_id: UUID, _: Any) -> None:
+    """The engine keeps the same times in memory and acts on them; the row only says when to look next."""
+    work = (await live_rows.lock_works(session, [work_id])).get(work_id)
+    if work is None or work.run_at is None or work.run_at > act.now:
+        return
+    if work.state == "queued":
+        await set_timer(session, work, act.now)
+    else:
+        work.run_at = None
+    await session.flush()
+
+
+DUE_TABLES = (
+    DueTable("offer", _expire),
+    DueTable("agent_presence", _check_silence, id_column="agent_id"),
+    DueTable("work_item", _renew_timer),
+)
+
+
+async def check_invariants(database: Database, _: Clock) -> None:
+    """Count what must never be; a number above zero is a bug to be looked into."""
+    async with database.transaction() as session:
+        drift = await checks.find_drift(session)
+        violations = await checks.list_violations(session)
+    LEDGER_DRIFT.set(len(drift))
+    if drift:
+        VIOLATIONS.labels("ledger_drift").inc(len(drift))
+        log.error("ledger_drift", agents=[str(agent_id) for agent_id, _, _ in drift[:10]])
+    for rule, subject in violations:
+        VIOLATIONS.labels(rule).inc()
+        log.error("routing_violation", rule=rule, subject=str(subject))
+
+
+PERIODIC = (Periodic("routing_invariants", CHECK_SECONDS, check_invariants),)

@@ -1,0 +1,1 @@
+"""Statements of routing: live work and agents, queues, checks."""

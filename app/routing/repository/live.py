@@ -1,0 +1,238 @@
+"""Statements on work items, offers, presence, ledgers and decisions.
+
+One order of locks everywhere: agents (ledger, then presence, by agent id), then work items by id, then offers, then
+conversations. Whoever changes a work item that an agent holds has that agent's lock, so under it they stand still.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.errors import NotFound
+from app.routing.capacity import DEFAULT_CAPACITY_UNITS
+from app.routing.models import AgentLedger, AgentPresence, Offer, QueueMember, RoutingDecision, WorkItem
+from app.routing.presence import CLOSED_SOCKET_SECONDS, SUSPECT_AFTER_SECONDS
+from app.routing.work_states import LIVE
+
+HELD_STATES = ("offered", "assigned", "parked", "wrapping")
+
+
+async def ensure_agents(session: AsyncSession, agent_ids: Collection[UUID], now: datetime) -> None:
+    """Ledger and presence rows for agents who never connected."""
+    ordered = sorted(agent_ids)
+    await session.execute(
+        insert(AgentLedger).on_conflict_do_nothing(),
+        [{"agent_id": agent_id, "capacity_units": DEFAULT_CAPACITY_UNITS} for agent_id in ordered],
+    )
+    await session.execute(
+        insert(AgentPresence).on_conflict_do_nothing(),
+        [
+            {
+                "agent_id": agent_id,
+                "session": "gone",
+                "readiness": "not_ready",
+                "penalty": "none",
+                "since": now,
+                "last_beat_at": now,
+            }
+            for agent_id in ordered
+        ],
+    )
+
+
+async def lock_ledgers(session: AsyncSession, agent_ids: Collection[UUID]) -> dict[UUID, AgentLedger]:
+    rows = await session.scalars(
+        select(AgentLedger)
+        .where(AgentLedger.agent_id.in_(agent_ids))
+        .order_by(AgentLedger.agent_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    return {row.agent_id: row for row in rows}
+
+
+async def lock_presences(session: AsyncSession, agent_ids: Collection[UUID]) -> dict[UUID, AgentPresence]:
+    """Only under the agents' ledger locks; it keeps heartbeats out meanwhile."""
+    rows = await session.scalars(
+        select(AgentPresence)
+        .where(AgentPresence.agent_id.in_(agent_ids))
+        .order_by(AgentPresence.agent_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    return {row.agent_id: row for row in rows}
+
+
+async def list_held_work(session: AsyncSession, agent_ids: Collection[UUID]) -> Sequence[WorkItem]:
+    """What these agents are offered or own. Under their locks it stands still."""
+    return (
+        await session.scalars(
+            select(WorkItem)
+            .where(WorkItem.agent_id.in_(agent_ids), WorkItem.state.in_(HELD_STATES))
+            .order_by(WorkItem.id)
+            .execution_options(populate_existing=True)
+        )
+    ).all()
+
+
+async def list_work_agents(session: AsyncSession, work_ids: Collection[UUID]) -> set[UUID]:
+    agents = await session.scalars(
+        select(WorkItem.agent_id).where(WorkItem.id.in_(work_ids), WorkItem.agent_id.is_not(None))
+    )
+    return {agent_id for agent_id in agents if agent_id is not None}
+
+
+async def lock_works(session: AsyncSession, work_ids: Collection[UUID]) -> dict[UUID, WorkItem]:
+    rows = await session.scalars(
+        select(WorkItem)
+        .where(WorkItem.id.in_(work_ids))
+        .order_by(WorkItem.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    return {row.id: row for row in rows}
+
+
+async def find_live_work_ids(session: AsyncSession, conversation_ids: Collection[UUID]) -> dict[UUID, UUID]:
+    """Conversation to its live work item."""
+    rows = await session.execute(
+        select(WorkItem.conversation_id, WorkItem.id).where(
+            WorkItem.conversation_id.in_(conversation_ids), WorkItem.state.in_(sorted(LIVE))
+        )
+    )
+    return {row.conversation_id: row.id for row in rows}
+
+
+async def add_work(session: AsyncSession, work: WorkItem) -> bool:
+    """False if the conversation has live work already: somebody else made it meanwhile."""
+    values = {column.key: getattr(work, column.key) for column in WorkItem.__table__.columns}
+    given = {key: value for key, value in values.items() if value is not None}
+    made = await session.execute(insert(WorkItem).values(**given).on_conflict_do_nothing().returning(WorkItem.id))
+    return made.scalar_one_or_none() is not None
+
+
+async def get_offer(session: AsyncSession, offer_id: UUID) -> Offer:
+    offer = await session.get(Offer, offer_id)
+    if offer is None:
+        raise NotFound("offer_not_found", "There is no such offer.")
+    return offer
+
+
+async def lock_offer(session: AsyncSession, offer_id: UUID) -> Offer:
+    return (
+        await session.scalars(
+            select(Offer).where(Offer.id == offer_id).with_for_update().execution_options(populate_existing=True)
+        )
+    ).one()
+
+
+async def lock_pending_offers(
+    session: AsyncSession, *, agent_ids: Collection[UUID] = (), work_ids: Collection[UUID] = ()
+) -> Sequence[Offer]:
+    return (
+        await session.scalars(
+            select(Offer)
+            .where(Offer.state == "pending", Offer.agent_id.in_(agent_ids) | Offer.work_id.in_(work_ids))
+            .order_by(Offer.id)
+            .with_for_update()
+            .execution_options(populate_existing=True)
+        )
+    ).all()
+
+
+async def list_pending_offers(session: AsyncSession, agent_id: UUID) -> Sequence[Offer]:
+    return (
+        await session.scalars(
+            select(Offer).where(Offer.agent_id == agent_id, Offer.state == "pending").order_by(Offer.made_at, Offer.id)
+        )
+    ).all()
+
+
+async def count_misses(session: AsyncSession, agent_id: UUID, since: datetime) -> int:
+    return (
+        await session.execute(
+            select(func.count()).where(Offer.agent_id == agent_id, Offer.state == "expired", Offer.ended_at >= since)
+        )
+    ).scalar_one()
+
+
+async def record_beat(session: AsyncSession, agent_id: UUID, now: datetime) -> bool:
+    """The common case in one statement: False unless the agent is connected."""
+    beaten = await session.execute(
+        update(AgentPresence)
+        .where(AgentPresence.agent_id == agent_id, AgentPresence.session == "connected")
+        .values(last_beat_at=func.greatest(AgentPresence.last_beat_at, now))
+        .returning(AgentPresence.agent_id)
+        .execution_options(synchronize_session=False)
+    )
+    return beaten.scalar_one_or_none() is not None
+
+
+async def bring_silence_forward(session: AsyncSession, agent_id: UUID, now: datetime) -> None:
+    silent_since = func.least(AgentPresence.last_beat_at, now - timedelta(seconds=CLOSED_SOCKET_SECONDS))
+    await session.execute(
+        update(AgentPresence)
+        .where(AgentPresence.agent_id == agent_id, AgentPresence.session == "connected")
+        .values(
+            last_beat_at=silent_since,
+            run_at=silent_since + timedelta(seconds=SUSPECT_AFTER_SECONDS),
+        )
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def list_presences(
+    session: AsyncSession, agent_ids: Collection[UUID] | None
+) -> list[tuple[AgentPresence, AgentLedger]]:
+    """With the ledger; of everybody who ever connected when `agent_ids` is None."""
+    statement = (
+        select(AgentPresence, AgentLedger)
+        .join(AgentLedger, AgentLedger.agent_id == AgentPresence.agent_id)
+        .order_by(AgentPresence.agent_id)
+        .execution_options(populate_existing=True)
+    )
+    if agent_ids is not None:
+        statement = statement.where(AgentPresence.agent_id.in_(agent_ids))
+    return [(row[0], row[1]) for row in await session.execute(statement)]
+
+
+async def list_works(session: AsyncSession, work_ids: Collection[UUID]) -> dict[UUID, WorkItem]:
+    rows = await session.scalars(select(WorkItem).where(WorkItem.id.in_(work_ids)))
+    return {row.id: row for row in rows}
+
+
+async def list_memberships(session: AsyncSession, agent_ids: Collection[UUID] | None) -> set[tuple[UUID, UUID]]:
+    """(agent, queue) pairs; of everybody when `agent_ids` is None."""
+    statement = select(QueueMember.agent_id, QueueMember.queue_id)
+    if agent_ids is not None:
+        statement = statement.where(QueueMember.agent_id.in_(agent_ids))
+    return {(row.agent_id, row.queue_id) for row in await session.execute(statement)}
+
+
+def add_decisions(session: AsyncSession, decisions: Iterable[RoutingDecision]) -> None:
+    session.add_all(decisions)
+
+
+async def list_decisions(session: AsyncSession, conversation_id: UUID, limit: int) -> Sequence[RoutingDecision]:
+    return (
+        await session.scalars(
+            select(RoutingDecision)
+            .where(RoutingDecision.conversation_id == conversation_id)
+            .order_by(RoutingDecision.decided_at.desc(), RoutingDecision.id.desc())
+            .limit(limit)
+        )
+    ).all()
+
+
+async def list_last_offer_decisions(session: AsyncSession, work_ids: Collection[UUID]) -> dict[UUID, RoutingDecision]:
+    rows = await session.scalars(
+        select(RoutingDecision)
+        .distinct(RoutingDecision.work_id)
+        .where(RoutingDecision.work_id.in_(work_ids), RoutingDecision.outcome == "offer")
+        .order_by(RoutingDecision.work_id, RoutingDecision.decided_at.desc())
+    )
+    return {row.work_id: row for row in rows}

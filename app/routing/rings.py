@@ -1,0 +1,140 @@
+"""Rings: who may be asked as a work grows older, and how long its last agent is asked alone."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+from uuid import UUID
+
+from app.core.errors import InvalidInput
+from app.routing.capacity import WHOLE_AGENT_CHANNELS
+from app.routing.facts import (
+    MAX_LEVEL,
+    MAX_RINGS,
+    MAX_TRIES_PER_AGENT,
+    MIN_LEVEL,
+    QueueFacts,
+    WorkFacts,
+)
+
+COOL_DOWN_SECONDS = 60
+COOL_DOWN_ALONE_SECONDS = 10
+STICKY_SECONDS_DIGITAL = 72 * 3600
+STICKY_SECONDS_WHOLE_AGENT = 0
+
+Requirements = tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What one ring demands: sorted (skill, minimum) pairs, and the groups let in besides the members."""
+
+    requirements: Requirements
+    groups: frozenset[UUID]
+
+
+def ring_at(queue: QueueFacts, ready_at: float, now: float) -> int:
+    """0 is the queue's own terms, k its k-th ring. Times in epoch seconds."""
+    return sum(1 for ring in queue.rings if ready_at + ring.enter_after_seconds <= now)
+
+
+def terms_at(
+    queue: QueueFacts,
+    ring: int,
+    *,
+    override: Mapping[str, int] | None = None,
+    language: tuple[str, int] | None = None,
+) -> Terms:
+    """The demand in force at a ring, for work with its own requirements or language if it has them."""
+    required = dict(queue.requirements if override is None else override)
+    groups: frozenset[UUID] = frozenset()
+    named: Mapping[str, int] = {}
+    for entered in queue.rings[:ring]:
+        groups |= entered.groups
+        if entered.requirements is not None:
+            required, named = dict(entered.requirements), entered.requirements
+    for skill in queue.fading & required.keys() - named.keys():
+        required[skill] = max(MIN_LEVEL, required[skill] - ring)
+    if language is not None and language[0] not in named:
+        required[language[0]] = max(language[1], required.get(language[0], 0))
+    return Terms(tuple(sorted(required.items())), groups)
+
+
+def next_ring_at(queue: QueueFacts, ready_at: float, now: float) -> float | None:
+    """When the next ring opens, in epoch seconds."""
+    openings = (ready_at + ring.enter_after_seconds for ring in queue.rings)
+    return min((opening for opening in openings if opening > now), default=None)
+
+
+def meets(skills: Mapping[str, int], requirements: Requirements) -> bool:
+    return all(skills.get(skill, 0) >= minimum for skill, minimum in requirements)
+
+
+def barred_agents(work: WorkFacts, now: float) -> frozenset[UUID]:
+    """Who may not be asked now: those cooling down on this work, and those asked too often already."""
+    if not work.cool_downs and not work.tries:
+        return frozenset()
+    cooling = {agent_id for agent_id, until in work.cool_downs.items() if until.timestamp() > now}
+    return frozenset(cooling | exhausted_agents(work))
+
+
+def exhausted_agents(work: WorkFacts) -> set[UUID]:
+    return {agent_id for agent_id, tries in work.tries.items() if tries >= MAX_TRIES_PER_AGENT}
+
+
+def cool_down_until(now: datetime, *, others_eligible: bool) -> datetime:
+    """A lone agent is asked again sooner: nobody else would take the work meanwhile."""
+    seconds = COOL_DOWN_SECONDS if others_eligible else COOL_DOWN_ALONE_SECONDS
+    return now + timedelta(seconds=seconds)
+
+
+def sticky_until(
+    channel: str,
+    *,
+    last_owned_at: datetime,
+    ready_at: datetime,
+    due_at: datetime,
+    patience_seconds: float | None = None,
+) -> datetime:
+    """How long the last agent is asked alone: 72 h after owning it (calls: not at all), never longer than
+    the customer's patience or half the time to the deadline.
+    """
+    span = STICKY_SECONDS_WHOLE_AGENT if channel in WHOLE_AGENT_CHANNELS else STICKY_SECONDS_DIGITAL
+    bounds = [last_owned_at + timedelta(seconds=span), ready_at + (due_at - ready_at) / 2]
+    if patience_seconds is not None:
+        bounds.append(ready_at + timedelta(seconds=patience_seconds))
+    return max(ready_at, min(bounds))
+
+
+def check_requirements(requirements: Mapping[str, int], where: str) -> None:
+    """Raises InvalidInput `level_out_of_range`."""
+    for skill, minimum in requirements.items():
+        if not MIN_LEVEL <= minimum <= MAX_LEVEL:
+            raise InvalidInput(
+                "level_out_of_range",
+                f"{where}.{skill} must be from {MIN_LEVEL} to {MAX_LEVEL}, not {minimum}.",
+            )
+
+
+def check_rings(queue: QueueFacts) -> None:
+    """Rings open in order and never ask more than the one before. Raises InvalidInput with the reason."""
+    if len(queue.rings) > MAX_RINGS:
+        raise InvalidInput("too_many_rings", f"A queue may have {MAX_RINGS} rings at most.")
+    check_requirements(queue.requirements, "requirements")
+    after = [ring.enter_after_seconds for ring in queue.rings]
+    if any(seconds <= 0 for seconds in after) or after != sorted(set(after)):
+        raise InvalidInput("rings_out_of_order", "Each ring must open later than the one before it.")
+    for index, ring in enumerate(queue.rings):
+        check_requirements(ring.requirements or {}, f"rings[{index}].requirements")
+    demands = [dict(terms_at(queue, ring).requirements) for ring in range(len(queue.rings) + 1)]
+    _check_relaxing(demands)
+
+
+def _check_relaxing(demands: Sequence[Mapping[str, int]]) -> None:
+    for index, (before, after) in enumerate(pairwise(demands)):
+        harder = [skill for skill, minimum in after.items() if minimum > before.get(skill, 0)]
+        if harder:
+            raise InvalidInput(
+                "ring_contradicts",
+                f"rings[{index}] asks more of {min(harder)} than the step before; rings only relax.",
+            )

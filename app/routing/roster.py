@@ -1,0 +1,299 @@
+"""Queues and agents as the engine sees them: who stands in which group, and which lane a work waits in."""
+
+from collections.abc import Iterator
+from uuid import UUID
+
+from app.core.errors import NotFound
+from app.routing.capacity import WHOLE_AGENT_CHANNELS, Ledger, could_ever_fit
+from app.routing.decisions import UnroutableReason
+from app.routing.facts import AgentFacts, QueueFacts, WorkFacts
+from app.routing.index import Agent, Group, Kind, Lane, Reach, State, Work, profile_key
+from app.routing.ranking import Standing, get_policy
+from app.routing.rings import barred_agents, check_rings, meets, next_ring_at, ring_at, terms_at
+
+
+class Roster:
+    """`version` changes with who could ever take what, not with who is there or busy just now."""
+
+    def __init__(self) -> None:
+        self.queues: dict[UUID, QueueFacts] = {}
+        self.agents: dict[UUID, Agent] = {}
+        self.groups: dict[object, Group] = {}
+        self.version = 0
+        self.stale = False
+        self._states: dict[Ledger, State] = {}
+        self._kinds: dict[tuple[str, int, str], Kind] = {}
+        self._reaches: dict[object, Reach] = {}
+        self._lanes: dict[object, Lane] = {}
+        self._thresholds: dict[str, list[int]] = {}
+        self._work_demands: set[tuple[str, int]] = set()
+        self._moved: list[Lane] = []
+
+    # Queues and demands
+
+    def put_queue(self, queue: QueueFacts) -> bool:
+        """True when something changed, so that every place must be found anew."""
+        get_policy(queue.policy)
+        check_rings(queue)
+        if self.queues.get(queue.id) == queue:
+            return False
+        self.queues[queue.id] = queue
+        self.stale = True
+        return True
+
+    def remove_queue(self, queue_id: UUID) -> bool:
+        if self.queues.pop(queue_id, None) is None:
+            return False
+        self.stale = True
+        return True
+
+    def note_demand(self, work: WorkFacts) -> bool:
+        """True if the work asks what no demand asked before: that may split profiles."""
+        if work.requirements is None and work.language is None:
+            return False
+        asked = set((work.requirements or {}).items())
+        if work.language is not None:
+            asked.add(work.language)
+        unknown = {(skill, level) for skill, level in asked if level not in self._thresholds.get(skill, ())}
+        if unknown <= self._work_demands:
+            return False
+        self._work_demands |= unknown
+        self.stale = True
+        return True
+
+    def refresh(self) -> bool:
+        """Group everybody anew if demands changed. True if it did; all lanes are new then."""
+        if not self.stale:
+            return False
+        self.stale = False
+        self.version += 1
+        self._reaches, self._lanes, self.groups, self._moved = {}, {}, {}, []
+        self._thresholds = self._asked_levels()
+        for agent in self.agents.values():
+            agent.group, agent.slot, agent.lanes = None, None, []
+        for agent in self.agents.values():
+            self._join(agent)
+        return True
+
+    def _asked_levels(self) -> dict[str, list[int]]:
+        asked: dict[str, set[int]] = {}
+        for skill, level in self._work_demands:
+            asked.setdefault(skill, set()).add(level)
+        for queue in self.queues.values():
+            for skill in queue.preferred:
+                asked.setdefault(skill, set())
+            for ring in range(len(queue.rings) + 1):
+                for skill, level in terms_at(queue, ring).requirements:
+                    asked.setdefault(skill, set()).add(level)
+            for skill in queue.fading & {skill for skill, _ in self._work_demands}:
+                asked[skill].update(range(1, 11))
+        return {skill: sorted(levels) for skill, levels in asked.items()}
+
+    # Agents
+
+    def state_of(self, ledger: Ledger) -> State:
+        return State.of(ledger, self._states)
+
+    def get_agent(self, agent_id: UUID) -> Agent:
+        if agent_id not in self.agents:
+            raise NotFound("unknown_agent", "The router knows no such agent; put its facts first.")
+        return self.agents[agent_id]
+
+    def put_agent(self, facts: AgentFacts, state: State) -> Agent:
+        agent = self.agents.get(facts.id)
+        if agent is None:
+            agent = self.agents[facts.id] = Agent(facts, state)
+            self.version += 1
+        else:
+            same = same_profile(agent.facts, facts)
+            self.version += not same or not _same_capacity(agent.state.ledger, state.ledger)
+            if same and agent.group is not None:
+                self._update(agent, facts, state)
+                return agent
+            self._part(agent)
+            agent.facts, agent.state, agent.idle = facts, state, facts.idle_since_at.timestamp()
+        if not self.stale:
+            self._join(agent)
+        return agent
+
+    def remove_agent(self, agent: Agent) -> None:
+        self._part(agent)
+        del self.agents[agent.facts.id]
+        self.version += 1
+
+    def _update(self, agent: Agent, facts: AgentFacts, state: State) -> None:
+        group = agent.group
+        assert group is not None
+        change = facts.routable - agent.facts.routable
+        agent.leave()
+        agent.facts, agent.state, agent.idle = facts, state, facts.idle_since_at.timestamp()
+        agent.enter()
+        if change:
+            self._man(group, change)
+
+    def _join(self, agent: Agent) -> None:
+        key = profile_key(agent.facts, self._thresholds)
+        group = self.groups.get(key) or self._new_group(key, agent.facts)
+        group.agents[agent] = None
+        agent.group = group
+        agent.enter()
+        if agent.facts.routable:
+            self._man(group, 1)
+
+    def _part(self, agent: Agent) -> None:
+        group = agent.group
+        if group is None:
+            return
+        agent.leave()
+        del group.agents[agent]
+        agent.group = None
+        if agent.facts.routable:
+            self._man(group, -1)
+        if not group.agents:
+            for reach in group.reaches:
+                reach.remove(group)
+            self.groups = {key: kept for key, kept in self.groups.items() if kept is not group}
+
+    def _new_group(self, key: object, facts: AgentFacts) -> Group:
+        served = [self.queues[queue_id] for queue_id in facts.queues if queue_id in self.queues]
+        group = self.groups[key] = Group(
+            facts,
+            blended=any(not WHOLE_AGENT_CHANNELS.isdisjoint(queue.channels) for queue in served),
+            queues_served=sum(meets(facts.skills, terms_at(queue, 0).requirements) for queue in served),
+        )
+        for reach in self._reaches.values():
+            self._connect(reach, group)
+        return group
+
+    def _man(self, group: Group, change: int) -> None:
+        was, group.routable = group.routable, group.routable + change
+        if bool(was) == bool(group.routable):
+            return
+        for reach in group.reaches:
+            was_manned, reach.manned = reach.manned, reach.manned + change
+            if bool(was_manned) != bool(reach.manned):
+                self._resolve(reach)
+
+    def _resolve(self, reach: Reach) -> None:
+        """A ring that nobody staffed matches is skipped: its lanes move on, or back when staff is there."""
+        for lane in list(reach.watchers):
+            if lane.only is None and lane.preferred_reach() is not lane.reach:
+                lane.detach()
+                lane.attach()
+                self._moved.append(lane)
+
+    def take_moved_lanes(self) -> list[Lane]:
+        """Lanes that changed ring because staff came or went, each to be looked at again."""
+        moved, self._moved = self._moved, []
+        return moved
+
+    # Places of work
+
+    def lane_for(self, work: WorkFacts, now: float) -> Lane:
+        queue = self.queues[work.queue_id]
+        ring = ring_at(queue, work.ready_at.timestamp(), now)
+        override = None if work.requirements is None else tuple(sorted(work.requirements.items()))
+        barred = barred_agents(work, now)
+        kind = self._kind(work.channel, work.weight, queue.policy)
+        only = self._asked_alone(work, queue, ring, barred, now)
+        key = (queue.id, ring, override, work.language, kind, barred, only)
+        lane = self._lanes.get(key)
+        if lane is None:
+            chain = tuple(self._reach(queue, later, work, override) for later in range(ring, len(queue.rings) + 1))
+            lane = self._lanes[key] = Lane(key, chain, kind, barred, only)
+            lane.passing = bool(override is not None or work.language or barred or only)
+            lane.attach()
+        return lane
+
+    def retire(self, lane: Lane) -> None:
+        """Forget an empty lane that no standing configuration made."""
+        if lane.passing and not lane.size and self._lanes.get(lane.key) is lane:
+            del self._lanes[lane.key]
+            lane.detach()
+            for reach in lane.chain:
+                reach.watchers.pop(lane, None)
+
+    def next_change_at(self, work: WorkFacts, due: float, now: float) -> float | None:
+        """When the work's lane, or whether it is a late call, changes by time alone."""
+        moments = [until.timestamp() for until in work.cool_downs.values()]
+        if work.sticky_until_at is not None:
+            moments.append(work.sticky_until_at.timestamp())
+        if work.channel in WHOLE_AGENT_CHANNELS:
+            moments.append(due)
+        opening = next_ring_at(self.queues[work.queue_id], work.ready_at.timestamp(), now)
+        if opening is not None:
+            moments.append(opening)
+        return min((moment for moment in moments if moment > now), default=None)
+
+    def late_lanes(self, agent: Agent) -> Iterator[Lane]:
+        """Lanes with late calls for which this agent could drain."""
+        if agent.group is None or agent.draining_for is not None or agent.state.whole:
+            return
+        for kind, lanes in agent.group.lanes.items():
+            if kind.whole:
+                yield from (lane for lane in lanes if lane.late and lane.size)
+
+    def unroutable_reason(self, work: Work) -> UnroutableReason | None:
+        lane = work.lane
+        if lane is None:
+            return None if work.facts.queue_id in self.queues else "unknown_queue"
+        if lane.judged is None or lane.judged[0] != self.version:
+            lane.judged = (self.version, _judge(lane))
+        return lane.judged[1]
+
+    def _kind(self, channel: str, weight: int, policy: str) -> Kind:
+        kind = self._kinds.get((channel, weight, policy))
+        if kind is None:
+            kind = self._kinds[channel, weight, policy] = Kind(channel, weight, get_policy(policy))
+        return kind
+
+    def _asked_alone(
+        self, work: WorkFacts, queue: QueueFacts, ring: int, barred: frozenset[UUID], now: float
+    ) -> Agent | None:
+        if work.sticky_agent_id is None or work.sticky_until_at is None:
+            return None
+        agent = self.agents.get(work.sticky_agent_id)
+        if agent is None or not agent.facts.connected or agent.facts.id in barred:
+            return None
+        if work.sticky_until_at.timestamp() <= now:
+            return None
+        terms = terms_at(queue, ring, override=work.requirements, language=work.language)
+        able = could_ever_fit(agent.state.ledger, work.channel, work.weight)
+        return agent if able and meets(agent.facts.skills, terms.requirements) else None
+
+    def _reach(self, queue: QueueFacts, ring: int, work: WorkFacts, override: object) -> Reach:
+        key = (queue.id, ring, override, work.language)
+        reach = self._reaches.get(key)
+        if reach is None:
+            terms = terms_at(queue, ring, override=work.requirements, language=work.language)
+            reach = self._reaches[key] = Reach(queue, ring, terms, get_policy(queue.policy))
+            for group in self.groups.values():
+                self._connect(reach, group)
+        return reach
+
+    def _connect(self, reach: Reach, group: Group) -> None:
+        requirements = reach.terms.requirements
+        if not reach.admits(group) or not meets(group.skills, requirements):
+            return
+        wanted = {skill for skill, _ in requirements} | reach.queue.preferred
+        standing = Standing(group.queues_served, group.skills, tuple(sorted(wanted)))
+        reach.add(group, tuple([rule(standing) for rule in reach.policy.standing]))
+
+
+def _judge(lane: Lane) -> UnroutableReason | None:
+    agents = [agent for reach in lane.chain for group in reach.groups for agent in group.agents]
+    if lane.only is not None:
+        agents.append(lane.only)
+    if not agents:
+        return "nobody_qualified"
+    if not any(could_ever_fit(agent.state.ledger, lane.kind.channel, lane.kind.weight) for agent in agents):
+        return "nobody_has_the_capacity"
+    return None
+
+
+def same_profile(old: AgentFacts, new: AgentFacts) -> bool:
+    return old.skills == new.skills and old.queues == new.queues and old.groups == new.groups
+
+
+def _same_capacity(old: Ledger, new: Ledger) -> bool:
+    return old.capacity_units == new.capacity_units and old.limits == new.limits

@@ -1,0 +1,197 @@
+"""What routing takes and gives over the API and to other packages."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.events.routing import Penalty, Readiness, SessionState
+from app.routing.facts import MAX_LEVEL, MAX_RINGS, MIN_LEVEL
+
+Level = Annotated[int, Field(ge=MIN_LEVEL, le=MAX_LEVEL)]
+Reason = Annotated[str, Field(min_length=1, max_length=100)]
+MAX_REQUIREMENTS = 20
+MAX_GROUPS = 20
+MAX_NAMES = 20
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class RingBody(Body):
+    """A relaxation after `enter_after_seconds` of waiting: other requirements, further teams let in."""
+
+    enter_after_seconds: int = Field(ge=1, le=7 * 86_400)
+    requirements: dict[UUID, Level] | None = Field(default=None, max_length=MAX_REQUIREMENTS)
+    groups: list[UUID] = Field(default=[], max_length=MAX_GROUPS)
+
+
+class QueueBody(Body):
+    """`requirements` maps skill ids to the least proficiency; tier 0 goes before 1 before 2, whatever the age."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"example": {"name": "Orders", "target_seconds": 60, "offer_timeout_seconds": 30}},
+    )
+    name: str = Field(min_length=1, max_length=100)
+    names: dict[Annotated[str, Field(max_length=20)], Annotated[str, Field(max_length=100)]] = Field(
+        default={}, max_length=MAX_NAMES
+    )
+    team_id: UUID | None = None
+    tier: int = Field(default=2, ge=0, le=2)
+    priority: int = Field(default=5, ge=0, le=9)
+    target_seconds: int = Field(default=60, ge=1, le=30 * 86_400)
+    offer_timeout_seconds: int = Field(default=30, ge=5, le=900)
+    auto_accept: bool = False
+    requirements: dict[UUID, Level] = Field(default={}, max_length=MAX_REQUIREMENTS)
+    rings: list[RingBody] = Field(default=[], max_length=MAX_RINGS)
+    policy: Literal["default", "longest_idle", "least_loaded"] = "default"
+
+
+class QueueView(QueueBody):
+    model_config = ConfigDict(extra="forbid", json_schema_extra={})
+    id: UUID
+    version: int
+    synthetic: bool
+
+
+class QueueName(BaseModel):
+    id: UUID
+    name: str
+    names: dict[str, str]
+
+
+class CustomerName(BaseModel):
+    id: UUID
+    name: str
+    segments: list[str]
+
+
+class OfferView(BaseModel):
+    """An offer as the agent sees it; answer it with its `token` before `deadline_at`."""
+
+    id: UUID
+    work_id: UUID
+    conversation_id: UUID
+    queue: QueueName
+    channel: str
+    customer: CustomerName
+    language: str
+    waited_since: datetime
+    first_words: str
+    made_at: datetime
+    deadline_at: datetime
+    token: str
+    why: str
+
+
+class OfferAnswer(Body):
+    token: str = Field(min_length=1, max_length=100)
+
+
+class OfferRefusal(OfferAnswer):
+    reason: str = Field(min_length=1, max_length=200)
+
+
+class OfferAnswered(BaseModel):
+    """`events`: ids of the events that hold the effect; empty when the answer was a repeat."""
+
+    offer_id: UUID
+    conversation_id: UUID
+    state: str
+    events: list[UUID]
+
+
+class PresenceView(BaseModel):
+    """Offered work is who is connected, ready, without penalty and not about to stop (`pending_reason`)."""
+
+    agent_id: UUID
+    session: SessionState
+    readiness: Readiness
+    reason: str
+    pending_reason: str | None
+    penalty: Penalty
+    routable: bool
+    since: datetime | None
+    capacity_units: int
+    used_units: int
+
+
+class ReadinessBody(Body):
+    readiness: Readiness
+    reason: str = Field(default="", max_length=100)
+
+
+class AssignBody(Body):
+    """`override` lets the agent go above capacity; the decision is stored with your name."""
+
+    agent_id: UUID
+    note: str = Field(default="", max_length=100, pattern=r"^[a-z0-9_]*$")
+    override: bool = False
+
+
+class TransferBody(Body):
+    """Either a queue or an agent. `reason` is a code, never words about a person."""
+
+    queue_id: UUID | None = None
+    agent_id: UUID | None = None
+    reason: str = Field(min_length=1, max_length=100, pattern=r"^[a-z0-9_]+$")
+
+
+class DecisionView(BaseModel):
+    """One stored trace. `outcome`: offer, wait, drain, unroutable; by hand picked, assigned, transferred, taken_over;
+    `forced` above capacity.
+    """
+
+    id: UUID
+    work_id: UUID
+    agent_id: UUID | None
+    outcome: str
+    decided_at: datetime
+    trace: dict[str, object]
+
+
+class WorkView(BaseModel):
+    id: UUID
+    conversation_id: UUID
+    queue_id: UUID
+    channel: str
+    state: str
+    agent_id: UUID | None
+    units: int
+    units_held: bool
+    tier: int
+    priority: int
+    requirements: dict[str, int]
+    ready_at: datetime
+    due_at: datetime
+    unroutable_reason: str | None
+    version: int
+
+
+class Explanation(BaseModel):
+    """`decisions`: newest first."""
+
+    work: WorkView | None
+    decisions: list[DecisionView]
+
+
+class QueueLine(BaseModel):
+    """A queue on the wallboard, now. Load counts the units of its connected members."""
+
+    queue: QueueName
+    waiting: int
+    offered: int
+    unroutable: int
+    longest_since: datetime | None
+    target_seconds: int
+    staffed: int
+    ready: int
+    used_units: int
+    capacity_units: int
+
+
+class Members(BaseModel):
+    agent_ids: list[UUID]

@@ -1,0 +1,50 @@
+"""The face of routing: every use-case other packages and the API may call."""
+
+from app.routing.service.by_hand import assign, pick, transfer
+from app.routing.service.offers import accept_offer, decline_offer
+from app.routing.service.presences import (
+    beat,
+    clear_penalty,
+    clear_penalty_of,
+    connect,
+    disconnect,
+    set_presence,
+    set_presence_of,
+)
+from app.routing.service.queues import (
+    add_member,
+    create_queue,
+    get_queue,
+    list_members,
+    list_queues,
+    remove_member,
+    update_queue,
+)
+from app.routing.service.views import explain, get_presence, list_offers, list_presences, list_queue_lines
+
+__all__ = [
+    "accept_offer",
+    "add_member",
+    "assign",
+    "beat",
+    "clear_penalty",
+    "clear_penalty_of",
+    "connect",
+    "create_queue",
+    "decline_offer",
+    "disconnect",
+    "explain",
+    "get_presence",
+    "get_queue",
+    "list_members",
+    "list_offers",
+    "list_presences",
+    "list_queue_lines",
+    "list_queues",
+    "pick",
+    "remove_member",
+    "set_presence",
+    "set_presence_of",
+    "transfer",
+    "update_queue",
+]

@@ -1,0 +1,167 @@
+"""What the engine and the checks need to know, from rows: the only place where the two vocabularies meet."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.agents import service as agents
+from app.agents.schemas import AgentProfile
+from app.routing import languages
+from app.routing.capacity import ledger_of
+from app.routing.facts import AgentFacts, QueueFacts, Ring, WorkFacts
+from app.routing.models import AgentLedger, AgentPresence, Queue, WorkItem
+from app.routing.repository import live as live_rows
+from app.routing.repository import queues as queue_rows
+from app.routing.work_states import LIVE
+
+CHANNELS_OF_EVERY_QUEUE = frozenset({"chat"})
+
+
+@dataclass(frozen=True, slots=True)
+class HeldUnits:
+    """What one agent holds: (channel, units) of each, and how many works wait parked."""
+
+    held: list[tuple[str, int]] = field(default_factory=list)
+    parked: list[UUID] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedAgent:
+    """`connected_at` tells a fresh login, which starts at the median of the idle."""
+
+    facts: AgentFacts
+    connected_at: datetime | None
+
+
+def queue_facts(queue: Queue, channels: Iterable[str] = ()) -> QueueFacts:
+    return QueueFacts(
+        id=queue.id,
+        channels=CHANNELS_OF_EVERY_QUEUE | frozenset(channels),
+        target_seconds=queue.target_seconds,
+        tier=queue.tier,
+        default_priority=queue.priority,
+        requirements=queue.requirements,
+        rings=tuple(map(_ring, queue.rings)),
+        offer_timeout_seconds=queue.offer_timeout_seconds,
+        auto_accept=queue.auto_accept,
+        policy=queue.policy,
+        policy_version=queue.version,
+    )
+
+
+def _ring(stored: dict[str, Any]) -> Ring:
+    return Ring(
+        enter_after_seconds=stored["enter_after_seconds"],
+        requirements=stored.get("requirements"),
+        groups=frozenset(UUID(group) for group in stored.get("groups", ())),
+    )
+
+
+def work_facts(work: WorkItem, queue: Queue) -> WorkFacts:
+    """What the work asks for itself comes on top of the queue's own requirements."""
+    required, language = languages.split(work.requirements)
+    return WorkFacts(
+        id=work.id,
+        conversation_id=work.conversation_id,
+        queue_id=work.queue_id,
+        channel=work.channel,
+        weight=work.units,
+        ready_at=work.ready_at,
+        due_at=work.due_at,
+        tier=work.tier,
+        priority=work.priority,
+        requirements={**queue.requirements, **required} if required else None,
+        language=language,
+        version=work.version,
+        sticky_agent_id=work.sticky_agent_id,
+        sticky_until_at=work.sticky_until,
+        cool_downs={UUID(agent): datetime.fromisoformat(until) for agent, until in work.cool_downs.items()},
+        tries={UUID(agent): tries for agent, tries in work.tries.items()},
+    )
+
+
+def skills_of(profile: AgentProfile) -> dict[str, int]:
+    return {str(skill): level for skill, level in profile.skills.items()} | languages.skills(profile.languages)
+
+
+async def load_queues(session: AsyncSession, queue_ids: Collection[UUID] | None) -> list[QueueFacts]:
+    channels = select(WorkItem.queue_id, WorkItem.channel).where(WorkItem.state.in_(sorted(LIVE))).distinct()
+    carried: dict[UUID, set[str]] = {}
+    for row in await session.execute(channels):
+        carried.setdefault(row.queue_id, set()).add(row.channel)
+    queues = await queue_rows.list_queues(session, queue_ids)
+    return [queue_facts(queue, carried.get(queue.id, ())) for queue in queues]
+
+
+async def load_waiting(session: AsyncSession, work_ids: Collection[UUID] | None) -> list[WorkFacts]:
+    """Queued work; all of it when `work_ids` is None."""
+    statement = select(WorkItem, Queue).join(Queue, Queue.id == WorkItem.queue_id).where(WorkItem.state == "queued")
+    if work_ids is not None:
+        statement = statement.where(WorkItem.id.in_(work_ids))
+    return [work_facts(work, queue) for work, queue in await session.execute(statement)]
+
+
+async def load_agents(session: AsyncSession, agent_ids: Collection[UUID] | None) -> list[LoadedAgent]:
+    """Agents with presence; all of them when `agent_ids` is None. The disabled are left out."""
+    statement = select(AgentPresence, AgentLedger).join(AgentLedger, AgentLedger.agent_id == AgentPresence.agent_id)
+    if agent_ids is not None:
+        statement = statement.where(AgentPresence.agent_id.in_(agent_ids))
+    rows = {presence.agent_id: (presence, ledger) for presence, ledger in await session.execute(statement)}
+    memberships: dict[UUID, set[UUID]] = {}
+    for agent_id, queue_id in await live_rows.list_memberships(session, agent_ids):
+        memberships.setdefault(agent_id, set()).add(queue_id)
+    held = await _load_held(session, agent_ids)
+    profiles = await agents.list_facts(session, agent_ids)
+    return [
+        _loaded(profile, *rows[profile.id], memberships.get(profile.id, set()), held.get(profile.id, HeldUnits()))
+        for profile in profiles
+        if profile.id in rows and not profile.disabled
+    ]
+
+
+async def _load_held(session: AsyncSession, agent_ids: Collection[UUID] | None) -> dict[UUID, HeldUnits]:
+    statement = select(WorkItem.id, WorkItem.agent_id, WorkItem.channel, WorkItem.units, WorkItem.units_held).where(
+        WorkItem.agent_id.is_not(None), WorkItem.state.in_(live_rows.HELD_STATES)
+    )
+    if agent_ids is not None:
+        statement = statement.where(WorkItem.agent_id.in_(agent_ids))
+    held: dict[UUID, HeldUnits] = {}
+    for row in await session.execute(statement.add_columns(WorkItem.state)):
+        units = held.setdefault(row.agent_id, HeldUnits())
+        if row.units_held:
+            units.held.append((row.channel, row.units))
+        elif row.state == "parked":
+            units.parked.append(row.id)
+    return held
+
+
+def _loaded(
+    profile: AgentProfile, presence: AgentPresence, ledger: AgentLedger, queues: set[UUID], held: HeldUnits
+) -> LoadedAgent:
+    routable = (
+        presence.session == "connected"
+        and presence.readiness == "ready"
+        and presence.pending_reason is None
+        and presence.penalty == "none"
+    )
+    facts = AgentFacts(
+        id=profile.id,
+        routable=routable,
+        ledger=ledger_of(
+            held.held,
+            capacity_units=ledger.capacity_units,
+            limits=ledger.channel_limits,
+            parked=len(held.parked),
+        ),
+        skills=skills_of(profile),
+        queues=frozenset(queues),
+        idle_since_at=ledger.last_accepted_at or presence.since,
+        groups=frozenset({profile.team_id}) if profile.team_id else frozenset(),
+        connected=presence.session == "connected",
+    )
+    return LoadedAgent(facts, presence.connected_at)

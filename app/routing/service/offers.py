@@ -1,0 +1,174 @@
+"""Answers to offers, and their other ends: each gives the units back exactly once."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Literal
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.conversations import service as conversations
+from app.core.act import Act
+from app.core.errors import Conflict, InvalidInput
+from app.events.event import Event
+from app.events.routing import OfferEnded
+from app.routing import presence
+from app.routing.capacity import WHOLE_AGENT_CHANNELS
+from app.routing.models import Offer, WorkItem
+from app.routing.offer_rules import ENDED, OfferFacts, check_open, check_quoted
+from app.routing.repository import live as live_rows
+from app.routing.repository import queues as queue_rows
+from app.routing.rings import COOL_DOWN_SECONDS
+from app.routing.schemas import OfferAnswered
+from app.routing.service.desk import Desk, HolderChanged, let_go, lock_work, move, put_presence, settle
+from app.routing.service.publish import publish
+from app.routing.timers import next_timer_at
+
+MAX_REASON_LENGTH = 200
+
+EndState = Literal["declined", "expired", "withdrawn"]
+
+
+async def accept_offer(session: AsyncSession, act: Act, *, agent_id: UUID, offer_id: UUID, token: str) -> OfferAnswered:
+    """The agent becomes the owner. A repeat with the same token changes nothing and answers the same.
+
+    Raises NotFound `offer_not_found`, Conflict `offer_taken`, `stale_token`, `offer_expired`, `offer_withdrawn`.
+    """
+    offer, work, desk = await _lock(session, act, agent_id=agent_id, offer_id=offer_id, token=token)
+    if offer.state == "accepted":
+        return answered(offer, [])
+    check_open(facts_of_offer(offer), act.now)
+    await _check_conversation_open(session, offer.conversation_id)
+    stored = await publish(session, act, accept(desk, work, offer, act.now))
+    await conversations.set_owner(
+        session, act, conversation_id=work.conversation_id, owner_id=agent_id, reason="accepted"
+    )
+    return answered(offer, stored)
+
+
+def answered(offer: Offer, events: Sequence[UUID]) -> OfferAnswered:
+    return OfferAnswered(
+        offer_id=offer.id, conversation_id=offer.conversation_id, state=offer.state, events=list(events)
+    )
+
+
+def accept(desk: Desk, work: WorkItem, offer: Offer, now: datetime) -> list[Event]:
+    """The offer's units stay held: they are the engagement's from now on."""
+    ended = _end(offer, "accepted", "", now)
+    moved = move(work, "assigned", reason="accepted", agent_id=desk.agent_id)
+    work.run_at = None
+    desk.ledger.last_accepted_at = now
+    return [ended, moved]
+
+
+async def decline_offer(
+    session: AsyncSession, act: Act, *, agent_id: UUID, offer_id: UUID, token: str, reason: str
+) -> OfferAnswered:
+    """The work goes back with the same deadline and cools down for this agent. A repeat changes nothing.
+
+    Raises InvalidInput `reason_required`, and as `accept_offer` does.
+    """
+    if not 1 <= len(reason.strip()) <= MAX_REASON_LENGTH:
+        raise InvalidInput("reason_required", f"Give a reason for declining, up to {MAX_REASON_LENGTH} characters.")
+    offer, work, desk = await _lock(session, act, agent_id=agent_id, offer_id=offer_id, token=token)
+    if offer.state == "declined":
+        return answered(offer, [])
+    check_open(facts_of_offer(offer), act.now)
+    events = await put_back(session, desk, work, offer, "declined", reason.strip(), act.now)
+    return answered(offer, await publish(session, act, events))
+
+
+async def expire_offer(session: AsyncSession, act: Act, offer_id: UUID) -> None:
+    """The deadline passed without an answer: the agent may count as not responding."""
+    offer = await live_rows.get_offer(session, offer_id)
+    works, desks = await lock_work(session, {offer.work_id}, act.now, agents={offer.agent_id})
+    offer = await live_rows.lock_offer(session, offer_id)
+    if offer.state != "pending" or act.now < offer.deadline_at:
+        return
+    desk, work = desks[offer.agent_id], works[offer.work_id]
+    events = await put_back(session, desk, work, offer, "expired", "no_answer", act.now)
+    await session.flush()
+    since = act.now - timedelta(seconds=presence.MISSES_WINDOW_SECONDS)
+    misses = await live_rows.count_misses(session, offer.agent_id, since)
+    if presence.is_penalised_by(misses, whole_agent_channel=work.channel in WHOLE_AGENT_CHANNELS):
+        events += put_presence(desk, presence.penalised(desk.presence), act.now)
+        events += await withdraw_offers(session, desk, "not_responding", act.now)
+    await publish(session, act, events)
+
+
+async def withdraw_offers(session: AsyncSession, desk: Desk, reason: str, now: datetime) -> list[Event]:
+    """All pending offers of a locked agent go back at once, without counting as a try."""
+    events: list[Event] = []
+    for offer in await live_rows.lock_pending_offers(session, agent_ids=[desk.agent_id]):
+        work = desk.works.get(offer.work_id)
+        if work is not None and work.state == "offered":
+            events += await put_back(session, desk, work, offer, "withdrawn", reason, now)
+    return events
+
+
+async def put_back(
+    session: AsyncSession, desk: Desk, work: WorkItem, offer: Offer, state: EndState, reason: str, now: datetime
+) -> list[Event]:
+    """Offered work is queued again: `ready_at` and `due_at` stay, so that a missed offer costs it nothing."""
+    events: list[Event] = [_end(offer, state, reason, now)]
+    events.append(move(work, "queued", reason=state, agent_id=desk.agent_id))
+    let_go(desk, work)
+    if state != "withdrawn":
+        agent = str(desk.agent_id)
+        until = now + timedelta(seconds=COOL_DOWN_SECONDS)
+        work.cool_downs = {**work.cool_downs, agent: until.isoformat()}
+        work.tries = {**work.tries, agent: work.tries.get(agent, 0) + 1}
+    await set_timer(session, work, now)
+    return events + settle(desk, now)
+
+
+async def set_timer(session: AsyncSession, work: WorkItem, now: datetime) -> None:
+    """Every queued work has a persisted next timer."""
+    queue = await queue_rows.get_queue(session, work.queue_id)
+    work.run_at = next_timer_at(
+        now,
+        ready_at=work.ready_at,
+        due_at=work.due_at,
+        sticky_until=work.sticky_until,
+        cool_downs=work.cool_downs,
+        rings_after_seconds=[ring["enter_after_seconds"] for ring in queue.rings],
+    )
+
+
+def facts_of_offer(offer: Offer) -> OfferFacts:
+    return OfferFacts(offer.state, offer.agent_id, offer.token, offer.deadline_at)
+
+
+async def _lock(
+    session: AsyncSession, act: Act, *, agent_id: UUID, offer_id: UUID, token: str
+) -> tuple[Offer, WorkItem, Desk]:
+    """Refuse strangers before any lock; the locked rows are looked at again by the caller."""
+    offer = await live_rows.get_offer(session, offer_id)
+    check_quoted(facts_of_offer(offer), agent_id=agent_id, token=token)
+    try:
+        works, desks = await lock_work(session, {offer.work_id}, act.now, agents={agent_id})
+    except HolderChanged:
+        # Somebody else is offered or owns the work by now, so this offer has ended.
+        check_open(facts_of_offer(await live_rows.lock_offer(session, offer_id)), act.now)
+        raise
+    return await live_rows.lock_offer(session, offer_id), works[offer.work_id], desks[agent_id]
+
+
+async def _check_conversation_open(session: AsyncSession, conversation_id: UUID) -> None:
+    """A conversation resolved a moment ago is not accepted, although its work was not cancelled yet."""
+    facts = await conversations.facts_of(session, [conversation_id])
+    if conversation_id not in facts or facts[conversation_id].status != "open":
+        raise Conflict(*ENDED["withdrawn"])
+
+
+def _end(offer: Offer, state: Literal["accepted"] | EndState, reason: str, now: datetime) -> OfferEnded:
+    offer.state, offer.end_reason, offer.ended_at, offer.run_at = state, reason, now, None
+    return OfferEnded(
+        conversation_id=offer.conversation_id,
+        offer_id=offer.id,
+        work_id=offer.work_id,
+        queue_id=offer.queue_id,
+        agent_id=offer.agent_id,
+        state=state,
+        reason=reason,
+    )

@@ -1,0 +1,101 @@
+"""Queues and who serves in them."""
+
+from typing import Literal
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.agents import service as agents
+from app.core.act import Act
+from app.core.errors import Conflict, NotFound, PreconditionFailed
+from app.core.http import Page, decode_cursor, encode_cursor
+from app.events.routing import QueueChanged
+from app.routing.models import Queue
+from app.routing.ranking import get_policy
+from app.routing.repository import queues as queue_rows
+from app.routing.rings import check_rings
+from app.routing.schemas import Members, QueueBody, QueueView
+from app.routing.service.loading import queue_facts
+from app.routing.service.publish import publish
+
+
+async def create_queue(session: AsyncSession, act: Act, body: QueueBody, *, synthetic: bool = False) -> QueueView:
+    """Raises Conflict `queue_name_taken`, InvalidInput for rings that contradict one another."""
+    await _check_name(session, body.name, None)
+    queue = Queue(id=act.new_id(), synthetic=synthetic, version=1, created_at=act.now)
+    _fill(queue, body)
+    queue_rows.add_queue(session, queue)
+    await _announce(session, act, queue.id, "created")
+    return _view(queue)
+
+
+async def update_queue(
+    session: AsyncSession, act: Act, *, queue_id: UUID, body: QueueBody, version: int | None = None
+) -> QueueView:
+    """Raises PreconditionFailed if somebody changed it since `version`. Waiting work keeps its deadlines."""
+    queue = await queue_rows.lock_queue(session, queue_id)
+    if version is not None and version != queue.version:
+        raise PreconditionFailed("queue_changed", "Somebody changed this queue meanwhile. Reload it and edit again.")
+    await _check_name(session, body.name, queue_id)
+    _fill(queue, body)
+    queue.version += 1
+    await _announce(session, act, queue_id, "updated")
+    return _view(queue)
+
+
+async def get_queue(session: AsyncSession, queue_id: UUID) -> QueueView:
+    return _view(await queue_rows.get_queue(session, queue_id))
+
+
+async def list_queues(session: AsyncSession, *, cursor: str | None, limit: int) -> Page[QueueView]:
+    values = decode_cursor(cursor, (str, UUID)) if cursor else None
+    after = (values[0], values[1]) if values else None
+    rows = await queue_rows.list_queues_after(session, after, limit + 1)
+    more = encode_cursor(rows[limit - 1].name, str(rows[limit - 1].id)) if len(rows) > limit else None
+    return Page(items=[_view(queue) for queue in rows[:limit]], next_cursor=more)
+
+
+async def list_members(session: AsyncSession, queue_id: UUID) -> Members:
+    await queue_rows.get_queue(session, queue_id)
+    return Members(agent_ids=(await queue_rows.list_member_ids(session, [queue_id]))[queue_id])
+
+
+async def add_member(session: AsyncSession, act: Act, *, queue_id: UUID, agent_id: UUID) -> None:
+    """Adding a member again changes nothing. Raises NotFound `queue_not_found`, `agent_not_found`."""
+    await queue_rows.get_queue(session, queue_id)
+    if not await agents.list_facts(session, [agent_id]):
+        raise NotFound("agent_not_found", "There is no such agent.")
+    if await queue_rows.add_member(session, queue_id, agent_id):
+        await _announce(session, act, queue_id, "members")
+
+
+async def remove_member(session: AsyncSession, act: Act, *, queue_id: UUID, agent_id: UUID) -> None:
+    """Work the agent owns stays with them; nothing new comes from this queue."""
+    await queue_rows.get_queue(session, queue_id)
+    if await queue_rows.remove_member(session, queue_id, agent_id):
+        await _announce(session, act, queue_id, "members")
+
+
+async def _announce(
+    session: AsyncSession, act: Act, queue_id: UUID, change: Literal["created", "updated", "members"]
+) -> None:
+    await publish(session, act, [QueueChanged(queue_id=queue_id, change=change)])
+
+
+async def _check_name(session: AsyncSession, name: str, queue_id: UUID | None) -> None:
+    same = await queue_rows.find_by_name(session, name)
+    if same is not None and same.id != queue_id:
+        raise Conflict("queue_name_taken", "Another queue has this name. Choose a different one.")
+
+
+def _fill(queue: Queue, body: QueueBody) -> None:
+    plain = body.model_dump(mode="json")
+    for name, value in plain.items():
+        setattr(queue, name, value)
+    queue.team_id = body.team_id
+    get_policy(queue.policy)
+    check_rings(queue_facts(queue))
+
+
+def _view(queue: Queue) -> QueueView:
+    return QueueView.model_validate({name: getattr(queue, name) for name in QueueView.model_fields})

@@ -1,0 +1,146 @@
+"""Routing as others read it: offers, presence, the state of queues, and why a decision fell as it did."""
+
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.access.schemas import Principal
+from app.access.visibility import may_see
+from app.agents import service as agents
+from app.conversations import service as conversations
+from app.conversations.schemas import Summary
+from app.core.errors import NotFound
+from app.routing.models import AgentLedger, AgentPresence, Offer, Queue, RoutingDecision, WorkItem
+from app.routing.presence import Presence
+from app.routing.repository import live as live_rows
+from app.routing.repository import queues as queue_rows
+from app.routing.schemas import (
+    CustomerName,
+    DecisionView,
+    Explanation,
+    OfferView,
+    PresenceView,
+    QueueLine,
+    QueueName,
+    WorkView,
+)
+from app.routing.service.desk import presence_of
+
+MAX_DECISIONS = 50
+MAX_FIRST_WORDS = 200
+
+
+async def list_offers(session: AsyncSession, agent_id: UUID) -> list[OfferView]:
+    """The agent's pending offers, oldest first, each with the token that answers it."""
+    offers = await live_rows.list_pending_offers(session, agent_id)
+    if not offers:
+        return []
+    summaries = await conversations.summaries_of(session, [offer.conversation_id for offer in offers], reader_id=None)
+    queues = {queue.id: queue for queue in await queue_rows.list_queues(session, {o.queue_id for o in offers})}
+    works = await live_rows.list_works(session, [offer.work_id for offer in offers])
+    decided = await live_rows.list_last_offer_decisions(session, [offer.work_id for offer in offers])
+    return [
+        _offer_view(offer, queues[offer.queue_id], works[offer.work_id], summaries[offer.conversation_id], decided)
+        for offer in offers
+        if offer.conversation_id in summaries
+    ]
+
+
+def _offer_view(
+    offer: Offer,
+    queue: Queue,
+    work: WorkItem,
+    summary: Summary,
+    decided: dict[UUID, RoutingDecision],
+) -> OfferView:
+    decision = decided.get(offer.work_id)
+    return OfferView(
+        id=offer.id,
+        work_id=offer.work_id,
+        conversation_id=offer.conversation_id,
+        queue=queue_name(queue),
+        channel=work.channel,
+        customer=CustomerName(
+            id=summary.customer.id, name=summary.customer.name, segments=list(summary.customer.segments)
+        ),
+        language=summary.language,
+        waited_since=work.ready_at,
+        first_words=summary.preview[:MAX_FIRST_WORDS],
+        made_at=offer.made_at,
+        deadline_at=offer.deadline_at,
+        token=offer.token,
+        why=str(decision.trace.get("decided_by", "")) if decision else "",
+    )
+
+
+def queue_name(queue: Queue) -> QueueName:
+    return QueueName(id=queue.id, name=queue.name, names=queue.names)
+
+
+async def get_presence(session: AsyncSession, agent_id: UUID) -> PresenceView:
+    """Who never connected is gone and not ready."""
+    found = await live_rows.list_presences(session, [agent_id])
+    return _presence_view(agent_id, *found[0]) if found else _presence_view(agent_id, None, None)
+
+
+async def list_presences(session: AsyncSession, principal: Principal) -> list[PresenceView]:
+    """Of everybody who is not disabled; a principal who sees only a team gets that team."""
+    profiles = [profile for profile in await agents.list_facts(session, None) if not profile.disabled]
+    if principal.visibility != "all":
+        profiles = [each for each in profiles if each.team_id == principal.team_id or each.id == principal.id]
+    found = {row.agent_id: (row, ledger) for row, ledger in await live_rows.list_presences(session, None)}
+    return [_presence_view(each.id, *found.get(each.id, (None, None))) for each in profiles]
+
+
+def _presence_view(agent_id: UUID, row: AgentPresence | None, ledger: AgentLedger | None) -> PresenceView:
+    known = Presence() if row is None else presence_of(row)
+    return PresenceView(
+        agent_id=agent_id,
+        session=known.session,
+        readiness=known.readiness,
+        reason=known.reason,
+        pending_reason=known.pending_reason,
+        penalty=known.penalty,
+        routable=known.is_routable,
+        since=row.since if row else None,
+        capacity_units=ledger.capacity_units if ledger else 0,
+        used_units=ledger.used_units if ledger else 0,
+    )
+
+
+async def list_queue_lines(session: AsyncSession) -> list[QueueLine]:
+    """Every queue that is not a probe's, with what waits in it and who serves it now."""
+    return [QueueLine.model_validate(line) for line in await queue_rows.list_counters(session)]
+
+
+async def explain(session: AsyncSession, principal: Principal, *, conversation_id: UUID) -> Explanation:
+    """The live work and the stored traces. Raises NotFound for a conversation the caller may not see."""
+    facts = (await conversations.facts_of(session, [conversation_id])).get(conversation_id)
+    if facts is None or not may_see(principal, facts.rights):
+        raise NotFound("conversation_not_found", "There is no such conversation.")
+    return await explain_work(session, conversation_id)
+
+
+async def explain_work(session: AsyncSession, conversation_id: UUID) -> Explanation:
+    """For callers who have checked, or had, the right to see it."""
+    live = await live_rows.find_live_work_ids(session, [conversation_id])
+    works = await live_rows.list_works(session, list(live.values()))
+    decisions = await live_rows.list_decisions(session, conversation_id, MAX_DECISIONS)
+    return Explanation(
+        work=next((_work_view(work) for work in works.values()), None),
+        decisions=[
+            DecisionView(
+                id=decision.id,
+                work_id=decision.work_id,
+                agent_id=decision.agent_id,
+                outcome=decision.outcome,
+                decided_at=decision.decided_at,
+                trace=decision.trace,
+            )
+            for decision in decisions
+        ],
+    )
+
+
+def _work_view(work: WorkItem) -> WorkView:
+    return WorkView(**{name: getattr(work, name) for name in WorkView.model_fields})

@@ -1,0 +1,255 @@
+"""The life of work items as it follows the life of their conversations."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import cast
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.agents import service as agents
+from app.conversations import service as conversations
+from app.conversations.schemas import ConversationFacts
+from app.core.act import Act
+from app.events.event import Event
+from app.events.routing import WorkState
+from app.routing import capacity, languages
+from app.routing.facts import virtual_due_at
+from app.routing.models import Queue, RoutingDecision, WorkItem
+from app.routing.repository import live as live_rows
+from app.routing.repository import queues as queue_rows
+from app.routing.rings import sticky_until
+from app.routing.service.desk import Desk, changed, free, hold, let_go, lock_work, move, park, settle
+from app.routing.service.offers import put_back, set_timer
+from app.routing.service.publish import publish
+from app.routing.work_states import Live, next_step
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Whose act changed the conversation last, and under which request."""
+
+    actor: str
+    request_id: str
+
+
+@dataclass
+class _Case:
+    """One conversation whose work follows it."""
+
+    facts: ConversationFacts
+    work: WorkItem | None
+    owner: Desk | None
+    cause: Cause
+
+
+async def follow_conversations(session: AsyncSession, act: Act, causes: Mapping[UUID, Cause]) -> None:
+    """Bring the work of these conversations to what their present state asks for. Repeating it changes nothing.
+
+    Raises HolderChanged when an offer or answer crossed it; the caller asks again.
+    """
+    facts = await conversations.facts_of(session, list(causes))
+    live = await live_rows.find_live_work_ids(session, list(facts))
+    owners = {fact.rights.owner_id for fact in facts.values() if fact.rights.owner_id is not None}
+    works, desks = await lock_work(session, set(live.values()), act.now, agents=owners)
+    for conversation_id in sorted(facts):
+        fact = facts[conversation_id]
+        work = works.get(live[conversation_id]) if conversation_id in live else None
+        holder = work.agent_id if work is not None and work.agent_id is not None else fact.rights.owner_id
+        case = _Case(fact, work, desks.get(holder) if holder else None, causes[conversation_id])
+        await _follow(session, act.under(case.cause.request_id), conversation_id, case)
+
+
+async def _follow(session: AsyncSession, act: Act, conversation_id: UUID, case: _Case) -> None:
+    work, owner = case.work, case.owner
+    live = Live(cast(WorkState, work.state), work.agent_id, work.units_held) if work is not None else None
+    step = next_step(case.facts.status, case.facts.rights.owner_id, live)
+    if step == "make_queued":
+        await make_queued(session, act, conversation_id, case.facts)
+    elif step == "make_owned" and owner is not None:
+        await _make_owned(session, act, conversation_id, case, owner)
+    elif step == "resume" and work is not None and owner is not None:
+        await _resume(session, act, case, work, owner)
+    elif work is not None:
+        await publish(session, act, await _end_or_release(session, act, step, case, work))
+
+
+async def _end_or_release(session: AsyncSession, act: Act, step: str, case: _Case, work: WorkItem) -> list[Event]:
+    owner = case.owner
+    if step == "cancel":
+        return await cancel(session, act, work, owner, reason=case.facts.status)
+    if step == "finish" and owner is not None:
+        return finish(owner, work, act)
+    if step == "release_units" and owner is not None:
+        free(owner, work)
+        return [changed(work, "assigned", case.facts.status, agent_id=owner.agent_id), *settle(owner, act.now)]
+    return []
+
+
+async def make_queued(
+    session: AsyncSession, act: Act, conversation_id: UUID, facts: ConversationFacts
+) -> WorkItem | None:
+    """New work for a conversation without an owner. None if it has no queue, or its work was made meanwhile."""
+    work = await build_work(session, act, conversation_id, facts)
+    if work is None:
+        return None
+    await set_timer(session, work, act.now)
+    return work if await _add(session, act, work, reason="opened") else None
+
+
+async def build_work(
+    session: AsyncSession, act: Act, conversation_id: UUID, facts: ConversationFacts, *, queue_id: UUID | None = None
+) -> WorkItem | None:
+    """Queued work, not stored yet."""
+    queue_id = queue_id or facts.rights.queue_id
+    if queue_id is None:
+        return None
+    queue = await queue_rows.get_queue(session, queue_id)
+    return WorkItem(
+        id=act.new_id(),
+        conversation_id=conversation_id,
+        queue_id=queue.id,
+        channel=facts.channel,
+        state="queued",
+        units=capacity.default_weight(facts.channel),
+        units_held=False,
+        tier=queue.tier,
+        priority=max(facts.priority, queue.priority),
+        requirements=await _language_requirement(session, queue, facts.language),
+        ready_at=act.now,
+        due_at=virtual_due_at(act.now, queue.target_seconds),
+        cool_downs={},
+        tries={},
+        synthetic=facts.synthetic,
+        version=1,
+        attempts=0,
+        created_at=act.now,
+    )
+
+
+async def _language_requirement(session: AsyncSession, queue: Queue, language: str) -> dict[str, int]:
+    """The customer's language, if anybody in the queue speaks it: else somebody must answer all the same."""
+    members = (await queue_rows.list_member_ids(session, [queue.id]))[queue.id]
+    if not language or not members:
+        return {}
+    profiles = await agents.list_facts(session, members)
+    return languages.requirement(language, [profile.languages for profile in profiles])
+
+
+async def _add(session: AsyncSession, act: Act, work: WorkItem, *, reason: str) -> bool:
+    if not await live_rows.add_work(session, work):
+        return False
+    await publish(session, act, [changed(work, None, reason, agent_id=work.agent_id)])
+    return True
+
+
+async def _make_owned(session: AsyncSession, act: Act, conversation_id: UUID, case: _Case, owner: Desk) -> None:
+    """It opened or reopened with an owner, who goes on if possible."""
+    work = await build_work(session, act, conversation_id, case.facts)
+    if work is None:
+        return
+    if may_resume(owner, work, case.cause.actor):
+        work.state = "assigned"
+        work.agent_id = owner.agent_id
+        if await _add(session, act, work, reason="reopened"):
+            stored = (await live_rows.lock_works(session, [work.id]))[work.id]
+            await publish(session, act, take(session, act, owner, stored))
+        return
+    make_sticky(work, owner.agent_id, act)
+    await set_timer(session, work, act.now)
+    if await _add(session, act, work, reason="reopened"):
+        await conversations.set_owner(session, act, conversation_id=conversation_id, owner_id=None, reason="released")
+
+
+async def _resume(session: AsyncSession, act: Act, case: _Case, work: WorkItem, owner: Desk) -> None:
+    """The customer wrote again to a conversation whose units were free."""
+    if may_resume(owner, work, case.cause.actor):
+        events = take(session, act, owner, work)
+        await publish(session, act, [*events, changed(work, "assigned", "resumed", agent_id=owner.agent_id)])
+        return
+    events = await requeue(session, act, owner, work, reason="owner_unavailable")
+    await publish(session, act, events)
+    await conversations.set_owner(session, act, conversation_id=work.conversation_id, owner_id=None, reason="released")
+
+
+def may_resume(owner: Desk, work: WorkItem, actor: str) -> bool:
+    """Whoever reopens their own conversation keeps it; nobody else's act may put them above their capacity."""
+    if actor == f"agent:{owner.agent_id}":
+        return True
+    return owner.presence.is_routable and capacity.fits(owner.capacity, work.channel, work.units) is not None
+
+
+def take(session: AsyncSession, act: Act, desk: Desk, work: WorkItem) -> list[Event]:
+    """Debit, interrupting what the channel may interrupt. Above capacity only forced: that is audited by a row."""
+    fit = capacity.fits(desk.capacity, work.channel, work.units)
+    if fit is None:
+        live_rows.add_decisions(session, [manual_decision(act, work, desk.agent_id, "forced")])
+    events = park(desk, fit.parks) if fit is not None else []
+    hold(desk, work)
+    return events
+
+
+def manual_decision(act: Act, work: WorkItem, agent_id: UUID | None, outcome: str) -> RoutingDecision:
+    return RoutingDecision(
+        id=act.new_id(),
+        work_id=work.id,
+        conversation_id=work.conversation_id,
+        agent_id=agent_id,
+        outcome=outcome,
+        trace={"by": act.actor},
+        decided_at=act.now,
+    )
+
+
+def make_sticky(work: WorkItem, agent_id: UUID, act: Act) -> None:
+    work.sticky_agent_id = agent_id
+    work.sticky_until = sticky_until(work.channel, last_owned_at=act.now, ready_at=work.ready_at, due_at=work.due_at)
+
+
+async def requeue(session: AsyncSession, act: Act, desk: Desk, work: WorkItem, *, reason: str) -> list[Event]:
+    """Owned work goes back to its queue, sticky to its owner, with the `ready_at` it always had."""
+    moved = move(work, "queued", reason=reason, agent_id=desk.agent_id)
+    let_go(desk, work)
+    make_sticky(work, desk.agent_id, act)
+    await set_timer(session, work, act.now)
+    return [moved, *settle(desk, act.now)]
+
+
+async def withdraw(session: AsyncSession, act: Act, work: WorkItem, desk: Desk, reason: str) -> list[Event]:
+    """The pending offer of this work, if any, ends; the work is queued then."""
+    events: list[Event] = []
+    for offer in await live_rows.lock_pending_offers(session, work_ids=[work.id]):
+        events += await put_back(session, desk, work, offer, "withdrawn", reason, act.now)
+    return events
+
+
+async def cancel(session: AsyncSession, act: Act, work: WorkItem, desk: Desk | None, *, reason: str) -> list[Event]:
+    """Nobody needs to do it any more. A parked or offered one gives its units back."""
+    events: list[Event] = []
+    if work.state == "offered" and desk is not None:
+        events += await withdraw(session, act, work, desk, reason)
+    holder = work.agent_id
+    events.append(move(work, "cancelled", reason=reason, agent_id=holder))
+    if desk is not None and holder is not None:
+        let_go(desk, work)
+        events += settle(desk, act.now)
+    _close(work, act)
+    return events
+
+
+def finish(desk: Desk, work: WorkItem, act: Act) -> list[Event]:
+    """Resolved: the units come free at once, as long as no wrap-up time is configured anywhere."""
+    events: list[Event] = []
+    if work.state == "parked":
+        events.append(move(work, "assigned", reason="resolved", agent_id=desk.agent_id))
+    events.append(move(work, "wrapping", reason="resolved", agent_id=desk.agent_id))
+    events.append(move(work, "done", reason="resolved", agent_id=desk.agent_id))
+    free(desk, work)
+    desk.works.pop(work.id, None)
+    _close(work, act)
+    return events + settle(desk, act.now)
+
+
+def _close(work: WorkItem, act: Act) -> None:
+    work.ended_at = act.now
+    work.run_at = None

@@ -1,0 +1,39 @@
+"""The stored form of a trace: plain JSON that stays readable when the engine's classes change."""
+
+from app.routing.capacity import Ledger
+from app.routing.decisions import Trace
+
+
+def document(trace: Trace) -> dict[str, object]:
+    """Candidates with their rank vectors named by rule, who was removed by which rule, the ledger around it."""
+    return {
+        "queue_id": str(trace.queue_id),
+        "policy": trace.policy,
+        "policy_version": trace.policy_version,
+        "ring": trace.ring,
+        "decided_by": trace.decided_by,
+        "eligible": trace.eligible,
+        "candidates": [
+            {
+                "agent_id": str(candidate.agent_id),
+                "rank": {rule: _plain(value) for rule, value in zip(trace.rules, candidate.rank, strict=False)},
+            }
+            for candidate in trace.candidates
+        ],
+        "removed": {rule: count for rule, count in trace.removed if count},
+        "ledger_before": _ledger(trace.ledger_before),
+        "ledger_after": _ledger(trace.ledger_after),
+    }
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, tuple):
+        return [_plain(part) for part in value]
+    # A hash is wider than JSON's numbers are exact.
+    return str(value) if isinstance(value, int) and abs(value) > 2**53 else value
+
+
+def _ledger(ledger: Ledger | None) -> dict[str, object] | None:
+    if ledger is None:
+        return None
+    return {"capacity_units": ledger.capacity_units, "used_units": ledger.used_units, "counts": dict(ledger.counts)}

@@ -1,0 +1,65 @@
+"""The OpenAPI document: complete, and true about who may call what."""
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from pydantic import SecretStr
+
+from app.core.config import Settings
+from app.main import create_app
+
+PUBLIC = {
+    ("get", "/healthz"),
+    ("get", "/readyz"),
+    ("get", "/metrics"),
+    ("post", "/v1/session"),
+    ("get", "/v1/widget/config"),
+    ("post", "/v1/widget/visitors"),
+}
+METHODS = ("get", "post", "put", "patch", "delete")
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, item in document["paths"].items():
+        for method in METHODS:
+            if method in item:
+                yield method, path, item[method]
+
+
+@pytest.fixture
+async def app(database_url: str) -> AsyncIterator[FastAPI]:
+    settings = Settings(DATABASE_URL=database_url, secret_key=SecretStr("x" * 32))  # type: ignore[call-arg]
+    made = create_app(settings)
+    async with made.router.lifespan_context(made):
+        yield made
+
+
+def test_every_operation_says_who_may_call_it() -> None:
+    document = create_app(Settings()).openapi()
+    public = {(method, path) for method, path, operation in operations(document) if operation.get("security") == []}
+    silent = {(method, path) for method, path, operation in operations(document) if "security" not in operation}
+    assert silent == set()
+    assert public <= PUBLIC
+
+
+def test_every_operation_has_a_summary_and_tells_its_errors() -> None:
+    document = create_app(Settings()).openapi()
+    for method, path, operation in operations(document):
+        assert operation["summary"], f"{method} {path}"
+        if operation["security"]:
+            assert "401" in operation["responses"], f"{method} {path}"
+
+
+async def test_a_stranger_gets_401_before_anything_else(app: FastAPI) -> None:
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        for method, path, operation in operations(app.openapi()):
+            if operation["security"] == []:
+                continue
+            url = path.format(**{p["name"]: UUID(int=0) for p in operation.get("parameters", []) if p["in"] == "path"})
+            answer = await client.request(method, url, content=b"not even json")
+            assert (answer.status_code, answer.headers["content-type"]) == (401, "application/problem+json"), path

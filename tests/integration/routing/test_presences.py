@@ -1,0 +1,151 @@
+"""Presence in the tables: silence, penalties, wishes to stop, and what becomes of the work meanwhile."""
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from app.core.due_rows import DueRowRunner
+from app.core.errors import InvalidInput
+from app.routing.jobs import DUE_TABLES
+from app.routing.service import presences
+from tests.clocks import ManualClock
+from tests.integration.routing.world import Routed, World
+
+
+@pytest.fixture
+def due(world: World, clock: ManualClock) -> Any:
+    runner = DueRowRunner(world.database, clock, DUE_TABLES)
+
+    async def run() -> None:
+        """Everything that is due now, in every table."""
+        for table in DUE_TABLES:
+            while await runner.run_once(table):
+                pass
+
+    return run
+
+
+async def test_a_silent_agent_is_suspect_then_gone_and_offers_go_back_at_once(
+    world: World, routed: Routed, clock: ManualClock, due: Any
+) -> None:
+    await world.execute("UPDATE queue SET offer_timeout_seconds = 900")
+    agent = await world.add_agent()
+    conversation = await world.add_waiting()
+    await routed()
+    clock.advance(29.9)
+    await due()
+    assert (await world.presence(agent)).session == "connected"
+    clock.advance(0.1)
+    await due()
+    assert (await world.presence(agent)).session == "suspect"
+    assert [offer.state for offer in await world.offers(conversation)] == ["withdrawn"]
+    assert (await world.work(conversation)).state == "queued"
+    assert await world.used_units(agent) == 0
+    clock.advance(30)
+    await due()
+    assert (await world.presence(agent)).session == "gone"
+    await world.run(presences.beat, agent_id=agent)
+    assert (await world.presence(agent)).routable
+    await world.assert_sound()
+
+
+async def test_the_work_of_a_gone_agent_goes_back_after_two_minutes_sticky(
+    world: World, routed: Routed, clock: ManualClock, due: Any
+) -> None:
+    agent = await world.add_agent()
+    conversation, waiting = await world.add_waiting(), await world.add_waiting()
+    await routed()
+    for offer in await world.offers():
+        await world.accept(offer)
+    await world.set_status(waiting, "pending", actor=f"agent:{agent}")
+    clock.advance(30)
+    await due()
+    clock.advance(30)
+    await due()
+    clock.advance(119)
+    await due()
+    assert await world.owner(conversation) == agent
+    clock.advance(1)
+    await due()
+    work = await world.work(conversation)
+    assert (work.state, work.sticky_agent_id) == ("queued", agent)
+    assert (work.sticky_until - clock.now()).total_seconds() == 300
+    assert await world.owner(conversation) is None
+    assert await world.owner(waiting) == agent
+    await world.assert_sound()
+
+
+async def test_beats_keep_an_agent_connected_and_a_closed_socket_shortens_the_silence(
+    world: World, clock: ManualClock, due: Any
+) -> None:
+    agent = await world.add_agent()
+    for _ in range(4):
+        clock.advance(15)
+        await world.run(presences.beat, agent_id=agent)
+        await due()
+    assert (await world.presence(agent)).session == "connected"
+    await world.run(presences.disconnect, agent_id=agent)
+    clock.advance(15)
+    await world.run(presences.beat, agent_id=agent)
+    clock.advance(10)
+    await due()
+    assert (await world.presence(agent)).session == "connected"
+    await world.run(presences.disconnect, agent_id=agent)
+    clock.advance(20)
+    await due()
+    assert (await world.presence(agent)).session == "suspect"
+
+
+async def test_not_ready_during_work_is_remembered_and_applies_after_it(world: World, routed: Routed) -> None:
+    agent = await world.add_agent()
+    first, second = await world.add_waiting(), await world.add_waiting()
+    await routed()
+    await world.accept((await world.offers(first))[0])
+    await world.run(presences.set_presence, agent_id=agent, readiness="not_ready", reason="lunch")
+    presence = await world.presence(agent)
+    assert (presence.readiness, presence.pending_reason, presence.routable) == ("ready", "lunch", False)
+    assert [offer.state for offer in await world.offers(second)] == ["withdrawn"]
+    await routed()
+    assert len(await world.offers(second)) == 1
+    await world.set_status(first, "resolved", actor=f"agent:{agent}")
+    presence = await world.presence(agent)
+    assert (presence.readiness, presence.reason, presence.pending_reason) == ("not_ready", "lunch", None)
+    await world.assert_sound()
+
+
+async def test_a_penalty_stays_until_it_is_cleared(world: World, routed: Routed, clock: ManualClock, due: Any) -> None:
+    agent = await world.add_agent()
+    call = await world.add_waiting(channel="voice")
+    await routed()
+    clock.advance(15)
+    await world.run(presences.beat, agent_id=agent)
+    clock.advance(15)
+    await due()
+    assert [offer.state for offer in await world.offers(call)] == ["expired"]
+    assert (await world.presence(agent)).penalty == "not_responding"
+    await world.run(presences.set_presence, agent_id=agent, readiness="ready")
+    assert not (await world.presence(agent)).routable
+    await world.run(presences.clear_penalty, agent_id=agent)
+    assert (await world.presence(agent)).routable
+
+
+async def test_not_ready_needs_a_reason(world: World) -> None:
+    agent: UUID = await world.add_agent()
+    with pytest.raises(InvalidInput) as refused:
+        await world.run(presences.set_presence, agent_id=agent, readiness="not_ready", reason=" ")
+    assert refused.value.code == "reason_required"
+    assert (await world.presence(agent)).routable
+
+
+async def test_a_disabled_agent_leaves_nothing_behind(world: World, routed: Routed) -> None:
+    agent = await world.add_agent()
+    owned, offered = await world.add_waiting(), await world.add_waiting()
+    await routed()
+    await world.accept((await world.offers(owned))[0])
+    await world.run(presences.retire, agent)
+    assert await world.used_units(agent) == 0
+    assert await world.owner(owned) is None
+    assert (await world.work(offered)).state == "queued"
+    assert (await world.presence(agent)).session == "gone"
+    await world.assert_sound()
