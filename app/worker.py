@@ -14,6 +14,7 @@ from app.core.runtime import Runtime, open_runtime, stop_tasks
 from app.core.tasks import keep_running, run_periodic
 from app.events.catalogue import BY_NAME
 from app.ops import migrate
+from app.routing.service.router import Router
 
 log = structlog.get_logger(__name__)
 
@@ -41,9 +42,11 @@ def start_work(runtime: Runtime) -> list[asyncio.Task[None]]:
         runtime.database, runtime.clock, runtime.signal, wiring.CONSUMERS, known_events=frozenset(BY_NAME)
     )
     due_rows = DueRowRunner(runtime.database, runtime.clock, wiring.DUE_TABLES)
+    router = Router(runtime.database, runtime.clock, runtime.signal, holder=runtime.holder)
     loops = {
         "consumers": consumers.run,
         "due_rows": due_rows.run,
+        "router": router.run,
         "periodic": lambda: run_periodic(wiring.PERIODIC, runtime.database, runtime.clock),
     }
     return [asyncio.create_task(keep_running(name, run), name=name) for name, run in loops.items()]

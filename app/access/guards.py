@@ -18,7 +18,7 @@ from app.access.schemas import Principal, Problem, Visibility
 from app.core.act import Act
 from app.core.bus import Bus
 from app.core.database import SessionDep
-from app.core.errors import Forbidden, InvalidInput, Unauthenticated
+from app.core.errors import Forbidden, Unauthenticated
 from app.core.http import CursorQuery, decode_cursor, request_id_of
 
 SESSION_COOKIE = "switchboard_session"
@@ -162,14 +162,15 @@ def anonymous_act(request: Request) -> Act:
 def _after_name(cursor: CursorQuery = None) -> tuple[str, UUID] | None:
     if cursor is None:
         return None
-    name, id_ = decode_cursor(cursor, 2)
-    try:
-        # PostgreSQL has no place for a NUL or half a surrogate pair in a text.
-        if "\0" in name or not name.encode():
-            raise ValueError
-        return name, UUID(id_)
-    except (TypeError, ValueError, AttributeError) as error:
-        raise InvalidInput("invalid_cursor", "Take the cursor from next_cursor of the page before.") from error
+    name, row_id = decode_cursor(cursor, (_storable_text, UUID))
+    return name, row_id
+
+
+def _storable_text(value: str) -> str:
+    # PostgreSQL has no place for a NUL or half a surrogate pair in a text.
+    if "\0" in value or not value.encode():
+        raise ValueError(value)
+    return value
 
 
 AfterNameDep = Annotated[tuple[str, UUID] | None, Depends(_after_name)]

@@ -43,7 +43,7 @@ async def get_wallboard(session: AsyncSession, principal: Principal, now: dateti
             agent=AgentName(id=presence.agent_id, name=profiles[presence.agent_id].name),
             team_id=profiles[presence.agent_id].team_id,
             conversations=owned.get(presence.agent_id, 0),
-            **presence.model_dump(include=AgentLine.model_fields.keys()),
+            **presence.model_dump(include=set(AgentLine.model_fields)),
         )
         for presence in presences
         if presence.agent_id in profiles
