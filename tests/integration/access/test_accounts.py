@@ -9,6 +9,7 @@ from app.access import service
 from app.access.permissions import Role
 from app.agents import service as agents
 from app.core.database import Database
+from app.core.http import encode_cursor
 from tests.access_apps import CHEAP, PASSWORD, act_at, browser, events_of, log_in, make_account
 from tests.clocks import ManualClock
 
@@ -192,9 +193,12 @@ async def test_accounts_are_paged_by_login_without_gap_or_double(
     assert seen == ["ann", "Bob", "carl", "root", "Zoe"]
 
 
+NO_ID = "00000000-0000-0000-0000-000000000000"
+
+
 @pytest.mark.parametrize(
     "cursor",
-    ["x", "WyJhXHUwMDAwIiwieCJd", "WzEsMl0", "WyJcdWQ4MDAiLCIwMDAwMDAwMC0wMDAwLTAwMDAtMDAwMC0wMDAwMDAwMDAwMDAiXQ"],
+    ["x", encode_cursor("a"), encode_cursor("a", 1), encode_cursor("\0", NO_ID), encode_cursor("\ud800", NO_ID)],
 )
 async def test_a_cursor_that_is_not_ours_is_422(admin: httpx.AsyncClient, cursor: str) -> None:
     answer = await admin.get("/v1/accounts", params={"cursor": cursor})
