@@ -45,9 +45,8 @@ class MessageSend(CommandData):
 
     conversation_id: UUID
     client_id: ClientId
-    body: OptionalBody = ""
+    body: Body
     expected_public_sequence: Sequence | None = None
-    attachments: Attachments = Field(default_factory=list)
 
 
 class NoteAdd(CommandData):
