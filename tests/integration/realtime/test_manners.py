@@ -28,7 +28,6 @@ async def one_more(server: Running, world: World) -> Client:
         ('{"type":"dance"}', "does not match"),
         ('{"type":"ping","extra":1}', "extra"),
         ('{"type":"subscribe","after":"yesterday"}', "position"),
-        ('{"type":"command","id":"1","name":"conversation.read","data":{"sequence":"many"}}', "data."),
         (b"\x00\x01", "binary"),
     ],
 )
