@@ -125,7 +125,7 @@ class World:
                 "UPDATE conversation SET last_sequence = last_sequence + 1 WHERE id = $1 RETURNING last_sequence",
                 talk.id,
             )
-            message_id, now = uuid4(), self.clock.now()
+            message_id, now = self.act.new_id(), self.clock.now()
             kind = ("agent_internal", "internal", "internal") if note_by else ("customer", "inbound", "public")
             await connection.execute(
                 "INSERT INTO message (id, arrived_at, conversation_id, sequence, message_class, direction, visibility,"
@@ -245,9 +245,12 @@ class Client:
         await self.socket.send(json.dumps(frame))
 
     async def next(self) -> dict[str, Any]:
+        """The next frame, but for the presence that connecting itself changes."""
         async with asyncio.timeout(PATIENCE_SECONDS):
-            frame: dict[str, Any] = json.loads(await self.socket.recv())
-        return frame
+            while True:
+                frame: dict[str, Any] = json.loads(await self.socket.recv())
+                if frame.get("event") != "presence.changed":
+                    return frame
 
     async def until(self, kind: str) -> list[dict[str, Any]]:
         """All frames up to and with the first of this type."""
