@@ -1,6 +1,6 @@
 // What the agent can do: each is one command or one call, with its outcome put into the store.
 import { all, call } from "../shared/api.js";
-import { newId } from "../shared/ids.js";
+import { newId } from "../shared/socket.js";
 import { changed, changes, putConversation, putMessages, saveOutbox, dropOutbox, state, thread } from "./store.js";
 
 const PAGE = 50;
@@ -89,9 +89,11 @@ async function deliver(entry) {
   try {
     const name = entry.mode === "note" ? "note.add" : "message.send";
     const answer = await state.live.command(name, data, { key: entry.client_id });
-    const message = answer.message ?? answer;
-    if (message?.sequence && message.body !== undefined) putMessages(entry.conversation_id, [message]);
-    entry.sent = true;
+    // A first sending shows itself by its event. A repeat has had its event before this page could hear it.
+    if (answer.duplicate) {
+      await loadMessages(entry.conversation_id);
+      dropOutbox(entry.client_id);
+    }
   } catch (problem) {
     dropOutbox(entry.client_id);
     throw problem;
