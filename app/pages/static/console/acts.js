@@ -55,14 +55,17 @@ export async function loadMessages(id, older = false) {
 }
 
 let countsTimer = null;
+
+/** The server's figures, asked at most once a second: counts of the views and, for who takes work, the load. */
 export function refreshCounts() {
-  if (countsTimer) return;
-  countsTimer = setTimeout(async () => {
+  countsTimer ??= setTimeout(async () => {
     countsTimer = null;
-    try {
-      state.counts = await call("GET", "/v1/views");
-      changed();
-    } catch { /* the last figures stay until the next change */ }
+    const worker = state.me.scopes.includes("work");
+    const [counts, presence] = await Promise.allSettled([call("GET", "/v1/views"), worker ? call("GET", "/v1/presence") : null]);
+    // A failed call leaves the last figures until the next change.
+    state.counts = counts.value ?? state.counts;
+    state.presence = presence.value ?? state.presence;
+    changed();
   }, COUNTS_MS);
 }
 
