@@ -25,7 +25,7 @@ PAGE_CSP = (
 # What a careful shop sends. The widget must live with it.
 SHOP_CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    f"require-trusted-types-for 'script'; trusted-types 'none'; {FRAME}"
+    f"require-trusted-types-for 'script'; trusted-types shop; {FRAME}"
 )
 # Swagger UI writes style attributes and has its icons as data addresses.
 DOCS_CSP = (
