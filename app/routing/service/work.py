@@ -81,9 +81,16 @@ async def _end_or_release(session: AsyncSession, act: Act, step: str, case: _Cas
     if step == "finish" and owner is not None:
         return finish(owner, work, act)
     if step == "release_units" and owner is not None:
-        free(owner, work)
-        return [changed(work, "assigned", case.facts.status, agent_id=owner.agent_id), *settle(owner, act.now)]
+        return release_units(owner, work, act, reason=case.facts.status)
     return []
+
+
+def release_units(desk: Desk, work: WorkItem, act: Act, *, reason: str) -> list[Event]:
+    """Nobody waits for an answer: the owner stays. An interrupted one is no longer interrupted, only quiet."""
+    if work.state == "parked":
+        return [move(work, "assigned", reason=reason, agent_id=desk.agent_id)]
+    free(desk, work)
+    return [changed(work, "assigned", reason, agent_id=desk.agent_id), *settle(desk, act.now)]
 
 
 async def make_queued(
