@@ -11,7 +11,7 @@ import asyncpg
 import structlog
 from prometheus_client import Counter
 
-from app.core.driver import Backoff, connect
+from app.core.driver import Backoff, connect, raise_if_cancelled
 from app.core.errors import PayloadTooLarge
 
 PREFIX = "switchboard_"
@@ -125,6 +125,7 @@ class PostgresBus:
             try:
                 await serve(backoff)
             except Exception as error:
+                raise_if_cancelled()
                 log.warning("bus_connection_lost", error=repr(error))
             await backoff.pause()
 

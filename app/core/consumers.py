@@ -15,7 +15,7 @@ from app.core import event_log, parking
 from app.core.act import Act, system_act
 from app.core.clock import Clock
 from app.core.database import Database, driver_connection
-from app.core.driver import Backoff, SharedLogConnection, is_transient
+from app.core.driver import Backoff, SharedLogConnection, is_transient, raise_if_cancelled
 from app.core.event_log import LogGap, StoredEvent
 from app.core.log_signal import NET_SECONDS, LogSignal
 from app.core.parking import Parked, list_parked, release
@@ -114,6 +114,7 @@ class ConsumerRunner:
                 outcome = await self._attempt(consumer)
                 backoff.reset()
             except Exception as error:
+                raise_if_cancelled()
                 failures_total.labels(consumer.name).inc()
                 log.warning("consumer_begins_again", error=repr(error.__cause__ or error))
                 await backoff.pause()
@@ -268,6 +269,7 @@ class ConsumerRunner:
                 connection = await driver_connection(session)
                 yield session
         except Exception as error:
+            raise_if_cancelled()
             if connection is None or connection.is_closed() or is_transient(error):
                 raise _DatabaseFailed from error
             raise

@@ -12,7 +12,7 @@ import structlog
 from prometheus_client import Counter, Gauge, Histogram
 
 from app.core.clock import Clock
-from app.core.driver import Backoff, connect_to_log
+from app.core.driver import Backoff, connect_to_log, raise_if_cancelled
 from app.core.event_log import LONGEST_TRANSACTION, created_since
 
 ADVISORY_LOCK = (0x5377, 0x6C67)
@@ -193,6 +193,7 @@ class Dispatcher:
             try:
                 await self._run_on_one_connection(backoff)
             except Exception as error:
+                raise_if_cancelled()
                 failures.inc()
                 log.warning("dispatcher_begins_again", error=repr(error))
             await backoff.pause()

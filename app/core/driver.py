@@ -96,7 +96,20 @@ def is_transient(error: BaseException) -> bool:
     """Whether the error, or the one it was raised from, is the database's own trouble: the same work may succeed."""
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, ConnectionError) or str(getattr(cause, "sqlstate", "")).startswith(TRANSIENT_STATES):
+        if isinstance(cause, (ConnectionError, asyncpg.InternalClientError)):
+            return True
+        if str(getattr(cause, "sqlstate", "")).startswith(TRANSIENT_STATES):
             return True
         cause = cause.__cause__
     return False
+
+
+def raise_if_cancelled() -> None:
+    """To be called where a loop takes any error and goes on.
+
+    A cancellation in the midst of a database call may come out as an error of that call; a loop that took it for one
+    would never end.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

@@ -75,9 +75,9 @@ class LogGap(SwitchboardError):
 
 _APPEND = """
 INSERT INTO event (event_uuid, key, type, version, occurred_at, actor, request_id, payload)
-SELECT uuid, key, type, version, $5, $6, $7, payload::jsonb
-FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::int[], $8::text[])
-     WITH ORDINALITY AS given (uuid, key, type, version, payload, ordinal)
+SELECT uuid, key, type, version, occurred_at, actor, request_id, payload::jsonb
+FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::int[], $5::timestamptz[], $6::text[], $7::text[], $8::text[])
+     WITH ORDINALITY AS given (uuid, key, type, version, occurred_at, actor, request_id, payload, ordinal)
 ORDER BY ordinal
 """
 
@@ -96,10 +96,16 @@ async def append(session: AsyncSession, act: Act, events: Sequence[Appendable]) 
     same row, the order of event ids is then the order of the changes. Pending ORM changes are flushed first for the
     same reason.
     """
-    if not events:
+    return await append_each(session, [(act, event) for event in events])
+
+
+async def append_each(session: AsyncSession, entries: Sequence[tuple[Act, Appendable]]) -> list[UUID]:
+    """`append` for a batch that serves several requests: each event under its own act."""
+    if not entries:
         return []
     await session.flush()
-    uuids = [act.new_id() for _ in events]
+    acts, events = [act for act, _ in entries], [event for _, event in entries]
+    uuids = [act.new_id() for act in acts]
     connection = await driver_connection(session)
     await connection.execute(
         _APPEND,
@@ -107,9 +113,9 @@ async def append(session: AsyncSession, act: Act, events: Sequence[Appendable]) 
         [event.key for event in events],
         [event.type for event in events],
         [event.version for event in events],
-        act.now,
-        act.actor,
-        act.request_id,
+        [act.now for act in acts],
+        [act.actor for act in acts],
+        [act.request_id for act in acts],
         [event.model_dump_json() for event in events],
     )
     session.info[APPENDED] = session.info.get(APPENDED, 0) + len(events)

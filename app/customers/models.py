@@ -39,6 +39,7 @@ class ContactPoint(Base):
             unique=True,
             postgresql_where=text("verified_at is not null"),
         ),
+        Index("ix_contact_point_claimed", "kind", "value_normalised", postgresql_where=text("verified_at is null")),
         Index("uq_contact_point_customer", "customer_id", "kind", "value_normalised", unique=True),
     )
     id: Mapped[UUID] = mapped_column(primary_key=True)

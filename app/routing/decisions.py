@@ -22,10 +22,21 @@ class Candidate(NamedTuple):
     rank: Rank
 
 
+class Removed(NamedTuple):
+    """How many agents each rule put out, by the first that did, in this order."""
+
+    not_member: int
+    lacks_requirement: int
+    not_routable: int
+    cooling_down: int
+    draining: int
+    no_free_units: int
+
+
 class Trace(NamedTuple):
     """`candidates` holds the winner and the next four; `rules` names the values of their ranks.
 
-    `removed` counts agents by the first rule that put them out, in the order the rules are asked.
+    The ledgers are the winner's, around the offer; None where nothing was offered.
     """
 
     queue_id: UUID
@@ -35,7 +46,7 @@ class Trace(NamedTuple):
     rules: tuple[str, ...]
     eligible: int
     candidates: tuple[Candidate, ...]
-    removed: tuple[tuple[str, int], ...]
+    removed: Removed
     ledger_before: Ledger | None = None
     ledger_after: Ledger | None = None
 

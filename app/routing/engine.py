@@ -18,6 +18,7 @@ from app.routing.decisions import (
     Decision,
     Drain,
     Offer,
+    Removed,
     Trace,
     Unroutable,
     Wait,
@@ -27,12 +28,13 @@ from app.routing.facts import AgentFacts, OrderKey, QueueFacts, WorkFacts
 from app.routing.index import Agent, Lane, State, Work
 from app.routing.rings import exhausted_agents
 from app.routing.roster import Roster, same_profile
-from app.routing.search import Findings, drainable, find
+from app.routing.search import Findings, drainable, find, find_for
 
 DEFAULT_DECISIONS_PER_CALL = 1_000
 
-Todo = tuple[OrderKey, int, Lane | Agent | Work]
-"""A lane whose head, an agent for whom, or a late call for which something may be done; first key first."""
+Todo = tuple[OrderKey, int, Lane | Work, Agent | None]
+"""What may be done, first key first: place the head of a lane, take it for an agent, or find somebody who
+drains for a late call (a work). An agent stands with the lane it would take."""
 
 
 class Engine:
@@ -52,6 +54,9 @@ class Engine:
         self._sticky: dict[UUID, dict[Work, None]] = {}
         self._serial = 0
         self._now = 0.0
+        self._draining = 0
+        self._late: dict[Lane, None] = {}
+        self._outside: dict[Agent, None] = {}
         self._checked_roster = -1
 
     # Facts in
@@ -138,7 +143,7 @@ class Engine:
         if channel in INTERRUPTIBLE_CHANNELS:
             agent.state = agent.state.engaged(channel, weight)
             self._dirty_agents[agent] = None
-        agent.enter()
+        self._outside[agent] = None
 
     # Decisions out
 
@@ -149,32 +154,17 @@ class Engine:
         """
         decided: list[Decision] = []
         self._settle(now.timestamp(), decided)
-        todo = self._todo()
-        offers = 0
-        while todo and offers < limit:
-            key, _, subject = todo[0]
-            if isinstance(subject, Work):
-                heapq.heappop(todo)
-                self._drain_for(subject, decided)
-                continue
-            lane = subject if isinstance(subject, Lane) else self._first_lane_for(subject)
-            if lane is None or lane.head is None:
-                heapq.heappop(todo)
-                self._clean(subject)
-                continue
-            if lane.head != key:
-                heapq.heapreplace(todo, self._entry(lane.head, subject))
-                continue
-            work = lane.first()
-            found = find(lane, work, self._roster.agents)
-            if found.ranked:
-                offers += 1
-                decided.append(self._offer(lane, work, found, todo))
-            else:
-                heapq.heappop(todo)
-                self._clean(subject)
-                self._block(lane, work, found, todo, decided)
-        self._postpone(todo, decided)
+        alone = self._only_dirty_agent()
+        for agent in self._outside:
+            if agent is not alone:
+                agent.enter()
+        self._outside.clear()
+        if alone is not None:
+            self._serve(alone, limit, decided)
+        else:
+            self._match(limit, decided)
+        for agent in self._dirty_agents:
+            agent.content_at = None
         return decided
 
     def next_timer(self, now: datetime) -> datetime | None:
@@ -191,6 +181,8 @@ class Engine:
         work = self._works.get(work_id)
         if work is not None:
             self._settle(now.timestamp(), None)
+            for agent in self._outside:
+                agent.enter()
         if work is None or work.lane is None:
             raise NotFound("work_not_waiting", "This work is not waiting; look at its stored trace instead.")
         return self._trace(work.lane, find(work.lane, work, self._roster.agents))
@@ -264,6 +256,7 @@ class Engine:
             if work.offered is None:
                 self._arrive(work)
         self._dirty_lanes.clear()
+        self._late.clear()
 
     def _replace_sticky(self, agent_id: UUID) -> None:
         """Whether its work waits for this agent alone may have changed."""
@@ -273,10 +266,16 @@ class Engine:
                 self._arrivals[work] = None
 
     def _move(self, agent: Agent, state: State) -> None:
+        self._note(agent)
         agent.leave()
         agent.state = state
-        agent.enter()
-        self._dirty_agents[agent] = None
+        self._outside[agent] = None
+
+    def _note(self, agent: Agent) -> None:
+        """Before its load changes: until now it could take nothing that waits."""
+        if agent not in self._dirty_agents:
+            agent.content_at = agent.state
+            self._dirty_agents[agent] = None
 
     def _is_live(self, timer: tuple[float, int, Work]) -> bool:
         _, serial, work = timer
@@ -313,7 +312,7 @@ class Engine:
         if lane.add(work, self._serial):
             self._mark(lane)
         if lane.kind.whole and work.due <= now and work.drainer is None:
-            lane.late = True
+            self._late[lane] = None
             self._mark(lane)
         at = self._roster.next_change_at(work.facts, work.due, now)
         if at is not None:
@@ -326,28 +325,118 @@ class Engine:
             self._mark(moved)
         return lane
 
+    def _only_dirty_agent(self) -> Agent | None:
+        """If all that changed is one agent, whatever can be placed now is placed with that agent."""
+        if len(self._dirty_agents) != 1 or self._dirty_lanes or self._draining or self._late:
+            return None
+        agent = next(iter(self._dirty_agents))
+        return agent if agent.group is not None and not agent.lanes else None
+
+    def _serve(self, agent: Agent, limit: int, decided: list[Decision]) -> None:
+        offers = 0
+        while offers < limit:
+            lane = None if agent.state is agent.content_at else self._first_lane_for(agent)
+            if lane is None:
+                agent.content_at = None
+                self._dirty_agents.clear()
+                self._tell_the_rest(decided)
+                break
+            work = lane.first()
+            if lane.barred:
+                agent.enter()
+                found = find(lane, work, self._roster.agents)
+            else:
+                found = find_for(agent, lane, work, lane.reach.staffed(self._roster.presence))
+            decided.append(self._offer(lane, work, found))
+            offers += 1
+        agent.enter()
+
+    def _match(self, limit: int, decided: list[Decision]) -> None:
+        todo = self._todo()
+        offers = 0
+        while todo and offers < limit:
+            key, _, subject, agent = todo[0]
+            if isinstance(subject, Work):
+                heapq.heappop(todo)
+                self._drain_for(subject, decided)
+            elif agent is not None and (subject.head != key or not self._would_take(agent, subject)):
+                heapq.heappop(todo)
+                self._push_agent(todo, agent)
+            elif subject.head is None:
+                heapq.heappop(todo)
+                self._clean(subject)
+            elif subject.head != key:
+                heapq.heapreplace(todo, self._entry(subject.head, subject))
+            else:
+                offers += self._try(subject, agent, todo, decided)
+        for _, _, late, _ in todo:
+            if isinstance(late, Work) and late.lane is not None:
+                self._mark(late.lane)
+        if not todo:
+            self._tell_the_rest(decided)
+
+    def _try(self, lane: Lane, asking: Agent | None, todo: list[Todo], decided: list[Decision]) -> bool:
+        """Place the head of a lane, or find that it must wait. True if an offer came of it."""
+        heapq.heappop(todo)
+        work = lane.first()
+        if asking is not None and self._asks_alone(asking, lane):
+            found = find_for(asking, lane, work, lane.reach.staffed(self._roster.presence))
+        else:
+            found = find(lane, work, self._roster.agents)
+        if not found.ranked:
+            self._block(lane, work, found, todo, decided)
+            return False
+        drainer = work.drainer
+        decided.append(self._offer(lane, work, found))
+        if drainer is not None:
+            for late in self._late_lanes(drainer):
+                self._push_late(todo, late)
+            self._push_agent(todo, drainer)
+        if asking is not None:
+            self._push_agent(todo, asking)
+        elif lane.head is not None:
+            heapq.heappush(todo, self._entry(lane.head, lane))
+        else:
+            self._clean(lane)
+        return True
+
+    def _asks_alone(self, agent: Agent, lane: Lane) -> bool:
+        """A lane that is not dirty can only be served by a dirty agent, and this is the only one."""
+        plain = not lane.barred and lane.only is None
+        return plain and not self._draining and len(self._dirty_agents) == 1 and agent in self._dirty_agents
+
     def _todo(self) -> list[Todo]:
-        for agent in [agent for agent in self._dirty_agents if agent.facts.routable]:
-            for lane in self._roster.late_lanes(agent):
+        for agent in self._dirty_agents:
+            for lane in self._late_lanes(agent):
                 self._mark(lane)
         for lane in [lane for lane in self._dirty_lanes if lane.head is None]:
             self._clean(lane)
         todo: list[Todo] = [self._entry(lane.head, lane) for lane in self._dirty_lanes if lane.head]
+        heapq.heapify(todo)
         for agent in list(self._dirty_agents):
             self._push_agent(todo, agent)
-        heapq.heapify(todo)
         return todo
 
     def _push_agent(self, todo: list[Todo], agent: Agent) -> None:
-        lane = self._first_lane_for(agent)
+        lane = None if agent.state is agent.content_at else self._first_lane_for(agent)
         if lane is None or lane.head is None:
-            self._clean(agent)
+            agent.content_at = None
+            self._dirty_agents.pop(agent, None)
         else:
-            heapq.heappush(todo, self._entry(lane.head, agent))
+            heapq.heappush(todo, self._entry(lane.head, lane, agent))
 
-    def _entry(self, key: OrderKey, subject: Lane | Agent | Work) -> Todo:
+    def _entry(self, key: OrderKey, subject: Lane | Work, agent: Agent | None = None) -> Todo:
         self._serial += 1
-        return (key, self._serial, subject)
+        return (key, self._serial, subject, agent)
+
+    def _would_take(self, agent: Agent, lane: Lane) -> bool:
+        return not lane.dirty and agent.facts.routable and agent.state.fit(lane.kind) is not None
+
+    def _late_lanes(self, agent: Agent) -> list[Lane]:
+        """Lanes with late calls for which this agent could drain."""
+        if not self._late or not agent.facts.routable or agent.draining_for is not None or agent.state.whole:
+            return []
+        return [lane for lane in self._late if agent.group in lane.reach.groups]
 
     def _first_lane_for(self, agent: Agent) -> Lane | None:
         """The lane with the earliest head that this agent can take; dirty lanes speak for themselves."""
@@ -378,36 +467,30 @@ class Engine:
         lane.dirty = True
         self._dirty_lanes[lane] = None
 
-    def _clean(self, subject: Lane | Agent) -> None:
-        if isinstance(subject, Lane):
-            subject.dirty = False
-            self._dirty_lanes.pop(subject, None)
-        else:
-            self._dirty_agents.pop(subject, None)
+    def _clean(self, lane: Lane) -> None:
+        lane.dirty = False
+        self._dirty_lanes.pop(lane, None)
 
     # What follows
 
-    def _offer(self, lane: Lane, work: Work, found: Findings, todo: list[Todo]) -> Offer:
+    def _offer(self, lane: Lane, work: Work, found: Findings) -> Offer:
         agent = found.ranked[0][1]
         fit = agent.state.fit(lane.kind)
         assert fit is not None
         before = agent.state
-        ring = STICKY_RING if lane.only else lane.reach.ring
         self._displace(work)
         if work.drainer is not None:
-            drainer = work.drainer
-            self._end_drain(drainer)
-            for late in self._roster.late_lanes(drainer):
-                self._push_late(todo, late)
-            self._push_agent(todo, drainer)
+            self._end_drain(work.drainer)
+        entered = agent.slot is not None or agent.draining_for is not None
         agent.leave()
         agent.state = before.debited(lane.kind.channel, lane.kind.weight)
-        agent.enter()
+        if entered:
+            agent.enter()
         work.offered = (agent, fit)
         self._offered_to.setdefault(agent, {})[work] = fit
         self._untold.pop(work, None)
         trace = self._trace(lane, found, before, agent.state)
-        return Offer(work.facts.id, work.facts.version, agent.facts.id, ring, fit.parks, trace)
+        return Offer(work.facts.id, work.facts.version, agent.facts.id, trace.ring, fit.parks, trace)
 
     def _block(self, lane: Lane, work: Work, found: Findings, todo: list[Todo], decided: list[Decision]) -> None:
         if work in self._untold:
@@ -417,15 +500,16 @@ class Engine:
                 reason = self._wait_reason(lane, work, found)
                 decided.append(Wait(work.facts.id, reason, self._trace(lane, found)))
         self._clean(lane)
-        if lane.late:
+        if lane in self._late:
             self._push_late(todo, lane)
 
     def _push_late(self, todo: list[Todo], lane: Lane) -> None:
         """Every late call without an agent that drains for it asks for one, in its own place in the order."""
-        if drainable(lane) is None:
-            return
         asking = [work for work in lane.in_order() if work.drainer is None and work.due <= self._now]
-        lane.late = bool(asking)
+        if not asking:
+            del self._late[lane]
+        elif drainable(lane) is None:
+            return
         for work in asking:
             heapq.heappush(todo, self._entry(work.key, work))
 
@@ -438,6 +522,7 @@ class Engine:
             return
         agent.leave()
         agent.draining_for, work.drainer = work, agent
+        self._draining += 1
         agent.enter()
         trace = self._trace(lane, find(lane, work, self._roster.agents))
         decided.append(Drain(work.facts.id, agent.facts.id, trace))
@@ -447,11 +532,12 @@ class Engine:
         if work is None:
             return
         agent.leave()
-        agent.draining_for = work.drainer = None
+        agent.draining_for = work.drainer = agent.content_at = None
+        self._draining -= 1
         agent.enter()
         self._dirty_agents[agent] = None
         if work.lane is not None:
-            work.lane.late = True
+            self._late[work.lane] = None
             self._mark(work.lane)
 
     def _end_all_drains(self) -> None:
@@ -459,13 +545,8 @@ class Engine:
         for agent in self._roster.agents.values():
             self._end_drain(agent)
 
-    def _postpone(self, todo: list[Todo], decided: list[Decision]) -> None:
-        """What the limit left over stays dirty; otherwise whoever still waits unheard is told so."""
-        for _, _, subject in todo:
-            if isinstance(subject, Work) and subject.lane is not None:
-                self._mark(subject.lane)
-        if todo:
-            return
+    def _tell_the_rest(self, decided: list[Decision]) -> None:
+        """Whoever still waits unheard stands behind other work like it."""
         for work in self._untold:
             if work.lane is not None and not work.told_wait:
                 work.told_wait = True
@@ -494,13 +575,13 @@ class Engine:
     def _trace(self, lane: Lane, found: Findings, before: State | None = None, after: State | None = None) -> Trace:
         queue = lane.reach.queue
         admitted, qualified = lane.reach.count(self._roster.version, self._roster.groups.values())
-        removed = (
-            ("not_member", len(self._roster.agents) - admitted),
-            ("lacks_requirement", admitted - qualified),
-            ("not_routable", qualified - found.staffed),
-            ("cooling_down", found.cooling_down),
-            ("draining", found.draining),
-            ("no_free_units", found.staffed - found.cooling_down - found.draining - found.eligible),
+        removed = Removed(
+            len(self._roster.agents) - admitted,
+            admitted - qualified,
+            qualified - found.staffed,
+            found.cooling_down,
+            found.draining,
+            found.staffed - found.cooling_down - found.draining - found.eligible,
         )
         return Trace(
             queue.id,

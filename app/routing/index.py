@@ -112,13 +112,26 @@ class Work:
 
 
 class Agent:
-    """An agent's place in the index. `slot` is set while it stands in its group's list."""
+    """An agent's place in the index. `slot` is set while it stands in its group's list. `content_at` is
+    the load at which it could take nothing that waits, from a change of load until the next decision.
+    """
 
-    __slots__ = ("draining_for", "facts", "group", "idle", "idle_hash", "lanes", "slot", "state")
+    __slots__ = (
+        "content_at",
+        "draining_for",
+        "facts",
+        "group",
+        "idle",
+        "idle_hash",
+        "lanes",
+        "slot",
+        "state",
+    )
 
     def __init__(self, facts: AgentFacts, state: State) -> None:
         self.facts = facts
         self.state = state
+        self.content_at: State | None = None
         self.idle = facts.idle_since_at.timestamp()
         self.idle_hash = stable_hash(facts.id)
         self.group: Group | None = None
@@ -129,7 +142,7 @@ class Agent:
     def enter(self) -> None:
         """Take the place that facts and load call for: in a list while routable, apart while draining."""
         group = self.group
-        if group is None or not self.facts.routable:
+        if group is None or not self.facts.routable or self.slot is not None:
             return
         if self.draining_for is not None:
             group.draining[self] = None
@@ -142,7 +155,8 @@ class Agent:
         group = self.group
         if group is None:
             return
-        group.draining.pop(self, None)
+        if self.draining_for is not None:
+            group.draining.pop(self, None)
         if self.slot is not None:
             members = group.buckets[self.state]
             del members[bisect_left(members, self.slot)]
@@ -199,6 +213,7 @@ class Reach:
         "ranked",
         "ring",
         "roster",
+        "staff",
         "terms",
         "watchers",
     )
@@ -213,6 +228,7 @@ class Reach:
         self.lanes: dict[Lane, None] = {}
         self.manned = 0
         self.roster: tuple[int, int, int] | None = None
+        self.staff: tuple[int, int] | None = None
         self.watchers: dict[Lane, None] = {}
 
     def admits(self, group: Group) -> bool:
@@ -225,6 +241,12 @@ class Reach:
             admitted = sum(len(group.agents) for group in groups if self.admits(group))
             self.roster = (version, admitted, sum(len(group.agents) for group in self.groups))
         return self.roster[1:]
+
+    def staffed(self, presence: int) -> int:
+        """How many who meet the demand are routable; kept per version of who is present."""
+        if self.staff is None or self.staff[0] != presence:
+            self.staff = (presence, sum(group.routable for group in self.groups))
+        return self.staff[1]
 
     def add(self, group: Group, standing: tuple[float, ...]) -> None:
         self.groups[group] = standing
@@ -250,7 +272,7 @@ class Lane:
     """Waiting work that is alike: the same rings to come, kind, barred agents and (ring 0) only agent."""
 
     __slots__ = (
-        "barred", "chain", "dirty", "entries", "head", "judged", "key", "kind", "late", "only", "passing",
+        "barred", "chain", "dirty", "entries", "head", "judged", "key", "kind", "only", "passing",
         "reach", "size",
     )  # fmt: skip
 
@@ -267,7 +289,6 @@ class Lane:
         self.head: OrderKey | None = None
         self.size = 0
         self.dirty = False
-        self.late = False
         self.passing = False
         self.judged: tuple[int, UnroutableReason | None] | None = None
         for reach in chain:

@@ -62,25 +62,28 @@ def only_avoid_interruption(fit: Fit, agent_is_blended: bool, work_is_whole: boo
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Sticky first, then these, then longest since last accepted, then a stable hash: a rank never ties."""
+    """Sticky first, then these, then longest since last accepted, then a stable hash: a rank never ties.
+
+    `rules` holds the names in the order of a rank vector's values.
+    """
 
     name: str
     standing: tuple[StandingRule, ...]
     load: LoadRule
+    rules: tuple[str, ...]
 
-    @property
-    def rules(self) -> tuple[str, ...]:
-        """The names, in the order of a rank vector's values."""
-        standing = tuple(rule.__name__ for rule in self.standing)
-        return ("sticky", *standing, self.load.__name__, "longest_idle", "stable_hash")
+
+def _policy(name: str, standing: tuple[StandingRule, ...], load: LoadRule) -> Policy:
+    named = (*(rule.__name__ for rule in standing), load.__name__)
+    return Policy(name, standing, load, ("sticky", *named, "longest_idle", "stable_hash"))
 
 
 POLICIES: Mapping[str, Policy] = {
     policy.name: policy
     for policy in (
-        Policy("default", (least_versatile, skill_fit), pack_or_spread),
-        Policy("longest_idle", (), only_avoid_interruption),
-        Policy("least_loaded", (), spread),
+        _policy("default", (least_versatile, skill_fit), pack_or_spread),
+        _policy("longest_idle", (), only_avoid_interruption),
+        _policy("least_loaded", (), spread),
     )
 }
 

@@ -1,6 +1,5 @@
 """Queues and agents as the engine sees them: who stands in which group, and which lane a work waits in."""
 
-from collections.abc import Iterator
 from uuid import UUID
 
 from app.core.errors import NotFound
@@ -13,18 +12,19 @@ from app.routing.rings import barred_agents, check_rings, meets, next_ring_at, r
 
 
 class Roster:
-    """`version` changes with who could ever take what, not with who is there or busy just now."""
+    """`version` changes with who could ever take what, `presence` also with who is routable just now."""
 
     def __init__(self) -> None:
         self.queues: dict[UUID, QueueFacts] = {}
         self.agents: dict[UUID, Agent] = {}
         self.groups: dict[object, Group] = {}
         self.version = 0
+        self.presence = 0
         self.stale = False
         self._states: dict[Ledger, State] = {}
         self._kinds: dict[tuple[str, int, str], Kind] = {}
         self._reaches: dict[object, Reach] = {}
-        self._lanes: dict[object, Lane] = {}
+        self._lanes: dict[UUID, dict[object, Lane]] = {}
         self._thresholds: dict[str, list[int]] = {}
         self._work_demands: set[tuple[str, int]] = set()
         self._moved: list[Lane] = []
@@ -70,7 +70,7 @@ class Roster:
         self._reaches, self._lanes, self.groups, self._moved = {}, {}, {}, []
         self._thresholds = self._asked_levels()
         for agent in self.agents.values():
-            agent.group, agent.slot, agent.lanes = None, None, []
+            agent.group, agent.slot, agent.lanes, agent.content_at = None, None, [], None
         for agent in self.agents.values():
             self._join(agent)
         return True
@@ -95,9 +95,10 @@ class Roster:
         return State.of(ledger, self._states)
 
     def get_agent(self, agent_id: UUID) -> Agent:
-        if agent_id not in self.agents:
+        agent = self.agents.get(agent_id)
+        if agent is None:
             raise NotFound("unknown_agent", "The router knows no such agent; put its facts first.")
-        return self.agents[agent_id]
+        return agent
 
     def put_agent(self, facts: AgentFacts, state: State) -> Agent:
         agent = self.agents.get(facts.id)
@@ -111,6 +112,7 @@ class Roster:
                 self._update(agent, facts, state)
                 return agent
             self._part(agent)
+            agent.content_at = None
             agent.facts, agent.state, agent.idle = facts, state, facts.idle_since_at.timestamp()
         if not self.stale:
             self._join(agent)
@@ -129,6 +131,7 @@ class Roster:
         agent.facts, agent.state, agent.idle = facts, state, facts.idle_since_at.timestamp()
         agent.enter()
         if change:
+            agent.content_at = None
             self._man(group, change)
 
     def _join(self, agent: Agent) -> None:
@@ -166,6 +169,7 @@ class Roster:
         return group
 
     def _man(self, group: Group, change: int) -> None:
+        self.presence += 1
         was, group.routable = group.routable, group.routable + change
         if bool(was) == bool(group.routable):
             return
@@ -191,47 +195,45 @@ class Roster:
 
     def lane_for(self, work: WorkFacts, now: float) -> Lane:
         queue = self.queues[work.queue_id]
-        ring = ring_at(queue, work.ready_at.timestamp(), now)
+        ring = ring_at(queue, work.ready_at.timestamp(), now) if queue.rings else 0
         override = None if work.requirements is None else tuple(sorted(work.requirements.items()))
         barred = barred_agents(work, now)
         kind = self._kind(work.channel, work.weight, queue.policy)
         only = self._asked_alone(work, queue, ring, barred, now)
-        key = (queue.id, ring, override, work.language, kind, barred, only)
-        lane = self._lanes.get(key)
+        key = (ring, override, work.language, kind, barred, only)
+        lanes = self._lanes.setdefault(work.queue_id, {})
+        lane = lanes.get(key)
         if lane is None:
             chain = tuple(self._reach(queue, later, work, override) for later in range(ring, len(queue.rings) + 1))
-            lane = self._lanes[key] = Lane(key, chain, kind, barred, only)
+            lane = lanes[key] = Lane(key, chain, kind, barred, only)
             lane.passing = bool(override is not None or work.language or barred or only)
             lane.attach()
         return lane
 
     def retire(self, lane: Lane) -> None:
         """Forget an empty lane that no standing configuration made."""
-        if lane.passing and not lane.size and self._lanes.get(lane.key) is lane:
-            del self._lanes[lane.key]
+        lanes = self._lanes.get(lane.reach.queue.id, {})
+        if lane.passing and not lane.size and lanes.get(lane.key) is lane:
+            del lanes[lane.key]
             lane.detach()
             for reach in lane.chain:
                 reach.watchers.pop(lane, None)
 
     def next_change_at(self, work: WorkFacts, due: float, now: float) -> float | None:
         """When the work's lane, or whether it is a late call, changes by time alone."""
+        queue = self.queues[work.queue_id]
+        whole = work.channel in WHOLE_AGENT_CHANNELS
+        if not (whole or queue.rings or work.cool_downs or work.sticky_until_at):
+            return None
         moments = [until.timestamp() for until in work.cool_downs.values()]
         if work.sticky_until_at is not None:
             moments.append(work.sticky_until_at.timestamp())
-        if work.channel in WHOLE_AGENT_CHANNELS:
+        if whole:
             moments.append(due)
-        opening = next_ring_at(self.queues[work.queue_id], work.ready_at.timestamp(), now)
+        opening = next_ring_at(queue, work.ready_at.timestamp(), now)
         if opening is not None:
             moments.append(opening)
         return min((moment for moment in moments if moment > now), default=None)
-
-    def late_lanes(self, agent: Agent) -> Iterator[Lane]:
-        """Lanes with late calls for which this agent could drain."""
-        if agent.group is None or agent.draining_for is not None or agent.state.whole:
-            return
-        for kind, lanes in agent.group.lanes.items():
-            if kind.whole:
-                yield from (lane for lane in lanes if lane.late and lane.size)
 
     def unroutable_reason(self, work: Work) -> UnroutableReason | None:
         lane = work.lane

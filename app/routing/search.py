@@ -60,6 +60,14 @@ def find(lane: Lane, work: Work, agents: Mapping[UUID, Agent]) -> Findings:
     return Findings(_best(heads, lane, sticky), eligible, staffed, len(barred), draining)
 
 
+def find_for(agent: Agent, lane: Lane, work: Work, staffed: int) -> Findings:
+    """The same when it is known that nobody but this agent has the units: no need to ask the others."""
+    assert agent.group is not None
+    sticky = int(work.facts.sticky_agent_id != agent.facts.id)
+    rank = (sticky, *lane.reach.groups[agent.group], _load(lane, agent), agent.idle, agent.idle_hash)
+    return Findings([(rank, agent)], 1, staffed, 0, 0)
+
+
 def drainable(lane: Lane) -> Agent | None:
     """Who should drain for a late call: the lowest used share, then the rank chain. Those on a call already
     are left out: they come back with empty hands anyway.

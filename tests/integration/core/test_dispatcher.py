@@ -1,13 +1,21 @@
 """The dispatcher: one at a time by election, none twice by the fence, and on again after every failure."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+import re
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from datetime import timedelta
+from uuid import uuid4
+
+import asyncpg
+import pytest
 
 from app.core import event_log
-from app.core.dispatcher import Dispatcher
+from app.core.dispatcher import Dispatcher, count_missed
 from app.core.event_log import ZERO
 from app.core.log_signal import LogSignal
+from app.core.partitions import ensure_partitions
+from tests.event_logs import ByHand, Happened, opened_by_hand
 
 WAIT_SECONDS = 20
 
@@ -71,3 +79,152 @@ async def any_reaches(signals: list[LogSignal], position: int) -> None:
         wait.cancel()
     await asyncio.gather(*waits, return_exceptions=True)
     assert max(signal.position for signal in signals) == position
+
+
+async def test_of_two_dispatchers_without_election_one_fails_and_nothing_is_positioned_twice(
+    database_url, clock, say, by_hand: ByHand, log_connection
+):
+    async with opened_by_hand(database_url, clock) as rival:
+        await by_hand.dispatch()
+        await rival.dispatch()
+        await say("a", "b")
+        assert await by_hand.dispatch() == 2
+        with pytest.raises(asyncpg.UniqueViolationError):
+            await rival.dispatch()
+        await say("c")
+        rival.last = None
+        assert await rival.dispatch() == 3
+    assert await positioned_twice(log_connection) == 0
+    assert [event.payload["note"] for event in await event_log.read(log_connection, ZERO)] == ["a", "b", "c"]
+
+
+async def positioned_twice(log_connection) -> int:
+    return await log_connection.fetchval("SELECT count(*) - count(DISTINCT event_id) FROM event_position")
+
+
+async def test_nothing_new_writes_nothing(by_hand: ByHand, log_connection):
+    await by_hand.dispatch()
+    before = await log_connection.fetchval("SELECT pg_current_snapshot()::text")
+    await by_hand.dispatch()
+    assert await log_connection.fetchval("SELECT pg_current_snapshot()::text") == before
+    assert await log_connection.fetchval("SELECT count(*) FROM event_dispatch") == 1
+
+
+async def test_an_open_transaction_delays_nobody_and_its_event_arrives_once(
+    database, act, say, by_hand: ByHand, log_connection
+):
+    await by_hand.dispatch()
+    async with database.transaction() as slow:
+        await event_log.append(slow, act, [Happened(subject=uuid4(), note="slow")])
+        for position in range(1, 6):
+            await say("quick")
+            assert await by_hand.dispatch() == position
+    assert await by_hand.dispatch() == 6
+    assert await by_hand.dispatch() == 6
+    notes = [event.payload["note"] for event in await event_log.read(log_connection, ZERO)]
+    assert notes == ["quick"] * 5 + ["slow"]
+
+
+async def test_the_time_of_positions_never_decreases(say, by_hand: ByHand, log_connection, clock):
+    for seconds in (5, -20, 1):
+        clock.advance(seconds)
+        await say("a")
+        await by_hand.dispatch()
+    times = [event.positioned_at for event in await event_log.read(log_connection, ZERO)]
+    assert times == [times[0]] * 3
+
+
+async def test_a_clock_far_ahead_makes_it_miss_nothing(say, by_hand: ByHand, clock):
+    await by_hand.dispatch()
+    clock.advance(30 * 86_400)
+    await say("a")
+    assert await by_hand.dispatch() == 1
+    await say("b")
+    assert await by_hand.dispatch() == 2
+    by_hand.last = None
+    await say("c")
+    assert await by_hand.dispatch() == 3
+
+
+async def test_another_cluster_positions_what_is_left_and_begins_a_new_incarnation(
+    say, by_hand: ByHand, log_connection, act
+):
+    await log_connection.execute("INSERT INTO installation (id, created_at) VALUES ($1, $2)", uuid4(), act.now)
+    await say("positioned")
+    await by_hand.dispatch()
+    await say("left over")
+    # As a restored dump looks: another system identifier, and transaction ids the new cluster has yet to reach.
+    await log_connection.execute("UPDATE event_dispatch SET system_identifier = 1, snapshot = '900000:900000:'")
+    await log_connection.execute("UPDATE event SET xid = '899999'")
+    by_hand.last = None
+    assert await by_hand.dispatch() == 2
+    await say("new")
+    assert await by_hand.dispatch() == 3
+    notes = [event.payload["note"] for event in await event_log.read(log_connection, ZERO)]
+    assert notes == ["positioned", "left over", "new"]
+    assert await event_log.incarnation(log_connection) == 2
+
+
+async def test_the_first_start_is_no_new_incarnation(say, by_hand: ByHand, log_connection, act):
+    await log_connection.execute("INSERT INTO installation (id, created_at) VALUES ($1, $2)", uuid4(), act.now)
+    await say("before the first dispatcher")
+    assert await by_hand.dispatch() == 1
+    assert await event_log.incarnation(log_connection) == 1
+
+
+async def test_the_audit_finds_what_was_passed_by_and_nothing_else(database, act, say, by_hand: ByHand, log_connection):
+    since = act.now - timedelta(days=2)
+    await by_hand.dispatch()
+    await say("a", "b")
+    async with database.transaction() as slow:
+        await event_log.append(slow, act, [Happened(subject=uuid4())])
+        await by_hand.dispatch()
+        assert await count_missed(log_connection, since) == 0
+    assert await count_missed(log_connection, since) == 0
+    await by_hand.dispatch()
+    await log_connection.execute("DELETE FROM event_position WHERE position = 2")
+    assert await count_missed(log_connection, since) == 1
+
+
+@pytest.mark.parametrize("filled", [False, True], ids=["empty tables", "filled tables"])
+async def test_plans_scan_no_table_and_no_partition_of_past_months(
+    database, say, by_hand: ByHand, log_connection, clock, filled
+):
+    async with database.engine.begin() as connection:
+        for months_ago in (2, 4, 6):
+            await ensure_partitions(connection, clock.now() - timedelta(days=30 * months_ago))
+    await say("a")
+    await by_hand.dispatch()
+    if filled:
+        await say(*(str(number) for number in range(2_000)))
+        await by_hand.dispatch()
+        await log_connection.execute("ANALYZE event, event_position")
+    cursor = await event_log.head(log_connection)
+    await say("b")
+    for each in (by_hand.connection, log_connection):
+        await each.execute("LOAD 'auto_explain'")
+        await each.execute("SET auto_explain.log_min_duration = 0; SET client_min_messages = log")
+    with plans_of(by_hand.connection) as dispatching:
+        await by_hand.dispatch()
+    with plans_of(log_connection) as reading:
+        assert len(await event_log.read(log_connection, cursor)) == 1
+    assert [len(dispatching), len(reading)] == [1, 1]
+    for plan in dispatching + reading:
+        assert "Seq Scan" not in plan
+        # Two days of grace may reach into the month before.
+        months = re.findall(r"\bevent(?:_position)?_(\d{4}_\d\d)\b", plan)
+        assert min(months) >= f"{clock.now() - timedelta(days=2):%Y_%m}"
+
+
+@contextmanager
+def plans_of(connection) -> Iterator[list[str]]:
+    """The plans of the statements of the block that read the log's tables, as the server ran them."""
+    plans: list[str] = []
+
+    def note(_connection, message) -> None:
+        if "event_position" in message.message:
+            plans.append(message.message)
+
+    connection.add_log_listener(note)
+    yield plans
+    connection.remove_log_listener(note)

@@ -1,0 +1,38 @@
+"""What every channel's adapter makes of one incoming message: the only form the door takes."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+MAX_PROVIDER_ID = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """The sender's address on the channel. `verified`: the provider, or a token of ours, vouches for it."""
+
+    kind: str
+    value: str
+    verified: bool
+
+
+@dataclass(frozen=True, slots=True)
+class InboundEnvelope:
+    """One message as it came in.
+
+    `provider_id` names it within the channel account for ever: a second one with the same id is a redelivery.
+    `thread_key` is the provider id of an earlier message of the same account that this one answers.
+    `provider_at` is the provider's own time, None where it tells none.
+    """
+
+    channel: str
+    channel_account_id: UUID
+    provider_id: str
+    contact: Contact
+    customer_name: str = ""
+    language: str = ""
+    body: str = ""
+    attachments: tuple[dict[str, Any], ...] = ()
+    provider_at: datetime | None = None
+    thread_key: str | None = None

@@ -1,0 +1,221 @@
+"""The door: every message of every channel comes in here, batched as it queues, stored in one transaction a batch."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import asyncpg
+import structlog
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.channels import repository
+from app.channels.envelope import MAX_PROVIDER_ID, InboundEnvelope
+from app.channels.schemas import AccountFacts
+from app.conversations.arrival import Arrival, NewMessage, Received, events_of
+from app.conversations.service import receiving
+from app.conversations.texts import MAX_BODY_CHARACTERS, check_text
+from app.core import event_log
+from app.core.act import Act, system_act
+from app.core.clock import Clock
+from app.core.database import Database
+from app.core.driver import is_transient
+from app.core.errors import Conflict, InvalidInput, NotFound, SwitchboardError, Unavailable
+from app.customers import service as customers
+from app.customers.schemas import MAX_CONTACT_VALUE, MAX_LANGUAGE, MAX_NAME, Known, Writer
+from app.events.customers import CustomerEvent
+from app.events.event import Event, Rights
+
+log = structlog.get_logger(__name__)
+
+BATCH_CAP = 128
+QUEUE_LIMIT = 4_096
+MAX_ATTACHMENTS = 10
+TRIES = 5
+RETRY_DELAY_SECONDS = 0.01
+ACTOR = "intake"
+# Serialisation failure, deadlock, and a unique index that another transaction was first in: looked at again, each ends
+# as a duplicate or as a join.
+TRY_AGAIN = frozenset({"40001", "40P01", "23505"})
+
+
+@dataclass(slots=True)
+class _Waiting:
+    envelope: InboundEnvelope
+    request_id: str
+    answer: asyncio.Future[Received]
+
+
+class Intake:
+    """One writer a process. What has queued while it was busy is its next batch: no waiting, no timer."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._queue: asyncio.Queue[_Waiting | None] = asyncio.Queue(QUEUE_LIMIT)
+        self._writer: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        self._writer = asyncio.create_task(self._write(), name="intake")
+
+    async def stop(self) -> None:
+        """Take no more, store what has queued, end."""
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            await self._queue.put(None)
+            await writer
+
+    async def submit(self, envelope: InboundEnvelope, *, request_id: str = "") -> Received:
+        """Returns when the message is durable, or was before. Raises InvalidInput, NotFound, Conflict, Unavailable."""
+        check(envelope)
+        if self._writer is None:
+            raise Unavailable("intake_stopped", "The server is stopping or starting. Send the same message again.")
+        waiting = _Waiting(envelope, request_id, asyncio.get_running_loop().create_future())
+        try:
+            self._queue.put_nowait(waiting)
+        except asyncio.QueueFull:
+            raise Unavailable("intake_full", "More comes in than can be stored. Send the same message again.") from None
+        return await waiting.answer
+
+    async def _write(self) -> None:
+        last = False
+        while not last:
+            batch = [await self._queue.get()]
+            while len(batch) < BATCH_CAP and not self._queue.empty():
+                batch.append(self._queue.get_nowait())
+            last = None in batch
+            await self._settle([waiting for waiting in batch if waiting is not None])
+
+    async def _settle(self, batch: list[_Waiting]) -> None:
+        """Give every one of the batch its answer. A batch that fails is tried one by one, so only the bad one fails."""
+        try:
+            received = await self._store(batch)
+        except Exception as error:
+            if len(batch) > 1 and not _is_away(error):
+                log.warning("intake_batch_split", size=len(batch), error=repr(error))
+                for waiting in batch:
+                    await self._settle([waiting])
+                return
+            for waiting in batch:
+                if not waiting.answer.done():
+                    waiting.answer.set_exception(_told(error))
+            return
+        for waiting, answer in zip(batch, received, strict=True):
+            if not waiting.answer.done():  # its request may have been given up meanwhile
+                waiting.answer.set_result(answer)
+
+    async def _store(self, batch: list[_Waiting]) -> list[Received]:
+        if not batch:
+            return []
+        tries = 1
+        while True:
+            try:
+                async with self._database.transaction() as session:
+                    act = system_act(self._clock, ACTOR)
+                    envelopes = [(waiting.envelope, waiting.request_id) for waiting in batch]
+                    return await store(session, act, envelopes)
+            except Exception as error:
+                if tries >= TRIES or _sqlstate(error) not in TRY_AGAIN:
+                    raise
+            await asyncio.sleep(RETRY_DELAY_SECONDS * tries)
+            tries += 1
+
+
+async def store(session: AsyncSession, act: Act, batch: Sequence[tuple[InboundEnvelope, str]]) -> list[Received]:
+    """Store a batch of (envelope, request id) with its events, in this transaction. One bad one fails it all."""
+    accounts = await repository.list_facts(session, list({envelope.channel_account_id for envelope, _ in batch}))
+    facts = [_usable(accounts.get(envelope.channel_account_id), envelope) for envelope, _ in batch]
+    known, customer_events = await customers.resolve_writers(session, act, [_writer(envelope) for envelope, _ in batch])
+    arrivals = [
+        _arrival(envelope, request_id, account, customer)
+        for (envelope, request_id), account, customer in zip(batch, facts, known, strict=True)
+    ]
+    received, messages = await receiving.receive(session, act, arrivals)
+    await _append(session, act, customer_events, messages)
+    return received
+
+
+async def _append(
+    session: AsyncSession, act: Act, customer_events: Sequence[CustomerEvent], messages: Sequence[NewMessage]
+) -> None:
+    request_of = {message.arrival.customer_id: message.arrival.request_id for message in messages}
+    entries: list[tuple[Act, Event]] = [
+        (act.under(request_of.get(event.customer_id, "")), event) for event in customer_events
+    ]
+    for message in messages:
+        under = act.under(message.arrival.request_id)
+        entries.extend((under, event) for event in events_of(message, act.now))
+    await event_log.append_each(session, entries)
+
+
+def check(envelope: InboundEnvelope) -> None:
+    """Refuse what no batch should meet: text the database cannot hold, and anything over its limit."""
+    check_text(envelope.provider_id, field="provider_id", maximum=MAX_PROVIDER_ID, minimum=1)
+    check_text(envelope.contact.value, field="contact", maximum=MAX_CONTACT_VALUE, minimum=1)
+    check_text(envelope.customer_name, field="name", maximum=MAX_NAME)
+    check_text(envelope.language, field="language", maximum=MAX_LANGUAGE)
+    check_text(envelope.thread_key or "", field="thread_key", maximum=MAX_PROVIDER_ID)
+    check_text(envelope.body, field="body", maximum=MAX_BODY_CHARACTERS, minimum=0 if envelope.attachments else 1)
+    check_text(json.dumps(envelope.attachments, ensure_ascii=False), field="attachments", maximum=MAX_BODY_CHARACTERS)
+    if len(envelope.attachments) > MAX_ATTACHMENTS:
+        raise InvalidInput("too_many_attachments", f"A message has at most {MAX_ATTACHMENTS} attachments.")
+    if envelope.provider_at is not None and envelope.provider_at.tzinfo is None:
+        raise InvalidInput("time_without_zone", "`provider_at` needs its zone.")
+
+
+def _usable(account: AccountFacts | None, envelope: InboundEnvelope) -> AccountFacts:
+    if account is None or account.kind != envelope.channel:
+        raise NotFound("channel_account_not_found", "There is no such channel account.")
+    if not account.enabled:
+        raise Conflict("channel_account_disabled", "This channel account takes no messages at present.")
+    return account
+
+
+def _writer(envelope: InboundEnvelope) -> Writer:
+    contact = envelope.contact
+    return Writer(contact.kind, contact.value, contact.verified, envelope.customer_name, envelope.language)
+
+
+def _arrival(envelope: InboundEnvelope, request_id: str, account: AccountFacts, customer: Known) -> Arrival:
+    return Arrival(
+        channel=account.kind,
+        channel_account_id=account.id,
+        provider_id=envelope.provider_id,
+        customer_id=customer.customer_id,
+        contact_point_id=customer.contact_point_id,
+        thread_key=envelope.thread_key,
+        body=envelope.body,
+        attachments=envelope.attachments,
+        provider_at=envelope.provider_at,
+        language=envelope.language or customer.language,
+        rights=Rights(team_id=account.team_id, queue_id=account.queue_id),
+        priority=account.priority,
+        synthetic=account.synthetic,
+        request_id=request_id,
+    )
+
+
+def _sqlstate(error: Exception) -> str | None:
+    # The driver's own errors come bare from its connection, wrapped from SQLAlchemy's.
+    return getattr(error.orig if isinstance(error, DBAPIError) else error, "sqlstate", None)
+
+
+def _is_away(error: Exception) -> bool:
+    """The database's own trouble: nothing is wrong with the messages, so trying each alone would not help."""
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    if isinstance(error, asyncpg.InterfaceError) and not isinstance(error, ValueError):  # ValueError: a bad argument
+        return True
+    return isinstance(error, (OSError, TimeoutError, PoolTimeout)) or is_transient(error)
+
+
+def _told(error: Exception) -> Exception:
+    """What the sender learns. The same message may be sent again after any of these."""
+    if isinstance(error, SwitchboardError):
+        return error
+    if _is_away(error):
+        return Unavailable("database_unavailable", "The database does not answer. Send the same message again.")
+    log.error("intake_failed", exc_info=error)
+    return error

@@ -1,0 +1,1 @@
+"""Statements on conversations, messages, deliveries and read marks."""

@@ -1,0 +1,95 @@
+"""Statements that change one conversation and its messages."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.access.schemas import Principal
+from app.conversations.models import Conversation, Delivery, Message, ReadMark
+from app.conversations.repository.rights import visible_to
+
+RESEND_WINDOW = 500
+"""A resend of a message is looked for among this many last ones: it comes within seconds or hours, not for ever."""
+LOWER_STATES = {"sent": ("queued", "failed"), "delivered": ("queued", "sent", "failed"),
+                "read": ("queued", "sent", "delivered", "failed")}  # fmt: skip
+
+
+async def lock(session: AsyncSession, conversation_id: UUID) -> Conversation | None:
+    # NO KEY UPDATE: rows that refer to the conversation may be inserted meanwhile.
+    return await session.get(Conversation, conversation_id, with_for_update={"key_share": True}, populate_existing=True)
+
+
+async def lock_visible(session: AsyncSession, principal: Principal, conversation_id: UUID) -> Conversation | None:
+    statement = (
+        select(Conversation)
+        .where(Conversation.id == conversation_id, visible_to(principal))
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    return (await session.scalars(statement)).one_or_none()
+
+
+async def find_sent(
+    session: AsyncSession, conversation: Conversation, *, author_id: UUID | None, client_id: str
+) -> Message | None:
+    """The message that came with this `client_id` from the same author, if it did."""
+    statement = select(Message).where(
+        Message.conversation_id == conversation.id,
+        Message.sequence > conversation.last_sequence - RESEND_WINDOW,
+        Message.client_id == client_id,
+        Message.author_id == author_id if author_id else Message.author_id.is_(None),
+    )
+    return (await session.scalars(statement)).first()
+
+
+async def find_newer_reply(
+    session: AsyncSession, conversation_id: UUID, *, after: int, not_by: UUID | None
+) -> Message | None:
+    """The last reply of somebody else since `after`."""
+    statement = (
+        select(Message)
+        .where(
+            Message.conversation_id == conversation_id,
+            Message.sequence > after,
+            Message.message_class == "agent_public",
+            Message.author_id.is_distinct_from(not_by),
+        )
+        .order_by(Message.sequence.desc())
+        .limit(1)
+    )
+    return (await session.scalars(statement)).first()
+
+
+async def set_read(session: AsyncSession, *, agent_id: UUID, conversation_id: UUID, sequence: int) -> bool:
+    """Move the agent's read mark up. False: it stood there or higher already."""
+    statement = insert(ReadMark).values(agent_id=agent_id, conversation_id=conversation_id, sequence=sequence)
+    upsert = statement.on_conflict_do_update(
+        index_elements=["agent_id", "conversation_id"],
+        set_={"sequence": sequence},
+        where=ReadMark.sequence < sequence,
+    ).returning(ReadMark.sequence)
+    return (await session.execute(upsert)).first() is not None
+
+
+async def raise_deliveries(
+    session: AsyncSession, conversation_id: UUID, *, up_to_sequence: int, state: str, now: datetime
+) -> None:
+    """Move the marks of all earlier messages up too; none ever moves down."""
+    statement: Any = (
+        update(Delivery)
+        .where(
+            Delivery.conversation_id == conversation_id,
+            Delivery.sequence <= up_to_sequence,
+            Delivery.state.in_(LOWER_STATES[state]),
+        )
+        .values(state=state, changed_at=now, error_code=None)
+    )
+    await session.execute(statement)
+
+
+async def lock_delivery(session: AsyncSession, message_id: UUID) -> Delivery | None:
+    return await session.get(Delivery, message_id, with_for_update=True, populate_existing=True)

@@ -1,0 +1,54 @@
+"""The use-cases of conversations, one file a group of verbs; other packages call them through here."""
+
+from app.conversations.service.marks import (
+    find_outgoing,
+    mark_customer_delivery,
+    mark_read,
+    record_failed,
+    record_sent,
+    resend,
+)
+from app.conversations.service.ownership import set_owner, set_queue
+from app.conversations.service.posting import add_note, post_message
+from app.conversations.service.reading import (
+    facts_of,
+    find_of_contact,
+    get_summary,
+    list_messages,
+    list_open,
+    list_public_messages,
+    list_summaries,
+    load_contents,
+    rights_of,
+    summaries_of,
+)
+from app.conversations.service.receiving import receive
+from app.conversations.service.statuses import change_status, reopen, resolve, run_due
+
+__all__ = [
+    "add_note",
+    "change_status",
+    "facts_of",
+    "find_of_contact",
+    "find_outgoing",
+    "get_summary",
+    "list_messages",
+    "list_open",
+    "list_public_messages",
+    "list_summaries",
+    "load_contents",
+    "mark_customer_delivery",
+    "mark_read",
+    "post_message",
+    "receive",
+    "record_failed",
+    "record_sent",
+    "reopen",
+    "resend",
+    "resolve",
+    "rights_of",
+    "run_due",
+    "set_owner",
+    "set_queue",
+    "summaries_of",
+]

@@ -1,0 +1,53 @@
+"""Who has a conversation: routing decides, this stores it and tells it."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.conversations.models import Conversation
+from app.conversations.service.locking import lock, rights_of
+from app.core import event_log
+from app.core.act import Act
+from app.events.conversations import ConversationRightsChanged
+from app.events.event import Rights
+
+
+async def set_owner(
+    session: AsyncSession, act: Act, *, conversation_id: UUID, owner_id: UUID | None, reason: Any, note: str = ""
+) -> None:
+    """Give it to an agent, or to nobody. The caller has checked who may; `reason` is the event's."""
+    conversation = await lock(session, conversation_id)
+    after = rights_of(conversation).model_copy(update={"owner_id": owner_id})
+    await _set(session, act, conversation, after, reason, note)
+
+
+async def set_queue(
+    session: AsyncSession,
+    act: Act,
+    *,
+    conversation_id: UUID,
+    queue_id: UUID,
+    team_id: UUID | None,
+    owner_id: UUID | None = None,
+    reason: Any,
+    note: str = "",
+) -> None:
+    """Move it to a queue and that queue's team."""
+    conversation = await lock(session, conversation_id)
+    after = Rights(owner_id=owner_id, team_id=team_id, queue_id=queue_id)
+    await _set(session, act, conversation, after, reason, note)
+
+
+async def _set(
+    session: AsyncSession, act: Act, conversation: Conversation, after: Rights, reason: Any, note: str
+) -> None:
+    before = rights_of(conversation)
+    if before == after:
+        return
+    conversation.owner_id, conversation.team_id, conversation.queue_id = after.owner_id, after.team_id, after.queue_id
+    conversation.version += 1
+    changed = ConversationRightsChanged(
+        conversation_id=conversation.id, before=before, after=after, reason=reason, note=note
+    )
+    await event_log.append(session, act, [changed])

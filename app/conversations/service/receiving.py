@@ -1,0 +1,37 @@
+"""Conversations' part of the door: a batch of incoming messages finds its conversations and is stored."""
+
+from collections.abc import Sequence
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.conversations.arrival import Arrival, NewMessage, Received, plan
+from app.conversations.repository import intake as repository
+from app.core.act import Act
+
+
+async def receive(
+    session: AsyncSession, act: Act, arrivals: Sequence[Arrival]
+) -> tuple[list[Received], list[NewMessage]]:
+    """Store what is new of the arrivals. Returns where each went, in order, and the new messages, for their events.
+
+    The contacts must be locked (`customers.service.resolve_writers`): two transactions that decide about the same
+    contact would otherwise both begin a conversation.
+    """
+    names = [arrival.name for arrival in arrivals]
+    answered = [(arrival.channel_account_id, arrival.thread_key) for arrival in arrivals if arrival.thread_key]
+    known = await repository.find_known(session, [*names, *answered])
+    fresh = [arrival for arrival in arrivals if arrival.name not in known]
+    if not fresh:
+        return [known[name] for name in names], []
+    pairs = sorted({(arrival.channel_account_id, arrival.contact_point_id) for arrival in fresh})
+    threads = [known[name].conversation_id for name in answered if name in known]
+    heads = await repository.lock_heads(session, pairs, threads)
+    made = plan(arrivals, known, heads, act.now, act.new_id)
+    new = [head for head in made.heads if head.number == 0]
+    old = [head for head in made.heads if head.number != 0]
+    if new:
+        await repository.add_heads(session, new, act.now)
+    if old:
+        await repository.update_heads(session, old, act.now)
+    await repository.add_messages(session, made.messages, act.now)
+    return made.received, made.messages

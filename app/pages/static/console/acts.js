@@ -1,0 +1,165 @@
+// What the agent can do: each is one command or one call, with its outcome put into the store.
+import { all, call } from "../shared/api.js";
+import { newId } from "../shared/ids.js";
+import { changed, changes, putConversation, putMessages, saveOutbox, dropOutbox, state, thread } from "./store.js";
+
+const PAGE = 50;
+const COUNTS_MS = 1000;
+const FILTERS = {
+  mine: "view=mine",
+  queue: "view=queue",
+  all: "view=all",
+  resolved: "view=all&status=resolved",
+};
+
+export async function loadView(view) {
+  if (state.lists.get(view)) return;
+  state.lists.set(view, "loading");
+  try {
+    for (const summary of await all(`/v1/conversations?${FILTERS[view]}&limit=${PAGE}`)) putConversation(summary);
+    state.lists.set(view, "loaded");
+  } catch (problem) {
+    state.lists.set(view, problem);
+  }
+  changed();
+}
+
+export async function loadConversation(id) {
+  try {
+    putConversation(await call("GET", `/v1/conversations/${id}`));
+  } catch (problem) {
+    if (problem.status === 404 || problem.status === 403) state.gone.set(id, "no_access");
+  }
+  changed();
+}
+
+/** The newest page, or with `older` the page before the first we have. */
+export async function loadMessages(id, older = false) {
+  const kept = thread(id);
+  if (kept.loading || (older && kept.complete)) return;
+  kept.loading = true;
+  kept.error = null;
+  const before = older && kept.messages.length ? `&before=${kept.messages[0].sequence}` : "";
+  try {
+    const page = await call("GET", `/v1/conversations/${id}/messages?limit=${PAGE}${before}`);
+    putMessages(id, page.items);
+    if (older || !kept.messages.length || kept.messages[0].sequence <= 1 || page.items.length < PAGE) {
+      kept.complete = page.items.length < PAGE || kept.messages[0]?.sequence <= 1;
+    }
+    kept.loaded = true;
+  } catch (problem) {
+    kept.error = problem;
+  }
+  kept.loading = false;
+  changed();
+}
+
+let countsTimer = null;
+export function refreshCounts() {
+  if (countsTimer) return;
+  countsTimer = setTimeout(async () => {
+    countsTimer = null;
+    try {
+      state.counts = await call("GET", "/v1/views");
+      changed();
+    } catch { /* the last figures stay until the next change */ }
+  }, COUNTS_MS);
+}
+
+/** Writes to the customer or a note. Shown at once; kept until the server has it; rejects with the Problem. */
+export function send(conversationId, mode, body, { anyway = false, clientId = newId() } = {}) {
+  const conversation = state.conversations.get(conversationId);
+  const entry = {
+    client_id: clientId,
+    conversation_id: conversationId,
+    mode,
+    body,
+    at: new Date(state.live.now()).toISOString(),
+    expected: mode === "reply" && !anyway ? conversation?.last_public_sequence ?? null : null,
+  };
+  state.outbox.push(entry);
+  saveOutbox();
+  changed();
+  return deliver(entry);
+}
+
+async function deliver(entry) {
+  const data = { conversation_id: entry.conversation_id, client_id: entry.client_id, body: entry.body };
+  if (entry.expected !== null && entry.expected !== undefined) data.expected_public_sequence = entry.expected;
+  try {
+    const name = entry.mode === "note" ? "note.add" : "message.send";
+    const answer = await state.live.command(name, data, { key: entry.client_id });
+    const message = answer.message ?? answer;
+    if (message?.sequence && message.body !== undefined) putMessages(entry.conversation_id, [message]);
+    entry.sent = true;
+  } catch (problem) {
+    dropOutbox(entry.client_id);
+    throw problem;
+  } finally {
+    changed();
+  }
+}
+
+/** After a reload: what had not been confirmed goes out again under its old client id. */
+export function resendOutbox() {
+  for (const entry of [...state.outbox]) {
+    deliver(entry).catch((problem) => changes.dispatchEvent(new CustomEvent("unsent", { detail: { entry, problem } })));
+  }
+}
+
+export async function acceptOffer(offer) {
+  offer.key ??= newId();
+  offer.busy = true;
+  changed();
+  try {
+    await state.live.command("offer.accept", { offer_id: offer.id, token: offer.token }, { key: offer.key });
+    offer.ended ??= "accepted";
+    await loadConversation(offer.conversation_id);
+    return true;
+  } catch (problem) {
+    Object.assign(offer, { problem, busy: false, ended: problem.status === 409 ? "withdrawn" : offer.ended });
+    return false;
+  } finally {
+    changed();
+  }
+}
+
+export async function declineOffer(offer, reason) {
+  offer.busy = true;
+  changed();
+  try {
+    await state.live.command("offer.decline", { offer_id: offer.id, token: offer.token, reason });
+    offer.ended ??= "declined";
+  } catch (problem) {
+    Object.assign(offer, { problem, busy: false });
+  }
+  changed();
+}
+
+export async function setPresence(readiness, reason = "") {
+  const answer = await state.live.command("presence.set", { readiness, reason });
+  if (answer.readiness) state.presence = { ...state.presence, ...answer };
+  changed();
+}
+
+export async function clearPenalty() {
+  const answer = await state.live.command("presence.clear_penalty", {});
+  if (answer.readiness) state.presence = { ...state.presence, ...answer };
+  changed();
+}
+
+export function markRead(conversation) {
+  const sequence = conversation.last_sequence;
+  if (!conversation.unread || (conversation.my_read_sequence ?? 0) >= sequence) return;
+  Object.assign(conversation, { my_read_sequence: sequence, unread: 0 });
+  state.live.command("conversation.read", { conversation_id: conversation.id, sequence }).catch(() => {});
+  changed();
+}
+
+/** POSTs an act on a conversation and reads the conversation anew. */
+export async function act(id, verb, body = {}) {
+  const answer = await call("POST", `/v1/conversations/${id}/${verb}`, body, { key: newId() });
+  if (answer?.id === id) putConversation(answer);
+  await loadConversation(id);
+  refreshCounts();
+}

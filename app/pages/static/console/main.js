@@ -1,0 +1,264 @@
+// Starts the console: log in, connect, and keep address, title and components in step with the store.
+import { call, explain } from "../shared/api.js";
+import { el, icon, setText } from "../shared/dom.js";
+import { chosenLanguage, load, t } from "../shared/i18n.js";
+import { signIn, wasSignedIn } from "../shared/sign-in.js";
+import { Live } from "../shared/socket.js";
+import { startWorker } from "../shared/trusted.js";
+import { clearPenalty, loadConversation, loadView, refreshCounts, resendOutbox } from "./acts.js";
+import { applyTheme } from "./bar.js";
+import { MessageComposer } from "./composer.js";
+import { showKeys } from "./dialogs.js";
+import { openDrafts, saveDraft } from "./drafts.js";
+import "./head.js";
+import { listenForKeys } from "./keys.js";
+import { customerName } from "./list.js";
+import "./offers.js";
+import { chimeMessage, startSound } from "./sound.js";
+import { changed, changes, loadOutbox, myUnread, state, takeBatch, takeSignal, takeSnapshot } from "./store.js";
+import "./thread.js";
+
+const base = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
+const VIEWS = ["mine", "queue", "all", "resolved"];
+const COMPOSERS_MOST = 20;
+const GAP_TOLD_MS = 30000;
+const TOAST_MS = 6000;
+const root = document.querySelector("#root");
+const composers = new Map();
+let view = {};
+
+async function start() {
+  document.body.dataset.assets = base;
+  applyTheme();
+  await useLanguage();
+  await identify();
+  await useLanguage(state.me.language ?? state.me.languages?.[0]);
+  await openDrafts(state.me.id);
+  loadOutbox();
+  build();
+  connect();
+}
+
+async function useLanguage(profile) {
+  const language = chosenLanguage(profile);
+  await load(base, "console", language);
+  document.documentElement.lang = language;
+}
+
+async function identify(note = "") {
+  if (!wasSignedIn()) await signIn(root, base, "console");
+  for (;;) {
+    try {
+      state.me = await call("GET", "/v1/me");
+      return;
+    } catch (problem) {
+      if (problem.status !== 401) note = explain(problem);
+      await signIn(root, base, "console", note);
+      note = "";
+    }
+  }
+}
+
+function connect() {
+  state.live ??= makeLive();
+  state.live.open();
+}
+
+function makeLive() {
+  const url = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/v1/socket`;
+  return new Live({ url, worker: startWorker(`${base}/shared/ping-worker.js`) });
+}
+
+function listen(live) {
+  let downSince = null;
+  live.addEventListener("state", () => {
+    if (live.state === "live") {
+      if (downSince && Date.now() - downSince > GAP_TOLD_MS) toast(t("console.back_live"));
+      downSince = null;
+    } else downSince ??= Date.now();
+    if (live.state === "ended") sessionEnded();
+    changed();
+  });
+  let resent = false;
+  live.addEventListener("snapshot", ({ detail }) => {
+    takeSnapshot(detail);
+    loadView(state.view);
+    refreshCounts();
+    if (!resent) resendOutbox();
+    resent = true;
+  });
+  live.addEventListener("batch", ({ detail }) => {
+    takeBatch(detail);
+    refreshCounts();
+    if (detail.some(isNews)) chimeMessage();
+  });
+  live.addEventListener("signal", ({ detail }) => takeSignal(detail));
+}
+
+function isNews(frame) {
+  if (frame.event !== "message.received") return false;
+  const watched = frame.data.conversation_id === state.selected && document.hasFocus();
+  return !watched && state.conversations.get(frame.data.conversation_id)?.owner?.id === state.me.id;
+}
+
+/** Everything typed stays where it is, under a log-in of its own. */
+async function sessionEnded() {
+  const cover = el("div", { class: "cover" });
+  root.inert = true;
+  document.body.append(cover);
+  try { await call("GET", "/v1/me"); } catch (problem) {
+    if (problem.status === 401) await signIn(cover, base, "console", t("common.session_ended"));
+  }
+  cover.remove();
+  root.inert = false;
+  const before = state.me.id;
+  state.me = await call("GET", "/v1/me");
+  if (state.me.id !== before) return location.reload();
+  connect();
+}
+
+function build() {
+  const tag = (name, properties = {}) => el(`sb-${name}`, properties);
+  const skip = (target, key) => el("a", { class: "unseen skip", href: `#${target}`, data: { t: key }, onclick: (event) => { event.preventDefault(); document.getElementById(target)?.focus(); } });
+  state.live = makeLive();
+  view = {
+    bar: tag("console-bar"), rail: tag("view-rail"), list: tag("conversation-list"), dock: tag("offer-dock"),
+    head: tag("conversation-head"), thread: tag("message-thread"), panel: tag("customer-panel", { class: "panel" }),
+    composer: el("div", { class: "composer-place" }), blank: el("div", { class: "blank" }, icon("inbox"), el("p")),
+    missed: el("div", { class: "banner", role: "status", hidden: true }), toasts: el("div", { class: "toasts", role: "status" }),
+    heading: el("h1", { class: "unseen", text: "Switchboard" }),
+  };
+  view.open = el("div", { class: "open" }, view.head, view.thread, view.composer);
+  view.layout = el("div", { class: "layout" }, view.rail,
+    el("section", { class: "list-column" }, view.list, view.dock),
+    el("main", {}, view.heading, view.blank, view.open), el("aside", {}, view.panel));
+  root.replaceChildren(skip("list", "console.skip.list"), skip("messages", "console.skip.messages"), el("header", {}, view.bar), view.missed, view.layout, view.toasts);
+  wire();
+  listen(state.live);
+  draw();
+}
+
+function wire() {
+  const wake = startSound(() => view.bar.draw());
+  view.bar.sound.addEventListener("click", wake);
+  root.addEventListener("panel", () => togglePanel());
+  addEventListener("hashchange", readAddress);
+  changes.addEventListener("change", draw);
+  changes.addEventListener("language", () => { draw(); for (const composer of composers.values()) composer.draw(); });
+  changes.addEventListener("unknown", ({ detail }) => loadConversation(detail));
+  changes.addEventListener("stale", ({ detail }) => loadConversation(detail));
+  changes.addEventListener("accepted", ({ detail }) => opened(detail));
+  changes.addEventListener("toast", ({ detail }) => toast(detail));
+  changes.addEventListener("sent", () => { view.thread.atEnd = true; });
+  changes.addEventListener("unsent", ({ detail: { entry, problem } }) => putBack(entry, problem));
+  setInterval(() => { view.list.tick(); view.dock.tick(); view.bar.tick(); if (state.selected) view.thread.drawTyping(state.selected); }, 1000);
+  addEventListener("focus", changed);
+  listenForKeys(commands());
+  applyPanel();
+  readAddress();
+}
+
+function commands() {
+  const go = (id) => id && (location.hash = `${state.view}/${id}`);
+  const mode = (name) => composers.get(state.selected)?.switchTo(name);
+  return {
+    accept: () => view.dock.acceptFirst(),
+    decline: () => view.dock.declineFirst(),
+    next: () => go(view.list.neighbour(1)),
+    previous: () => go(view.list.neighbour(-1)),
+    unread: () => go(view.list.nextUnread()),
+    reply: () => mode("reply"),
+    note: () => mode("note"),
+    panel: () => togglePanel(),
+    transfer: () => view.head.openTransfer(),
+    resolve: () => view.head.openResolve(),
+    presence: () => view.bar.toggleMenu(),
+    keys: showKeys,
+  };
+}
+
+function putBack(entry, problem) {
+  const composer = composers.get(entry.conversation_id);
+  if (composer) composer.putBack(entry.mode, entry.body, problem);
+  else saveDraft(entry.conversation_id, entry.mode, entry.body);
+}
+
+function opened(offer) {
+  const composer = composers.get(state.selected);
+  if (composer?.busy()) toast(t("console.offer.accepted_toast", { customer: offer.customer?.name ?? "" }), t("console.open"), () => { location.hash = `mine/${offer.conversation_id}`; });
+  else location.hash = `mine/${offer.conversation_id}`;
+}
+
+/** The address names view and conversation, so that back, reload and a shared link work. */
+function readAddress() {
+  const [wanted, id] = location.hash.slice(1).split("/");
+  const before = state.view;
+  state.view = VIEWS.includes(wanted) ? wanted : "mine";
+  state.selected = id || null;
+  if (state.live.position || before !== state.view) loadView(state.view);
+  if (id && !state.conversations.has(id)) loadConversation(id);
+  changed();
+}
+
+function composerOf(id) {
+  if (!composers.has(id)) {
+    composers.set(id, new MessageComposer(id));
+    if (composers.size > COMPOSERS_MOST) {
+      const oldest = [...composers.keys()].find((one) => one !== id);
+      composers.get(oldest).save?.();
+      composers.delete(oldest);
+    }
+  }
+  return composers.get(id);
+}
+
+function draw() {
+  const conversation = state.conversations.get(state.selected);
+  view.layout.classList.toggle("has-open", Boolean(conversation));
+  view.open.hidden = !conversation;
+  view.blank.hidden = Boolean(conversation);
+  setText(view.blank.lastChild, t(state.selected && !conversation ? "console.not_visible" : "console.blank"));
+  for (const part of [view.bar, view.rail, view.list, view.dock]) part.draw();
+  if (conversation) {
+    const composer = composerOf(conversation.id);
+    if (view.composer.firstChild !== composer) view.composer.replaceChildren(composer);
+    composer.draw();
+    view.head.draw();
+    view.thread.draw();
+    view.panel.draw();
+  }
+  drawMissed();
+  for (const element of root.querySelectorAll("[data-t]")) setText(element, t(element.dataset.t));
+  const unread = myUnread() + [...state.offers.values()].filter((offer) => !offer.ended).length;
+  document.title = `${unread ? `(${unread}) ` : ""}${conversation ? `${customerName(conversation)} – ` : ""}Switchboard`;
+}
+
+function drawMissed() {
+  const missed = state.presence?.penalty === "not_responding";
+  if (view.missed.hidden === !missed && view.missed.lang === document.documentElement.lang) return;
+  view.missed.lang = document.documentElement.lang;
+  view.missed.hidden = !missed;
+  view.missed.replaceChildren(t("console.missed"), " ", el("button", { class: "button", type: "button", text: t("console.back_to_ready"), onclick: () => clearPenalty().catch((problem) => toast(explain(problem))) }));
+}
+
+function togglePanel() {
+  localStorage.setItem("switchboard.panel", localStorage.getItem("switchboard.panel") === "off" ? "on" : "off");
+  applyPanel();
+  changed();
+}
+
+/** Folded by choice on wide screens; on narrow ones a drawer that starts closed. */
+function applyPanel() {
+  const folded = localStorage.getItem("switchboard.panel") === "off";
+  view.layout.classList.toggle("panel-folded", folded);
+  view.layout.classList.toggle("panel-drawn", !view.layout.classList.contains("panel-drawn") && view.layout.dataset.ready === "1");
+  view.layout.dataset.ready = "1";
+}
+
+function toast(text, label, press) {
+  const note = el("div", { class: "toast" }, el("span", { text }), label && el("button", { class: "button quiet", text: label, onclick: () => { press(); note.remove(); } }));
+  view.toasts.append(note);
+  setTimeout(() => note.remove(), TOAST_MS);
+}
+
+start();

@@ -1,0 +1,52 @@
+// Short synthesised tones. Browsers keep them silent until the first gesture: then the page says so.
+const OFFER_EVERY_MS = 3000;
+let context = null;
+let timer = null;
+let leader = !navigator.locks;
+export let volume = 0.4;
+
+export function startSound(onchange) {
+  const wake = () => {
+    context ??= new AudioContext();
+    context.resume().then(onchange, onchange);
+  };
+  for (const name of ["pointerdown", "keydown"]) addEventListener(name, wake, { capture: true });
+  // One tab of an agent rings: whoever holds the lock.
+  navigator.locks?.request("switchboard.ring", () => new Promise(() => { leader = true; }));
+  return wake;
+}
+
+export function soundIsOn() {
+  return context?.state === "running";
+}
+
+function tone(frequency, at, length) {
+  const oscillator = context.createOscillator();
+  const gain = context.createGain();
+  oscillator.frequency.value = frequency;
+  gain.gain.setValueAtTime(0, at);
+  gain.gain.linearRampToValueAtTime(volume, at + 0.02);
+  gain.gain.exponentialRampToValueAtTime(0.001, at + length);
+  oscillator.connect(gain).connect(context.destination);
+  oscillator.start(at);
+  oscillator.stop(at + length);
+}
+
+function play(...notes) {
+  if (!leader || !soundIsOn()) return;
+  notes.forEach((frequency, index) => tone(frequency, context.currentTime + index * 0.16, 0.22));
+}
+
+export function ringOffers(on) {
+  if (!on) {
+    clearInterval(timer);
+    timer = null;
+  } else if (!timer) {
+    play(660, 880);
+    timer = setInterval(() => play(660, 880), OFFER_EVERY_MS);
+  }
+}
+
+export function chimeMessage() {
+  play(520);
+}

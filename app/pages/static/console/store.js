@@ -1,0 +1,232 @@
+// What the console knows, and how each frame changes it. Components read `state` and redraw on "change".
+export const UNRESOLVED = new Set(["open", "pending", "on_hold", "snoozed"]);
+const TYPING_MS = 8000;
+const GONE_ROWS_MOST = 50;
+
+export const state = {
+  me: null,
+  live: null,
+  conversations: new Map(),
+  threads: new Map(),
+  offers: new Map(),
+  presence: null,
+  counts: null,
+  view: "mine",
+  sort: "longest",
+  selected: null,
+  gone: new Map(),
+  typing: new Map(),
+  outbox: [],
+  lists: new Map(),
+};
+export const changes = new EventTarget();
+let scheduled = false;
+
+/** Redraws at most once a frame; a hidden tab has no frames. */
+export function changed() {
+  if (scheduled) return;
+  scheduled = true;
+  const run = () => {
+    scheduled = false;
+    changes.dispatchEvent(new Event("change"));
+  };
+  if (document.hidden) setTimeout(run, 100);
+  else requestAnimationFrame(run);
+}
+
+export function announce(name, detail) {
+  changes.dispatchEvent(new CustomEvent(name, { detail }));
+}
+
+export function thread(id) {
+  if (!state.threads.has(id)) state.threads.set(id, { messages: [], loaded: false, complete: false, error: null, dividerAfter: null });
+  return state.threads.get(id);
+}
+
+/** Keeps messages by the server's sequence, one of each; an answered outbox entry goes. */
+export function putMessages(id, messages) {
+  const kept = thread(id);
+  const byId = new Map(kept.messages.map((message) => [message.id, message]));
+  for (const message of messages) {
+    byId.set(message.id, { ...byId.get(message.id), ...message });
+    if (message.client_id) dropOutbox(message.client_id);
+  }
+  kept.messages = [...byId.values()].sort((one, other) => one.sequence - other.sequence);
+}
+
+export function putConversation(summary) {
+  const before = state.conversations.get(summary.id);
+  if (before && summary.version !== undefined && before.version > summary.version) return;
+  state.conversations.set(summary.id, { ...before, ...summary });
+  state.gone.delete(summary.id);
+}
+
+export function inView(conversation, view = state.view) {
+  if (view === "resolved") return !UNRESOLVED.has(conversation.status);
+  if (!UNRESOLVED.has(conversation.status)) return false;
+  if (view === "mine") return conversation.owner?.id === state.me.id;
+  if (view === "queue") return !conversation.owner;
+  return true;
+}
+
+function older(one, other) {
+  return (one ?? "9999") < (other ?? "9999") ? -1 : (one ?? "9999") > (other ?? "9999") ? 1 : 0;
+}
+
+const SORTS = {
+  longest: (a, b) => older(a.unanswered_since, b.unanswered_since) || -older(a.last_message_at, b.last_message_at),
+  newest: (a, b) => -older(a.last_message_at, b.last_message_at),
+  opened: (a, b) => older(a.opened_at, b.opened_at),
+};
+
+export function sortedIds() {
+  const shown = [...state.conversations.values()].filter((conversation) => inView(conversation));
+  return shown.sort((a, b) => SORTS[state.sort](a, b) || (a.id < b.id ? -1 : 1)).map((conversation) => conversation.id);
+}
+
+/** Customer messages after my last read position. The server's figure, counted on by what came since. */
+export function unreadOf(conversation) {
+  return conversation.unread ?? 0;
+}
+
+export function myUnread() {
+  return [...state.conversations.values()].filter((c) => inView(c, "mine")).reduce((sum, c) => sum + unreadOf(c), 0);
+}
+
+function leave(id, reason) {
+  if (state.gone.size > GONE_ROWS_MOST) state.gone.delete(state.gone.keys().next().value);
+  state.gone.set(id, reason);
+}
+
+function takeMessage(data) {
+  const message = data.message;
+  const conversation = state.conversations.get(data.conversation_id);
+  if (message) putMessages(data.conversation_id, [message]);
+  state.typing.delete(data.conversation_id);
+  if (!conversation) return announce("unknown", data.conversation_id);
+  if (data.conversation) return putConversation(data.conversation);
+  if (!message || message.sequence <= conversation.last_sequence) return;
+  conversation.last_sequence = message.sequence;
+  conversation.preview = message.body;
+  conversation.preview_class = message.message_class;
+  conversation.last_message_at = message.arrived_at;
+  if (message.visibility === "public") conversation.last_public_sequence = message.sequence;
+  if (message.direction === "inbound") {
+    conversation.unanswered_since ??= message.arrived_at;
+    conversation.unread = (conversation.unread ?? 0) + 1;
+  }
+  if (message.message_class === "agent_public") conversation.unanswered_since = null;
+}
+
+function takeRights(data) {
+  if (data.conversation) putConversation(data.conversation);
+  const conversation = state.conversations.get(data.conversation_id);
+  if (!conversation) return announce("unknown", data.conversation_id);
+  const mine = data.before?.owner_id === state.me.id;
+  if (mine && data.after?.owner_id !== state.me.id) {
+    leave(data.conversation_id, "transferred");
+    announce("lost", conversation);
+  }
+  if (!data.conversation) announce("stale", data.conversation_id);
+}
+
+const EVENTS = {
+  "conversation.opened": (data) => data.conversation ? putConversation(data.conversation) : announce("unknown", data.conversation_id),
+  "conversation.gained": (data) => data.conversation && putConversation(data.conversation),
+  "conversation.rights_changed": takeRights,
+  "conversation.status_changed": (data) => {
+    const conversation = state.conversations.get(data.conversation_id);
+    if (!conversation) return announce("unknown", data.conversation_id);
+    conversation.status = data.after;
+    conversation.snoozed_until = data.snoozed_until;
+    conversation.disposition = data.disposition ?? conversation.disposition;
+    if (!UNRESOLVED.has(data.after)) leave(data.conversation_id, "resolved");
+    announce("stale", data.conversation_id);
+  },
+  "message.received": takeMessage,
+  "message.posted": takeMessage,
+  "note.added": takeMessage,
+  "message.delivery_changed": (data) => {
+    const conversation = state.conversations.get(data.conversation_id);
+    if (conversation && data.watermark) {
+      const field = data.state === "read" ? "customer_read_sequence" : "customer_delivered_sequence";
+      conversation[field] = Math.max(conversation[field] ?? 0, data.sequence);
+    }
+    const message = state.threads.get(data.conversation_id)?.messages.find((one) => one.sequence === data.sequence);
+    if (message) Object.assign(message, { delivery_state: data.state, error_code: data.error_code });
+  },
+  "conversation.read": (data) => {
+    const conversation = state.conversations.get(data.conversation_id);
+    if (!conversation || data.agent_id !== state.me.id) return;
+    conversation.my_read_sequence = Math.max(conversation.my_read_sequence ?? 0, data.sequence);
+    if (data.sequence >= conversation.last_sequence) conversation.unread = 0;
+    else announce("stale", data.conversation_id);
+  },
+  "offer.made": (data) => {
+    if (data.offer) putOffer(data.offer);
+  },
+  "offer.ended": (data) => endOffer(data),
+  "presence.changed": (data, frame) => {
+    if (data.agent_id === state.me.id) state.presence = { ...state.presence, ...data.after, since: frame.at };
+    announce("presence", data);
+  },
+};
+
+export function putOffer(offer) {
+  if (state.offers.has(offer.id)) return;
+  state.offers.set(offer.id, { ...offer, ended: null });
+  announce("offer", offer);
+}
+
+function endOffer(data) {
+  const offer = state.offers.get(data.offer_id);
+  if (!offer) return;
+  offer.ended ??= data.state;
+  announce("offer-ended", { offer, state: data.state });
+}
+
+export function takeSnapshot(frame) {
+  state.conversations = new Map(frame.conversations.map((summary) => [summary.id, summary]));
+  for (const kept of state.threads.values()) kept.loaded = false;
+  const offers = new Set(frame.offers.map((offer) => offer.id));
+  for (const id of state.offers.keys()) if (!offers.has(id)) state.offers.delete(id);
+  frame.offers.forEach(putOffer);
+  state.presence = frame.presence ?? state.presence;
+  state.lists.clear();
+  changed();
+}
+
+export function takeBatch(frames) {
+  for (const frame of frames) {
+    if (frame.type === "removed") {
+      if (state.conversations.has(frame.conversation_id)) announce("lost", state.conversations.get(frame.conversation_id));
+      if (frame.conversation_id !== state.selected) state.conversations.delete(frame.conversation_id);
+      leave(frame.conversation_id, "no_access");
+    } else EVENTS[frame.event]?.(frame.data, frame);
+  }
+  changed();
+}
+
+export function takeSignal(frame) {
+  if (frame.name !== "typing" || (frame.who.kind === "agent" && frame.who.id === state.me.id)) return;
+  if (frame.on) state.typing.set(frame.conversation_id, { who: frame.who, until: Date.now() + TYPING_MS });
+  else state.typing.delete(frame.conversation_id);
+  changed();
+}
+
+// What was sent and not yet confirmed outlives a reload: the server knows a repeated client id.
+const outboxName = () => `switchboard.outbox.${state.me.id}`;
+
+export function loadOutbox() {
+  try { state.outbox = JSON.parse(localStorage.getItem(outboxName()) ?? "[]"); } catch { state.outbox = []; }
+}
+
+export function saveOutbox() {
+  try { localStorage.setItem(outboxName(), JSON.stringify(state.outbox)); } catch { /* kept in memory */ }
+}
+
+export function dropOutbox(clientId) {
+  const before = state.outbox.length;
+  state.outbox = state.outbox.filter((entry) => entry.client_id !== clientId);
+  if (state.outbox.length !== before) saveOutbox();
+}

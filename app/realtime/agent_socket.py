@@ -1,0 +1,127 @@
+"""The socket of agents' pages and of API clients: /v1/socket."""
+
+import asyncio
+
+from fastapi import APIRouter, WebSocket
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.access.guards import authenticate_token
+from app.access.origins import is_same_origin
+from app.access.schemas import Principal
+from app.agents import service as agents
+from app.core.errors import Forbidden
+from app.realtime.audience import Viewer
+from app.realtime.commands import PassingSignal
+from app.realtime.frame_socket import FrameSocket
+from app.realtime.frames import Close, Command, Frame, Hello, Refused, Result, Who
+from app.realtime.pace import Pace
+from app.realtime.service import agent_commands, snapshots
+from app.routing import service as routing
+
+SIGNAL_NAMES = frozenset({"typing", "viewing"})
+SIGNALS_A_SECOND = 2.0
+SIGNALS_AT_ONCE = 10.0
+SESSION_COOKIE = "switchboard_session"
+
+router = APIRouter()
+
+
+@router.websocket("/v1/socket")
+async def agent_socket(socket: WebSocket) -> None:
+    token = socket.cookies.get(SESSION_COOKIE)
+    if token is not None and not is_same_origin(
+        socket.headers.get("origin"),
+        host=socket.headers.get("host", ""),
+        public_url=socket.app.state.settings.public_url,
+    ):
+        # A foreign page opened it with our user's cookie. Closing before accepting answers 403.
+        await socket.close(Close.NOT_ALLOWED)
+        return
+    await AgentSocket(socket).run(token)
+
+
+class AgentSocket(FrameSocket):
+    name: str = ""
+
+    def __init__(self, socket: WebSocket) -> None:
+        super().__init__(socket)
+        self._signal_pace = Pace(a_second=SIGNALS_A_SECOND, at_once=SIGNALS_AT_ONCE)
+
+    @property
+    def principal(self) -> Principal:
+        assert self.seat is not None
+        assert isinstance(self.seat.viewer, Principal)
+        return self.seat.viewer
+
+    @staticmethod
+    def actor_of(viewer: Viewer) -> str:
+        assert isinstance(viewer, Principal)
+        return viewer.actor
+
+    async def authenticate(self, session: AsyncSession, token: str) -> Viewer:
+        principal = await authenticate_token(session, token, self.clock.now())
+        if "conversations:read" not in principal.scopes:
+            raise Forbidden("scope_missing", "The socket needs the scope conversations:read.")
+        return principal
+
+    def has_expired(self) -> bool:
+        return self.principal.expires_at is not None and self.principal.expires_at <= self.clock.now()
+
+    async def welcome(self, viewer: Viewer) -> Frame:
+        assert isinstance(viewer, Principal)
+        async with self.database.transaction() as session:
+            profiles = await agents.list_facts(session, [viewer.id]) if viewer.kind == "agent" else []
+        self.name = profiles[0].name if profiles else ""
+        return Hello(
+            server_time=self.clock.now(),
+            incarnation=self.hub.incarnation,
+            principal={
+                "kind": viewer.kind,
+                "id": str(viewer.id),
+                "name": self.name,
+                "role": viewer.role,
+                "visibility": viewer.visibility,
+                "team_id": str(viewer.team_id) if viewer.team_id else None,
+                "scopes": sorted(viewer.scopes),
+            },
+        )
+
+    async def snapshot(self, session: AsyncSession, viewer: Viewer, position: str) -> Frame:
+        assert isinstance(viewer, Principal)
+        return await snapshots.agent_snapshot(session, viewer, position)
+
+    async def obey(self, command: Command) -> Result | Refused:
+        if command.name in SIGNAL_NAMES:
+            return await self._signal(command)
+        async with self.database.transaction() as session:
+            return await agent_commands.obey(session, self.act, self.principal, command)
+
+    async def on_enter(self, *, first: bool) -> None:
+        if self._has_presence and first:
+            async with self.database.transaction() as session:
+                await routing.connect(session, self.act, agent_id=self.principal.id)
+
+    async def on_beat(self) -> None:
+        """Presence goes on; and a session that ended or expired is found out, whoever forgot to tell."""
+        assert self.seat is not None
+        await self.hub.recheck(self.seat)
+        if self._has_presence and not self.connection.ended.is_set():
+            async with self.database.transaction() as session:
+                await routing.beat(session, self.act, agent_id=self.principal.id)
+
+    async def on_leave(self, *, last: bool) -> None:
+        if self._has_presence and last:
+            async with self.database.transaction() as session:
+                await routing.disconnect(session, self.act, agent_id=self.principal.id)
+
+    @property
+    def _has_presence(self) -> bool:
+        return self.principal.kind == "agent" and "work" in self.principal.scopes
+
+    async def _signal(self, command: Command) -> Result:
+        given = PassingSignal.model_validate(command.data)
+        who = Who(kind="agent", id=self.principal.id, name=self.name)
+        if not self._signal_pace.allows(asyncio.get_running_loop().time()):
+            return Result(id=command.id, data={"dropped": True}, events=[])
+        await self.hub.signals.tell(self.principal, who, command.name, given.conversation_id, on=given.on)
+        return Result(id=command.id, data={}, events=[])

@@ -1,0 +1,172 @@
+"""Who gets what of an event: one rule for live delivery and for replay, decided by present rights."""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+from uuid import UUID
+
+from app.access.schemas import Principal
+from app.access.visibility import may_see
+from app.events.agents import AgentDisabled, AgentUpdated, ApiKeyChanged, SessionEnded, SkillChanged, TeamChanged
+from app.events.conversations import (
+    ConversationOpened,
+    ConversationRightsChanged,
+    ConversationStatusChanged,
+    DeliveryChanged,
+    MessagePosted,
+    MessageReceived,
+)
+from app.events.event import ConversationEvent, Event, Rights
+from app.events.routing import OfferEnded, OfferMade, PresenceChanged, QueueChanged
+
+SUPERVISING_ROLES = frozenset({"supervisor", "admin"})
+RIGHTS_FIELDS = frozenset({"role", "team", "team_id", "visibility"})
+"""Fields of AgentUpdated that change what the agent may see."""
+VISITOR_EVENTS = (
+    ConversationOpened,
+    ConversationStatusChanged,
+    ConversationRightsChanged,
+    MessageReceived,
+    MessagePosted,
+    DeliveryChanged,
+)
+
+
+class Delivery(Enum):
+    NOTHING = auto()
+    EVENT = auto()
+    OFFER = auto()
+    """The event with the offer and its token: for the agent it is made to."""
+    GAINED = auto()
+    """The event with the conversation as it stands: the receiver could not see it before."""
+    REMOVED = auto()
+    RECHECK = auto()
+    """The receiver's own rights or session changed: look at both again before anything more is delivered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """A customer in the widget: sees the conversations of one contact point.
+
+    `contact_point_id` is None until the first message, which makes it; `name` is the contact point's value then.
+    """
+
+    name: str
+    channel_account_id: UUID
+    contact_point_id: UUID | None = None
+
+
+Viewer = Principal | Visitor
+
+
+def delivery_to_agent(principal: Principal, event: Event, present: Rights | None) -> Delivery:
+    """`present`: the conversation's rights now; None when the event concerns none, or one that is gone."""
+    if isinstance(event, OfferMade | OfferEnded):
+        return _offer(principal, event, present)
+    if isinstance(event, ConversationEvent):
+        return _conversation(principal, event, present)
+    if isinstance(event, PresenceChanged):
+        return _when(event.agent_id == principal.id or sees_presence(principal))
+    if isinstance(event, AgentUpdated | AgentDisabled | SessionEnded):
+        return _own_account(principal, event)
+    if isinstance(event, ApiKeyChanged):
+        return Delivery.RECHECK if event.api_key_id == principal.id else Delivery.NOTHING
+    if isinstance(event, QueueChanged):
+        return _when("routing:read" in principal.scopes)
+    if isinstance(event, TeamChanged | SkillChanged):
+        return _when("agents:read" in principal.scopes)
+    return Delivery.NOTHING
+
+
+def delivery_to_visitor(visitor: Visitor, event: Event, contact_point_id: UUID | None) -> Delivery:
+    """`contact_point_id`: whose conversation it is. Notes and everything inside the house never pass."""
+    is_theirs = contact_point_id is not None and contact_point_id == visitor.contact_point_id
+    return _when(is_theirs and isinstance(event, VISITOR_EVENTS))
+
+
+def sight(viewer: Viewer) -> tuple[object, ...]:
+    """All that decides what a viewer gets. When it changes, what the viewer holds may be too much or too little."""
+    if isinstance(viewer, Visitor):
+        return viewer.name, viewer.channel_account_id
+    return viewer.kind, viewer.id, viewer.role, viewer.scopes, viewer.visibility, viewer.team_id
+
+
+def sees_presence(principal: Principal) -> bool:
+    return "routing:read" in principal.scopes and principal.visibility != "own"
+
+
+def gains(principal: Principal, event: Event, present: Rights | None) -> bool:
+    return (
+        isinstance(event, ConversationRightsChanged) and delivery_to_agent(principal, event, present) is Delivery.GAINED
+    )
+
+
+def _when(allowed: bool) -> Delivery:
+    return Delivery.EVENT if allowed else Delivery.NOTHING
+
+
+def _sees(principal: Principal, rights: Rights | None) -> bool:
+    return rights is not None and "conversations:read" in principal.scopes and may_see(principal, rights)
+
+
+def _conversation(principal: Principal, event: ConversationEvent, present: Rights | None) -> Delivery:
+    sees_now = _sees(principal, present)
+    if not isinstance(event, ConversationRightsChanged):
+        return _when(sees_now)
+    before, after = _sees(principal, event.before), _sees(principal, event.after)
+    if sees_now:
+        return Delivery.GAINED if after and not before else Delivery.EVENT
+    return Delivery.REMOVED if before and not after else Delivery.NOTHING
+
+
+def _offer(principal: Principal, event: OfferMade | OfferEnded, present: Rights | None) -> Delivery:
+    if event.agent_id == principal.id:
+        return Delivery.OFFER if isinstance(event, OfferMade) else Delivery.EVENT
+    return _when(principal.role in SUPERVISING_ROLES and _sees(principal, present))
+
+
+def _own_account(principal: Principal, event: AgentUpdated | AgentDisabled | SessionEnded) -> Delivery:
+    if event.agent_id != principal.id:
+        return Delivery.NOTHING
+    if isinstance(event, AgentUpdated) and not RIGHTS_FIELDS.intersection(event.fields):
+        return Delivery.EVENT
+    return Delivery.RECHECK
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """A superset of an event's receivers, in terms a roster can look up. The rule above still decides on each."""
+
+    agents: frozenset[UUID] = frozenset()
+    teams: frozenset[UUID] = frozenset()
+    wide: bool = False
+    """Everyone whose visibility is `all`."""
+    everyone: bool = False
+    contact_point_id: UUID | None = None
+
+    def includes(self, viewer: Viewer) -> bool:
+        if self.everyone:
+            return True
+        if isinstance(viewer, Visitor):
+            return self.contact_point_id is not None and viewer.contact_point_id == self.contact_point_id
+        return (self.wide and viewer.visibility == "all") or viewer.id in self.agents or viewer.team_id in self.teams
+
+
+def reach_of(event: Event, present: Rights | None, contact_point_id: UUID | None) -> Reach:
+    if isinstance(event, ConversationEvent):
+        rights = [present] if present else []
+        if isinstance(event, ConversationRightsChanged):
+            rights += [event.before, event.after]
+        offered = {event.agent_id} if isinstance(event, OfferMade | OfferEnded) else set()
+        return Reach(
+            agents=frozenset({each.owner_id for each in rights if each.owner_id} | offered),
+            teams=frozenset(each.team_id for each in rights if each.team_id),
+            wide=True,
+            contact_point_id=contact_point_id if isinstance(event, VISITOR_EVENTS) else None,
+        )
+    if isinstance(event, AgentUpdated | AgentDisabled | SessionEnded):
+        return Reach(agents=frozenset({event.agent_id}))
+    if isinstance(event, ApiKeyChanged):
+        return Reach(agents=frozenset({event.api_key_id}))
+    if isinstance(event, PresenceChanged | QueueChanged | TeamChanged | SkillChanged):
+        return Reach(everyone=True)
+    return Reach()

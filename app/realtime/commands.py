@@ -1,0 +1,82 @@
+"""What agents and visitors may ask for over a socket: the strict data of every command."""
+
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from app.events.routing import Readiness
+
+MAX_BODY_CHARACTERS = 10_000
+MAX_ATTACHMENTS = 10
+
+Body = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_BODY_CHARACTERS)]
+OptionalBody = Annotated[str, StringConstraints(strip_whitespace=True, max_length=MAX_BODY_CHARACTERS)]
+ClientId = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+Reason = Annotated[str, StringConstraints(strip_whitespace=True, max_length=100)]
+Sequence = Annotated[int, Field(ge=0, le=2_147_483_647)]
+Attachments = Annotated[list[UUID], Field(max_length=MAX_ATTACHMENTS)]
+
+
+class CommandData(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class OfferAccept(CommandData):
+    offer_id: UUID
+    token: str = Field(max_length=200)
+
+
+class OfferDecline(OfferAccept):
+    reason: Reason
+
+
+class PresenceSet(CommandData):
+    readiness: Readiness
+    reason: Reason = ""
+
+
+class Nothing(CommandData):
+    pass
+
+
+class MessageSend(CommandData):
+    """`client_id` is made by the page: sending the same one again gives the first message."""
+
+    conversation_id: UUID
+    client_id: ClientId
+    body: OptionalBody = ""
+    expected_public_sequence: Sequence | None = None
+    attachments: Attachments = Field(default_factory=list)
+
+
+class NoteAdd(CommandData):
+    conversation_id: UUID
+    client_id: ClientId
+    body: Body
+
+
+class ConversationReadMark(CommandData):
+    conversation_id: UUID
+    sequence: Sequence
+
+
+class PassingSignal(CommandData):
+    """Typing or viewing: told to others in the conversation, never stored."""
+
+    conversation_id: UUID
+    on: bool
+
+
+class VisitorMessageSend(CommandData):
+    client_id: ClientId
+    body: OptionalBody = ""
+    attachments: Attachments = Field(default_factory=list)
+
+
+class VisitorTyping(CommandData):
+    on: bool
+
+
+class VisitorMark(CommandData):
+    sequence: Sequence

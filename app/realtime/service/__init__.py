@@ -1,0 +1,1 @@
+"""What the sockets read from and ask of the packages below them."""

@@ -1,0 +1,148 @@
+"""What the database says now about a batch of events: rights, bodies, summaries, each in one query a batch."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+from pydantic import ValidationError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.access.schemas import Principal
+from app.agents import service as agents
+from app.conversations import service as conversations
+from app.core.event_log import StoredEvent
+from app.events import catalogue
+from app.events.conversations import ConversationOpened, ConversationRightsChanged
+from app.events.event import Event, Rights
+from app.events.routing import OfferMade
+from app.realtime.audience import Reach, Viewer, Visitor, gains, reach_of
+from app.realtime.frames import Json
+from app.realtime.render import Context, Occurrence
+from app.routing import service as routing
+
+log = structlog.get_logger(__name__)
+
+Receivers = Callable[[Reach], Sequence[Viewer]]
+"""Whom of a reach this process could deliver to."""
+
+
+def occurrence_of(stored: StoredEvent) -> Occurrence:
+    return Occurrence(
+        number=stored.position,
+        id=stored.uuid,
+        type=stored.type,
+        version=stored.version,
+        at=stored.occurred_at,
+        payload=stored.payload,
+        event=_parse(stored),
+    )
+
+
+def _parse(stored: StoredEvent) -> Event | None:
+    try:
+        return catalogue.parse(stored.type, stored.version, stored.payload)
+    except (KeyError, ValidationError):
+        # A newer release wrote it. Sockets of this one cannot judge who may have it, so nobody gets it here.
+        log.warning("event_unknown", type=stored.type, version=stored.version, position=stored.position)
+        return None
+
+
+async def load_context(
+    session: AsyncSession, now: datetime, occurrences: Sequence[Occurrence], receivers: Receivers
+) -> Context:
+    """Loads only what somebody here may get. `receivers` is asked once per occurrence, after the rights are known."""
+    ids = {each.conversation_id for each in occurrences if each.conversation_id is not None}
+    if not ids or not receivers(Reach(everyone=True)):
+        return Context()
+    facts = await conversations.facts_of(session, list(ids))
+    rights = {each: found.rights for each, found in facts.items()}
+    contact_points = {each: found.contact_point_id for each, found in facts.items()}
+    wanted = [
+        (occurrence, viewers)
+        for occurrence in occurrences
+        if (viewers := _viewers_of(occurrence, rights, contact_points, receivers))
+    ]
+    events = [occurrence.event for occurrence, _ in wanted]
+    return Context(
+        rights=rights,
+        contact_points=contact_points,
+        messages=await _messages(session, [each for each, _ in wanted]),
+        summaries=await _summaries(session, {e.conversation_id for e in events if isinstance(e, ConversationOpened)}),
+        gained=await _gained(session, wanted, rights),
+        offers=await _offers(session, now, wanted),
+        owner_names=await _owner_names(session, wanted),
+    )
+
+
+def _viewers_of(
+    occurrence: Occurrence, rights: dict[UUID, Rights], contact_points: dict[UUID, UUID], receivers: Receivers
+) -> Sequence[Viewer]:
+    conversation_id = occurrence.conversation_id
+    if occurrence.event is None or conversation_id is None:
+        return ()
+    reach = reach_of(occurrence.event, rights.get(conversation_id), contact_points.get(conversation_id))
+    return receivers(reach)
+
+
+Wanted = list[tuple[Occurrence, Sequence[Viewer]]]
+
+
+async def _messages(session: AsyncSession, occurrences: Sequence[Occurrence]) -> dict[UUID, Json]:
+    ids = [each.message_id for each in occurrences if each.message_id is not None]
+    if not ids:
+        return {}
+    found = await conversations.load_contents(session, ids)
+    return {message_id: message.model_dump(mode="json") for message_id, message in found.items()}
+
+
+async def _summaries(session: AsyncSession, ids: set[UUID]) -> dict[UUID, Json]:
+    if not ids:
+        return {}
+    found = await conversations.summaries_of(session, list(ids), reader_id=None)
+    return {conversation_id: summary.model_dump(mode="json") for conversation_id, summary in found.items()}
+
+
+async def _gained(session: AsyncSession, wanted: Wanted, rights: dict[UUID, Rights]) -> dict[tuple[UUID, UUID], Json]:
+    """One query for each agent who gained something: owners mostly, so there are few."""
+    by_agent: dict[UUID, set[UUID]] = {}
+    for occurrence, viewers in wanted:
+        conversation_id = occurrence.conversation_id
+        if not isinstance(occurrence.event, ConversationRightsChanged) or conversation_id is None:
+            continue
+        for viewer in viewers:
+            if isinstance(viewer, Principal) and gains(viewer, occurrence.event, rights.get(conversation_id)):
+                by_agent.setdefault(viewer.id, set()).add(conversation_id)
+    gained: dict[tuple[UUID, UUID], Json] = {}
+    for agent_id, ids in by_agent.items():
+        for conversation_id, summary in (
+            await conversations.summaries_of(session, list(ids), reader_id=agent_id)
+        ).items():
+            gained[agent_id, conversation_id] = summary.model_dump(mode="json")
+    return gained
+
+
+async def _offers(session: AsyncSession, now: datetime, wanted: Wanted) -> dict[UUID, Json]:
+    agent_ids = {
+        event.agent_id
+        for occurrence, viewers in wanted
+        if isinstance(event := occurrence.event, OfferMade)
+        and any(isinstance(viewer, Principal) and viewer.id == event.agent_id for viewer in viewers)
+    }
+    offers: dict[UUID, Json] = {}
+    for agent_id in agent_ids:
+        for offer in await routing.list_offers(session, agent_id):
+            offers[offer.id] = offer.model_dump(mode="json")
+    return offers
+
+
+async def _owner_names(session: AsyncSession, wanted: Wanted) -> dict[UUID, str]:
+    """Of new owners whose customers are here."""
+    ids = {
+        event.after.owner_id
+        for occurrence, viewers in wanted
+        if isinstance(event := occurrence.event, ConversationRightsChanged)
+        and event.after.owner_id is not None
+        and any(isinstance(viewer, Visitor) for viewer in viewers)
+    }
+    return {each.id: each.name for each in await agents.list_facts(session, list(ids))} if ids else {}

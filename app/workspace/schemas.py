@@ -1,0 +1,72 @@
+"""What the read-only views give: counts, the wallboard, a customer's timeline, everything around one conversation."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.events.routing import Penalty, Readiness, SessionState
+from app.routing.schemas import QueueLine
+
+MAX_COUNT = 1_000
+
+
+class ViewCounts(BaseModel):
+    """Open conversations a view would list. Counting stops at 1,000: show it as "999+"."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"mine": 4, "queue": 12, "team": 30, "all": 30}})
+
+    mine: int = Field(ge=0, le=MAX_COUNT)
+    queue: int = Field(ge=0, le=MAX_COUNT)
+    team: int = Field(ge=0, le=MAX_COUNT)
+    all: int = Field(ge=0, le=MAX_COUNT)
+
+
+class AgentName(BaseModel):
+    id: UUID
+    name: str
+
+
+class AgentLine(BaseModel):
+    """An agent on the wallboard, now. `conversations`: open ones they own."""
+
+    agent: AgentName
+    team_id: UUID | None
+    session: SessionState
+    readiness: Readiness
+    reason: str
+    penalty: Penalty
+    routable: bool
+    since: datetime | None
+    used_units: int
+    capacity_units: int
+    conversations: int
+
+
+class Wallboard(BaseModel):
+    as_of: datetime
+    queues: list[QueueLine]
+    agents: list[AgentLine]
+
+
+class TimelineConversation(BaseModel):
+    id: UUID
+    number: int
+    channel: str
+    status: str
+
+
+class TimelineItem(BaseModel):
+    """One message of a customer's history, on any channel; `message` as in GET /v1/conversations/{id}/messages."""
+
+    conversation: TimelineConversation
+    message: dict[str, Any]
+
+
+class ConversationDesk(BaseModel):
+    """All a console needs to show one conversation: as in the operations of the same names."""
+
+    conversation: dict[str, Any]
+    customer: dict[str, Any]
+    messages: list[dict[str, Any]]

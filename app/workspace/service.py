@@ -1,0 +1,114 @@
+"""Views over several packages for one reader: nothing is changed here."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.access.schemas import Principal
+from app.agents import service as agents
+from app.conversations import service as conversations
+from app.core.http import Page, decode_cursor, encode_cursor
+from app.customers import service as customers
+from app.routing import service as routing
+from app.workspace import repository
+from app.workspace.schemas import (
+    AgentLine,
+    AgentName,
+    ConversationDesk,
+    TimelineConversation,
+    TimelineItem,
+    ViewCounts,
+    Wallboard,
+)
+
+MESSAGES_AT_ONCE = 50
+
+
+async def get_counts(session: AsyncSession, principal: Principal) -> ViewCounts:
+    return ViewCounts.model_validate(await repository.get_counts(session, principal), from_attributes=True)
+
+
+async def get_wallboard(session: AsyncSession, principal: Principal, now: datetime) -> Wallboard:
+    """Every queue; the agents the principal may see. Also the source of the live `board` frame."""
+    presences = await routing.list_presences(session, principal)
+    ids = [presence.agent_id for presence in presences]
+    profiles = {profile.id: profile for profile in await agents.list_facts(session, ids)}
+    owned = await repository.count_open_by_owner(session, ids)
+    lines = [
+        AgentLine(
+            agent=AgentName(id=presence.agent_id, name=profiles[presence.agent_id].name),
+            team_id=profiles[presence.agent_id].team_id,
+            conversations=owned.get(presence.agent_id, 0),
+            **presence.model_dump(include=AgentLine.model_fields.keys()),
+        )
+        for presence in presences
+        if presence.agent_id in profiles
+    ]
+    return Wallboard(
+        as_of=now,
+        queues=await routing.list_queue_lines(session),
+        agents=sorted(lines, key=lambda line: line.agent.name.casefold()),
+    )
+
+
+async def list_customer_conversations(
+    session: AsyncSession, principal: Principal, customer_id: UUID, *, cursor: str | None, limit: int
+) -> Page[Any]:
+    """Summaries of the customer's conversations the caller may see, the latest first."""
+    rows = await repository.page_customer_conversations(
+        session, principal, customer_id, before=_place(cursor), limit=limit + 1
+    )
+    shown = rows[:limit]
+    summaries = await conversations.summaries_of(session, [row.id for row in shown], reader_id=principal.id)
+    next_cursor = encode_cursor(shown[-1].last_message_at.isoformat(), str(shown[-1].id)) if len(rows) > limit else None
+    return Page(items=[summaries[row.id] for row in shown], next_cursor=next_cursor)
+
+
+async def list_timeline(
+    session: AsyncSession, principal: Principal, customer_id: UUID, *, cursor: str | None, limit: int
+) -> Page[TimelineItem]:
+    """The customer's messages on all channels, newest first, of the conversations the caller may see."""
+    seen = await repository.list_customer_conversations(session, principal, customer_id)
+    rows = await repository.page_messages(session, list(seen), before=_place(cursor), limit=limit + 1)
+    shown = rows[:limit]
+    next_cursor = encode_cursor(shown[-1].arrived_at.isoformat(), str(shown[-1].id)) if len(rows) > limit else None
+    return Page(items=await _timeline_items(session, shown, seen), next_cursor=next_cursor)
+
+
+async def _timeline_items(
+    session: AsyncSession, rows: Sequence[Row[Any]], seen: dict[UUID, Row[Any]]
+) -> list[TimelineItem]:
+    contents = await conversations.load_contents(session, [row.id for row in rows])
+    return [
+        TimelineItem(
+            conversation=TimelineConversation.model_validate(seen[row.conversation_id], from_attributes=True),
+            message=contents[row.id].model_dump(mode="json"),
+        )
+        for row in rows
+        if row.id in contents
+    ]
+
+
+async def get_desk(session: AsyncSession, principal: Principal, conversation_id: UUID) -> ConversationDesk:
+    """Raises NotFound for a conversation the caller may not see."""
+    summary = await conversations.get_summary(session, principal, conversation_id)
+    customer = await customers.get(session, summary.customer.id)
+    messages = await conversations.list_messages(
+        session, principal, conversation_id=conversation_id, before=None, limit=MESSAGES_AT_ONCE
+    )
+    return ConversationDesk(
+        conversation=summary.model_dump(mode="json"),
+        customer=customer.model_dump(mode="json"),
+        messages=[message.model_dump(mode="json") for message in messages],
+    )
+
+
+def _place(cursor: str | None) -> tuple[datetime, UUID] | None:
+    if cursor is None:
+        return None
+    at, row_id = decode_cursor(cursor, (datetime.fromisoformat, UUID))
+    return at, row_id
