@@ -13,7 +13,6 @@ from uuid import UUID
 from app.core.errors import NotFound
 from app.routing.capacity import INTERRUPTIBLE_CHANNELS, Fit
 from app.routing.decisions import (
-    STICKY_RING,
     Candidate,
     Decision,
     Drain,
@@ -587,7 +586,8 @@ class Engine:
             queue.id,
             queue.policy,
             queue.policy_version,
-            STICKY_RING if lane.only else lane.reach.ring,
+            lane.reach.ring,
+            lane.only is not None,
             lane.kind.policy.rules,
             found.eligible,
             tuple([Candidate(agent.facts.id, rank) for rank, agent in found.ranked]),
