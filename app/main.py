@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from app import __version__, wiring
+from app.channels.chat.guards import WidgetCors
+from app.channels.chat.service import ChatFront
 from app.channels.intake import Intake
 from app.core import health
 from app.core.config import Settings
@@ -37,6 +39,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             app.state.database = runtime.database
             app.state.bus = runtime.bus
             app.state.signal = runtime.signal
+            app.state.chat = ChatFront(
+                settings.secret_key.get_secret_value(), runtime.database, public_url=settings.public_url
+            )
             app.state.intake = intake = Intake(runtime.database, runtime.clock)
             app.state.hub = hub = Hub(
                 runtime.database, runtime.clock, runtime.signal, runtime.bus, board_source=get_wallboard
@@ -64,5 +69,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(health.router)
     for router in wiring.ROUTERS:
         app.include_router(router)
+    app.add_middleware(WidgetCors)
     app.add_middleware(Manners)
     return app

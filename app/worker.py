@@ -30,18 +30,19 @@ async def run(settings: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     await migrate.refuse_older_schema(settings.database_url)
     async with open_runtime(settings, "switchboard-worker") as runtime:
-        tasks = start_work(runtime)
+        tasks = await start_work(runtime)
         log.info("worker_started")
         await stop.wait()
         await stop_tasks(tasks)
 
 
-def start_work(runtime: Runtime) -> list[asyncio.Task[None]]:
+async def start_work(runtime: Runtime) -> list[asyncio.Task[None]]:
     """All of the worker's loops, each started again if it fails."""
     consumers = ConsumerRunner(
         runtime.database, runtime.clock, runtime.signal, wiring.CONSUMERS, known_events=frozenset(BY_NAME)
     )
-    due_rows = DueRowRunner(runtime.database, runtime.clock, wiring.DUE_TABLES)
+    await consumers.prepare()
+    due_rows = DueRowRunner(runtime.database, runtime.clock, wiring.due_tables(runtime.settings))
     router = Router(runtime.database, runtime.clock, runtime.signal, holder=runtime.holder)
     loops = {
         "consumers": consumers.run,

@@ -5,8 +5,8 @@ from uuid import UUID, uuid4
 
 import pytest
 import websockets
-from app.channels.chat.visitor_tokens import VisitorPrincipal, VisitorTokens
 
+from app.channels.chat.visitor_tokens import VisitorPrincipal, VisitorTokens
 from tests.integration.realtime.world import SECRET_KEY, Client, Running, World
 
 ORIGIN = "https://shop.example"
