@@ -24,13 +24,17 @@ def up(
     data_dir: Annotated[Path | None, typer.Option(help="Folder for everything.  [default: .switchboard]")] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.  [default: 127.0.0.1]")] = None,
     port: Annotated[int | None, typer.Option(help="Port; 0 takes a free one.  [default: 8080]")] = None,
+    customers_per_minute: Annotated[
+        float,
+        typer.Option(help="With --demo: simulated customers who begin to write, a minute.", min=0),
+    ] = 2,
     as_json: AsJson = False,
 ) -> None:
     """Start everything on this machine: PostgreSQL (unless DATABASE_URL is set), api and worker."""
     from app.ops import up as program
 
     settings = program.with_options(_settings(), data_dir=data_dir, host=host, port=port)
-    raise typer.Exit(program.up(settings, demo=demo, as_json=as_json))
+    raise typer.Exit(program.up(settings, demo=demo, customers_per_minute=customers_per_minute, as_json=as_json))
 
 
 @cli.command()
@@ -74,6 +78,37 @@ def doctor(as_json: AsJson = False) -> None:
     else:
         typer.echo(program.as_text(findings))
     raise typer.Exit(0 if program.is_healthy(findings) else 1)
+
+
+@cli.command()
+def probe(
+    url: Annotated[str, typer.Argument(help="Address of the installation, such as http://127.0.0.1:8080")],
+    key: Annotated[str | None, typer.Option(help="API key; found by itself beside a running `up`.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make one round trip as a synthetic customer and agent, and print how long each leg took."""
+    from app.ops import probe as program
+
+    found = key or data_folder.find_probe_key(_settings().data_dir)
+    if found is None:
+        _refuse(f"Give an API key with --key; it needs the scopes {', '.join(program.SCOPES)}.")
+    report = asyncio.run(program.probe(url, found))
+    if as_json:
+        _print_json(report.as_dict())
+    else:
+        typer.echo(report.as_text())
+    raise typer.Exit(0 if report.ok else 1)
+
+
+@cli.command(hidden=True)
+def play_customers(url: str, keys: list[str], per_minute: Annotated[float, typer.Option(min=0.01)] = 2) -> None:
+    """Simulated customers; `up --demo` starts this."""
+    from app.core import logs
+    from app.ops import demo_customers as program
+
+    settings = _settings()
+    logs.configure(settings.log_level, settings.log_format)
+    asyncio.run(program.play(url, keys, per_minute=per_minute))
 
 
 def _settings() -> Settings:

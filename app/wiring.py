@@ -48,7 +48,6 @@ ROUTERS: tuple[APIRouter, ...] = (
 CONSUMERS: tuple[Consumer, ...] = (routing_consumers.ROUTING,)
 
 
-
 def channel_adapters(settings: Settings) -> dict[str, ChannelAdapter]:
     """By kind. A further channel is a further line here; docs/adding-a-channel.md."""
     adapters: tuple[ChannelAdapter, ...] = (ChatAdapter(VisitorTokens(settings.secret_key.get_secret_value())),)
@@ -61,7 +60,6 @@ def due_tables(settings: Settings) -> tuple[DueTable, ...]:
         conversation_jobs.CONVERSATION_TABLE,
         channel_jobs.delivery_table(channel_adapters(settings)),
     )
-
 
 
 async def _make_partitions(database: Database, clock: Clock) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from app.core.config import Settings
 
+PROBE_KEY = "probe_key"
 SECRET_KEY_BYTES = 48
 SECRET_KEY_MIN_CHARACTERS = 32
 
@@ -75,6 +76,18 @@ def secret_key(folder: Path) -> str:
         with os.fdopen(descriptor, "w") as opened:
             opened.write(secrets.token_urlsafe(SECRET_KEY_BYTES))
     return file.read_text().strip()
+
+
+def write_probe_key(folder: Path, key: str) -> None:
+    """Keep the API key that `probe` uses beside a running `up`, readable by this user only."""
+    descriptor = os.open(folder / PROBE_KEY, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as opened:
+        opened.write(key)
+
+
+def find_probe_key(folder: Path) -> str | None:
+    file = folder / PROBE_KEY
+    return file.read_text().strip() if file.exists() else None
 
 
 def _in_use(folder: Path) -> str:

@@ -33,6 +33,7 @@ class _Person:
     skills: dict[str, int]
 
 
+ACCOUNTS_LOOKED_AT = 100
 TEAMS = ("Customer care", "Technical service")
 SKILLS = ("en", "zh", "orders", "technical")
 PEOPLE = (
@@ -113,3 +114,10 @@ async def _make_queue(
     for login in line.members:
         await routing.add_member(session, act, queue_id=queue.id, agent_id=people[login])
     return queue.id
+
+
+async def list_keys(session: AsyncSession) -> list[str]:
+    """The public keys of the demo's channel accounts."""
+    names = {name for name, _, _ in SHOPS}
+    accounts = await channels.list_accounts(session, after=None, limit=ACCOUNTS_LOOKED_AT)
+    return [account.public_key for account in accounts if account.name in names]

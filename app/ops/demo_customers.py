@@ -54,7 +54,8 @@ async def _converse(url: str, key: str, story: Story, dice: random.Random) -> No
 
 
 async def _say(socket: ResumingSocket, line: str, dice: random.Random) -> None:
-    await socket.command("typing", {"on": True})
+    if socket.events:  # nobody is told of typing before there is a conversation
+        await socket.command("typing", {"on": True})
     await asyncio.sleep(dice.uniform(*TYPING_SECONDS))
     await socket.command("message.send", {"client_id": uuid4().hex, "body": line})
 

@@ -26,10 +26,14 @@ SCOPES = (
     "agents:write",
     "channels:read",
     "channels:write",
+    "conversations:read",
+    "conversations:write",
+    "customers:read",
+    "customers:write",
     "routing:read",
     "routing:write",
 )
-"""What the key of a probe must hold."""
+"""What the key of a probe must hold: it makes a queue, a way in and an agent, and nobody grants more than they hold."""
 
 
 @dataclass(slots=True)
@@ -89,10 +93,10 @@ async def _leg(report: Report, name: str) -> AsyncIterator[None]:
             yield
     except httpx.HTTPStatusError as error:
         raise Failed(f"{error.response.status_code} {error.response.text[:300]}") from error
+    except TimeoutError as error:  # before OSError, of which it is one
+        raise Failed(f"nothing after {LEG_TIMEOUT_SECONDS:.0f} s") from error
     except (httpx.HTTPError, WebSocketException, OSError, CommandRefused, SocketRefused) as error:
         raise Failed(f"{type(error).__name__}: {error}") from error
-    except TimeoutError as error:
-        raise Failed(f"nothing after {LEG_TIMEOUT_SECONDS:.0f} s") from error
     report.legs.append((name, (time.perf_counter() - started) * 1000))
     report.failed = None
 
@@ -107,6 +111,7 @@ async def _round_trip(report: Report, key: str, stack: AsyncExitStack) -> None:
     async with _leg(report, "agent_socket"):
         agent = await stack.enter_async_context(ResumingSocket(websocket_url(url, "/v1/socket"), token))
         await agent.live(LEG_TIMEOUT_SECONDS)
+        await agent.command("presence.clear_penalty", {})
         await agent.command("presence.set", {"readiness": "ready", "reason": ""})
     async with _leg(report, "visitor_token"):
         visitor_token = await _visit(url, parts.public_key)
@@ -130,16 +135,19 @@ async def _talk(report: Report, agent: ResumingSocket, visitor: ResumingSocket) 
         sent = await visitor.command("message.send", {"client_id": uuid4().hex, "body": "probe: question"})
         conversation_id = sent["data"]["conversation_id"]
     async with _leg(report, "offered"):
-        offer = await agent.event("offer.made", LEG_TIMEOUT_SECONDS, conversation_id=conversation_id)
+        offer = await agent.wait_for(lambda: _offer_of(agent, conversation_id), LEG_TIMEOUT_SECONDS)
     async with _leg(report, "accepted"):
-        details = {"offer_id": offer["data"]["offer_id"], "token": offer["data"]["offer"]["token"]}
-        await agent.command("offer.accept", details)
+        await agent.command("offer.accept", {"offer_id": offer["id"], "token": offer["token"]})
     async with _leg(report, "reply_stored"):
         reply = {"conversation_id": conversation_id, "client_id": uuid4().hex, "body": "probe: answer"}
         posted = await agent.command("message.send", reply)
     async with _leg(report, "reply_shown"):
         await visitor.event("message.posted", LEG_TIMEOUT_SECONDS, message_id=posted["data"]["message_id"])
     return str(conversation_id)
+
+
+def _offer_of(agent: ResumingSocket, conversation_id: str) -> Frame | None:
+    return next((offer for offer in agent.open_offers() if offer["conversation_id"] == conversation_id), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,14 +167,32 @@ async def _ensure_parts(admin: httpx.AsyncClient) -> _Parts:
     name = f"probe-{sockets.gethostname()}"[:60].lower()
     queue = await _find_or_make(admin, "/v1/queues", "name", name, {"name": name, "synthetic": True})
     password = secrets.token_urlsafe(24)
-    profile = {"login": name, "password": password, "name": name, "languages": ["en"], "synthetic": True}
+    profile = {
+        "login": name,
+        "password": password,
+        "role": "agent",
+        "name": name,
+        "languages": ["en"],
+        "synthetic": True,
+    }
     agent = await _find_or_make(admin, "/v1/agents", "login", name, profile)
     reset = await admin.put(f"/v1/accounts/{agent['id']}/password", json={"new_password": password})
     reset.raise_for_status()
     (await admin.put(f"/v1/queues/{queue['id']}/members/{agent['id']}")).raise_for_status()
     way_in = {"kind": "chat", "name": name, "queue_id": queue["id"], "synthetic": True}
     account = await _find_or_make(admin, "/v1/channel-accounts", "name", name, way_in)
+    await _resolve_leftovers(admin, queue["id"])
     return _Parts(name, password, account["public_key"])
+
+
+async def _resolve_leftovers(admin: httpx.AsyncClient, queue_id: str) -> None:
+    """Conversations of probes that failed would be offered before this one's."""
+    query = {"view": "all", "queue_id": queue_id, "limit": "100"}
+    page = (await admin.get("/v1/conversations", params=query)).raise_for_status().json()
+    for item in page["items"]:
+        if item["status"] not in ("resolved", "closed"):
+            answer = await admin.post(f"/v1/conversations/{item['id']}/resolve", json={"disposition": "probe_failed"})
+            answer.raise_for_status()
 
 
 async def _find_or_make(admin: httpx.AsyncClient, path: str, field_name: str, value: str, body: Frame) -> Frame:

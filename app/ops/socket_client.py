@@ -106,6 +106,16 @@ class ResumingSocket:
 
         return await self.wait_for(find, timeout)
 
+    def open_offers(self) -> list[Frame]:
+        """Offers this agent was told of, by a snapshot or by an event, and has not been told the end of."""
+        told = {offer["id"]: offer for snapshot in self.snapshots for offer in snapshot["offers"]}
+        for event in self.events:
+            if event["event"] == "offer.made" and "offer" in event["data"]:
+                told[event["data"]["offer_id"]] = event["data"]["offer"]
+            elif event["event"] == "offer.ended":
+                told.pop(event["data"]["offer_id"], None)
+        return list(told.values())
+
     async def command(
         self, name: str, data: Frame, *, key: str | None = None, timeout: float = COMMAND_TIMEOUT_SECONDS
     ) -> Frame:

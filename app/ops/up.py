@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from app.core.config import Settings
 from app.ops import data_folder, migrate
 from app.ops.embedded_postgres import EmbeddedPostgres
-from app.ops.first_start import Login, first_start
+from app.ops.first_start import Login, demo_keys, first_start
 from app.ops.postgres_programs import EmbeddedPostgresError
 from app.ops.serve import listen
 from app.ops.supervisor import Child, stop_all
@@ -31,14 +31,14 @@ class UpError(RuntimeError):
     """It could not be started; the message says what to do."""
 
 
-def up(settings: Settings, *, demo: bool, as_json: bool) -> int:
+def up(settings: Settings, *, demo: bool, customers_per_minute: float = 0, as_json: bool) -> int:
     """Start everything and stay until Ctrl-C or SIGTERM. Returns the exit code."""
     # Set, because a shell that starts us in the background has told us to ignore Ctrl-C. The other two come as one.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     try:
         with ExitStack() as stack:
-            _run(settings, stack, demo=demo, as_json=as_json)
+            _run(settings, stack, demo=demo, customers_per_minute=customers_per_minute, as_json=as_json)
     except KeyboardInterrupt:
         _say("stopped")
         return 0
@@ -48,7 +48,7 @@ def up(settings: Settings, *, demo: bool, as_json: bool) -> int:
     return 0
 
 
-def _run(settings: Settings, stack: ExitStack, *, demo: bool, as_json: bool) -> None:
+def _run(settings: Settings, stack: ExitStack, *, demo: bool, customers_per_minute: float, as_json: bool) -> None:
     """Each step leaves on the stack how it is undone, so that all stops in the reverse order: children first."""
     folder = settings.data_dir.absolute()
     stack.enter_context(data_folder.held(folder))
@@ -72,7 +72,11 @@ def _run(settings: Settings, stack: ExitStack, *, demo: bool, as_json: bool) -> 
         child.start()
     _wait_until_ready(url, children)
     # Last, so that no password is made which a failing start would never show.
-    logins = asyncio.run(first_start(database_url, data_dir=folder, demo=demo))
+    logins = asyncio.run(first_start(database_url, data_dir=folder, demo_data=demo))
+    if demo and customers_per_minute > 0:
+        keys = asyncio.run(demo_keys(database_url))
+        children.append(_customers(settings, folder, url=url, keys=keys, per_minute=customers_per_minute))
+        children[-1].start()
     _print_summary(url, logins, folder, as_json=as_json)
     _watch(children, postgres)
 
@@ -94,6 +98,13 @@ def _children(settings: Settings, folder: Path, *, database_url: str, listener: 
         Child("api", [*program, "api", "--listen-fd", str(descriptor)], environment, folder / "api.log", (descriptor,)),
         Child("worker", [*program, "worker"], environment, folder / "worker.log"),
     ]
+
+
+def _customers(settings: Settings, folder: Path, *, url: str, keys: Sequence[str], per_minute: float) -> Child:
+    """Simulated customers in a process of their own: they use the public API, as everybody else's do."""
+    command = [sys.executable, "-m", "app.cli", "play-customers", url, *keys, "--per-minute", str(per_minute)]
+    environment = {**os.environ, "SWITCHBOARD_LOG_LEVEL": settings.log_level}
+    return Child("customers", command, environment, folder / "customers.log")
 
 
 @contextmanager

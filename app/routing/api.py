@@ -16,6 +16,7 @@ from app.routing.schemas import (
     AssignBody,
     Explanation,
     Members,
+    NewQueue,
     OfferAnswer,
     OfferAnswered,
     OfferRefusal,
@@ -54,8 +55,11 @@ async def list_queues(
 
 
 @router.post("/queues", summary="Make a queue", status_code=201, response_model=QueueView, responses=WRITE)
-async def create_queue(body: QueueBody, _: Supervisor, session: SessionDep, act: ActDep, once: OnceDep) -> JSONResponse:
-    return await once(session, act, lambda: service.create_queue(session, act, body), status=201)
+async def create_queue(new: NewQueue, _: Supervisor, session: SessionDep, act: ActDep, once: OnceDep) -> JSONResponse:
+    body = QueueBody.model_validate(new.model_dump(exclude={"synthetic"}))
+    return await once(
+        session, act, lambda: service.create_queue(session, act, body, synthetic=new.synthetic), status=201
+    )
 
 
 @router.get("/queues/{queue_id}", summary="One queue", responses=READ_ONE)

@@ -50,6 +50,10 @@ class QueueBody(Body):
     policy: Literal["default", "longest_idle", "least_loaded"] = "default"
 
 
+class NewQueue(QueueBody):
+    synthetic: bool = Field(default=False, description="Made by a probe: left out of reports, SLA and webhooks")
+
+
 class QueueView(QueueBody):
     model_config = ConfigDict(extra="forbid", json_schema_extra={})
     id: UUID

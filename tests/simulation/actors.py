@@ -138,7 +138,7 @@ class AgentBot:
 
     async def _work(self, http: httpx.AsyncClient, socket: ResumingSocket) -> None:
         await self._clear_penalty(socket)
-        for offer in self._open_offers(socket):
+        for offer in socket.open_offers():
             await self._try("offer.accept", {"offer_id": offer["id"], "token": offer["token"]}, f"accept:{offer['id']}")
         for conversation_id, sequences in self._unanswered(socket).items():
             for sequence in sequences:
@@ -165,12 +165,6 @@ class AgentBot:
             await self._try("presence.clear_penalty", {})
         if presence.get("readiness") == "not_ready":
             await self._be_ready()
-
-    def _open_offers(self, socket: ResumingSocket) -> list[Frame]:
-        ended = {e["data"]["offer_id"] for e in socket.events if e["event"] == "offer.ended"}
-        offers = {o["id"]: o for snapshot in socket.snapshots[-1:] for o in snapshot["offers"]}
-        offers |= {e["data"]["offer"]["id"]: e["data"]["offer"] for e in socket.events if "offer" in e["data"]}
-        return [offer for offer_id, offer in offers.items() if offer_id not in ended and offer.get("token")]
 
     def _unanswered(self, socket: ResumingSocket) -> dict[str, list[int]]:
         """Customer messages of conversations that are mine now, by what this socket was told."""
