@@ -17,6 +17,7 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 from websockets.asyncio.client import ClientConnection
 
+from app.channels.chat.service import ChatFront
 from app.channels.intake import Intake
 from app.core import event_log
 from app.core.act import Act
@@ -297,6 +298,7 @@ async def serving(world: World, signal: LogSignal, *, board_source: Any = None) 
     app.include_router(widget_socket.router)
     app.state.hub, app.state.clock, app.state.database = hub, world.clock, world.database
     app.state.settings = Settings(_env_file=None, secret_key=SecretStr(SECRET_KEY))
+    app.state.chat = ChatFront(SECRET_KEY, world.database)
     app.state.intake = intake = Intake(world.database, world.clock)
     await intake.start()
     config = uvicorn.Config(
