@@ -10,7 +10,7 @@ import websockets
 
 from app.core import errors
 from app.events.agents import AgentUpdated, SessionEnded
-from app.realtime import connection, frame_socket, hub
+from app.realtime import connection, frame_socket
 from tests.integration.realtime.world import Client, Running, World
 
 
@@ -170,7 +170,7 @@ async def test_too_many_frames_and_too_many_tabs_end_a_socket(
         for _ in range(200):
             await client.send(type="ping")
     assert (await client.closed())[0] == 4429
-    monkeypatch.setattr(hub, "SEATS_PER_VIEWER", 2)
+    monkeypatch.setattr(connection, "SEATS_PER_PERSON", 2)
     person = await world.add_person("Wu Gang")
     first, *others = [await server.join(person) for _ in range(3)]
     code, frames = await first.closed()
@@ -187,7 +187,7 @@ async def test_silence_ends_a_socket(server: Running, world: World, monkeypatch:
 
 async def test_a_restart_says_goodbye_with_a_delay_of_its_own(server: Running, world: World) -> None:
     clients = [await one_more(server, world) for _ in range(3)]
-    server.hub.say_goodbye()
+    server.hub.attendance.say_goodbye()
     for client in clients:
         code, frames = await client.closed()
         assert (code, frames[-1]["reason"]) == (1012, "shutting_down")
