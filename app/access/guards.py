@@ -14,12 +14,13 @@ from app.access import repository, tokens
 from app.access.models import Account, ApiKey, LoginSession
 from app.access.origins import is_same_origin
 from app.access.permissions import ROLE_SCOPES, SCOPES
-from app.access.schemas import Principal, Problem, Visibility
+from app.access.schemas import Principal, Visibility
 from app.core.act import Act
 from app.core.bus import Bus
 from app.core.database import SessionDep
-from app.core.errors import Forbidden, InvalidInput, Unauthenticated
+from app.core.errors import Forbidden, Unauthenticated
 from app.core.http import CursorQuery, decode_cursor, request_id_of
+from app.core.http import problems as problems  # on one line with `require` in every api module
 
 SESSION_COOKIE = "switchboard_session"
 SESSION_CHANNEL = "session"
@@ -36,23 +37,6 @@ _cookie = APIKeyCookie(
 )
 
 
-def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """`responses` of an operation: the problem documents it may answer with."""
-    content: dict[str, Any] = {"application/problem+json": {}}
-    return {status: {"model": Problem, "content": content, "description": _MEANINGS[status]} for status in statuses}
-
-
-_MEANINGS = {
-    401: "Nobody we know, or no longer",
-    403: "Known, but not allowed",
-    404: "Does not exist, or is not visible to the caller",
-    409: "The state does not allow it; nothing was changed",
-    412: "It changed since the caller read it",
-    413: "Too large",
-    422: "Malformed or out of range",
-    429: "Too many tries; see Retry-After",
-    503: "A part we need does not answer; safe to try again",
-}
 GUARDED = problems(401, 403, 422)
 """What every guarded operation may answer besides its own problems."""
 
@@ -162,14 +146,15 @@ def anonymous_act(request: Request) -> Act:
 def _after_name(cursor: CursorQuery = None) -> tuple[str, UUID] | None:
     if cursor is None:
         return None
-    name, id_ = decode_cursor(cursor, 2)
-    try:
-        # PostgreSQL has no place for a NUL or half a surrogate pair in a text.
-        if "\0" in name or not name.encode():
-            raise ValueError
-        return name, UUID(id_)
-    except (TypeError, ValueError, AttributeError) as error:
-        raise InvalidInput("invalid_cursor", "Take the cursor from next_cursor of the page before.") from error
+    name, id_ = decode_cursor(cursor, (_storable, UUID))
+    return name, id_
+
+
+def _storable(text: str) -> str:
+    """PostgreSQL has no place for a NUL or half a surrogate pair in a text: ValueError for both."""
+    if b"\0" in text.encode():
+        raise ValueError("NUL in a text")
+    return text
 
 
 AfterNameDep = Annotated[tuple[str, UUID] | None, Depends(_after_name)]

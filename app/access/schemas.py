@@ -136,14 +136,3 @@ class ApiKeyView(BaseModel):
 
 class NewApiKey(ApiKeyView):
     token: str = Field(description="Shown this once; only its hash is kept")
-
-
-class Problem(BaseModel):
-    """RFC 9457 problem document; `code` is stable."""
-
-    type: str
-    title: str
-    status: int
-    code: str
-    detail: str
-    request_id: str

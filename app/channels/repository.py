@@ -53,3 +53,10 @@ def _facts(row: dict[str, object]) -> AccountFacts:
     origins = row.pop("allowed_origins")
     assert isinstance(origins, list)
     return AccountFacts(**row, settings=settings, allowed_origins=tuple(origins))  # type: ignore[arg-type]
+
+
+async def find_first_key(session: AsyncSession, *, kind: str) -> str | None:
+    query = select(ChannelAccount.public_key).where(
+        ChannelAccount.kind == kind, ChannelAccount.enabled, ~ChannelAccount.synthetic
+    )
+    return (await session.scalars(query.order_by(ChannelAccount.created_at, ChannelAccount.id).limit(1))).one_or_none()

@@ -91,3 +91,8 @@ async def _store(session: AsyncSession, act: Act, account: ChannelAccount, chang
 
 def _not_found() -> NotFound:
     return NotFound("channel_account_not_found", "There is no such channel account.")
+
+
+async def find_demo_key(session: AsyncSession) -> str | None:
+    """The public key of the oldest chat account that is not a probe's: what the demo shop embeds."""
+    return await repository.find_first_key(session, kind="chat")

@@ -6,10 +6,6 @@ from uuid import UUID
 from app.routing.capacity import Ledger
 from app.routing.ranking import Rank
 
-STICKY_RING = -1
-"""The ring of the trace while only the last agent is asked (ring 0 of the specification's text); the queue's
-own terms are 0, its rings 1 to 5."""
-
 WaitReason = Literal[
     "in_line", "nobody_staffed", "waiting_for_sticky", "tries_exhausted", "cooling_down", "no_free_units"
 ]
@@ -36,6 +32,7 @@ class Removed(NamedTuple):
 class Trace(NamedTuple):
     """`candidates` holds the winner and the next four; `rules` names the values of their ranks.
 
+    `ring` tells the terms in force (0: the queue's own); `asked_alone`: only the last agent is asked for now.
     The ledgers are the winner's, around the offer; None where nothing was offered.
     """
 
@@ -43,6 +40,7 @@ class Trace(NamedTuple):
     policy: str
     policy_version: int
     ring: int
+    asked_alone: bool
     rules: tuple[str, ...]
     eligible: int
     candidates: tuple[Candidate, ...]

@@ -20,7 +20,7 @@ def document(trace: Trace) -> dict[str, object]:
             }
             for candidate in trace.candidates
         ],
-        "removed": {rule: count for rule, count in trace.removed if count},
+        "removed": {rule: count for rule, count in trace.removed._asdict().items() if count},
         "ledger_before": _ledger(trace.ledger_before),
         "ledger_after": _ledger(trace.ledger_after),
     }

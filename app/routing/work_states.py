@@ -71,4 +71,4 @@ def _held(live: Live) -> Step:
     """Nobody waits for an answer now: the owner stays and gets the units back, an offer makes no sense."""
     if live.state in ("queued", "offered"):
         return "cancel"
-    return "release_units" if live.state == "assigned" and live.units_held else "nothing"
+    return "release_units" if live.state == "parked" or live.units_held else "nothing"

@@ -27,7 +27,8 @@ VIOLATIONS = text(
     """
     SELECT 'over_capacity' AS rule, agent_id AS subject FROM agent_ledger AS ledger
     WHERE used_units > capacity_units AND NOT EXISTS (
-        SELECT 1 FROM work_item JOIN routing_decision ON routing_decision.work_id = work_item.id
+        SELECT 1 FROM work_item JOIN routing_decision
+          ON routing_decision.conversation_id = work_item.conversation_id AND routing_decision.work_id = work_item.id
         WHERE work_item.agent_id = ledger.agent_id AND work_item.units_held
           AND work_item.state IN ('offered', 'assigned', 'wrapping')
           AND routing_decision.agent_id = ledger.agent_id AND routing_decision.outcome = 'forced')

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import func, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.errors import NotFound
@@ -228,11 +228,14 @@ async def list_decisions(session: AsyncSession, conversation_id: UUID, limit: in
     ).all()
 
 
-async def list_last_offer_decisions(session: AsyncSession, work_ids: Collection[UUID]) -> dict[UUID, RoutingDecision]:
+async def list_last_offer_decisions(
+    session: AsyncSession, conversation_ids: Collection[UUID]
+) -> dict[UUID, RoutingDecision]:
+    """Conversation to the decision behind its newest offer."""
     rows = await session.scalars(
         select(RoutingDecision)
-        .distinct(RoutingDecision.work_id)
-        .where(RoutingDecision.work_id.in_(work_ids), RoutingDecision.outcome == "offer")
-        .order_by(RoutingDecision.work_id, RoutingDecision.decided_at.desc())
+        .ext(distinct_on(RoutingDecision.conversation_id))
+        .where(RoutingDecision.conversation_id.in_(conversation_ids), RoutingDecision.outcome == "offer")
+        .order_by(RoutingDecision.conversation_id, RoutingDecision.decided_at.desc())
     )
-    return {row.work_id: row for row in rows}
+    return {row.conversation_id: row for row in rows}

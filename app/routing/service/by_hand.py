@@ -121,9 +121,8 @@ async def _to_queue(
     events.append(move(work, "moved", reason="transferred", agent_id=former.agent_id if former else None))
     work.ended_at, work.run_at = act.now, None
     await publish(session, act, events)
-    successor = await build_work(session, act, conversation_id, facts, queue_id=queue_id)
+    successor = await build_work(session, act, conversation_id, facts, queue_id=queue_id, ready_at=work.ready_at)
     if successor is not None and facts.status == "open":
-        successor.ready_at = work.ready_at
         await set_timer(session, successor, act.now)
         await live_rows.add_work(session, successor)
         await publish(session, act, [changed(successor, None, "transferred", agent_id=None)])

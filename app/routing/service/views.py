@@ -38,7 +38,7 @@ async def list_offers(session: AsyncSession, agent_id: UUID) -> list[OfferView]:
     summaries = await conversations.summaries_of(session, [offer.conversation_id for offer in offers], reader_id=None)
     queues = {queue.id: queue for queue in await queue_rows.list_queues(session, {o.queue_id for o in offers})}
     works = await live_rows.list_works(session, [offer.work_id for offer in offers])
-    decided = await live_rows.list_last_offer_decisions(session, [offer.work_id for offer in offers])
+    decided = await live_rows.list_last_offer_decisions(session, [offer.conversation_id for offer in offers])
     return [
         _offer_view(offer, queues[offer.queue_id], works[offer.work_id], summaries[offer.conversation_id], decided)
         for offer in offers
@@ -53,7 +53,7 @@ def _offer_view(
     summary: Summary,
     decided: dict[UUID, RoutingDecision],
 ) -> OfferView:
-    decision = decided.get(offer.work_id)
+    decision = decided.get(offer.conversation_id)
     return OfferView(
         id=offer.id,
         work_id=offer.work_id,

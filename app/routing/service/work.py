@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import cast
 from uuid import UUID
 
@@ -81,9 +82,16 @@ async def _end_or_release(session: AsyncSession, act: Act, step: str, case: _Cas
     if step == "finish" and owner is not None:
         return finish(owner, work, act)
     if step == "release_units" and owner is not None:
-        free(owner, work)
-        return [changed(work, "assigned", case.facts.status, agent_id=owner.agent_id), *settle(owner, act.now)]
+        return release_units(owner, work, act, reason=case.facts.status)
     return []
+
+
+def release_units(desk: Desk, work: WorkItem, act: Act, *, reason: str) -> list[Event]:
+    """Nobody waits for an answer: the owner stays. An interrupted one is no longer interrupted, only quiet."""
+    if work.state == "parked":
+        return [move(work, "assigned", reason=reason, agent_id=desk.agent_id)]
+    free(desk, work)
+    return [changed(work, "assigned", reason, agent_id=desk.agent_id), *settle(desk, act.now)]
 
 
 async def make_queued(
@@ -98,9 +106,15 @@ async def make_queued(
 
 
 async def build_work(
-    session: AsyncSession, act: Act, conversation_id: UUID, facts: ConversationFacts, *, queue_id: UUID | None = None
+    session: AsyncSession,
+    act: Act,
+    conversation_id: UUID,
+    facts: ConversationFacts,
+    *,
+    queue_id: UUID | None = None,
+    ready_at: datetime | None = None,
 ) -> WorkItem | None:
-    """Queued work, not stored yet."""
+    """Queued work, not stored yet. `ready_at` is given where it goes on waiting that began elsewhere."""
     queue_id = queue_id or facts.rights.queue_id
     if queue_id is None:
         return None
@@ -116,8 +130,8 @@ async def build_work(
         tier=queue.tier,
         priority=max(facts.priority, queue.priority),
         requirements=await _language_requirement(session, queue, facts.language),
-        ready_at=act.now,
-        due_at=virtual_due_at(act.now, queue.target_seconds),
+        ready_at=ready_at or act.now,
+        due_at=virtual_due_at(ready_at or act.now, queue.target_seconds),
         cool_downs={},
         tries={},
         synthetic=facts.synthetic,

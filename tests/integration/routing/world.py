@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID, uuid4
 
 from sqlalchemy import text
@@ -203,6 +203,9 @@ async def _get(session: AsyncSession, model: Any, row_id: UUID) -> Any:
 
 
 def principal_of(
-    agent_id: UUID, *, role: str = "agent", scopes: frozenset[str] = frozenset({"work", "conversations:write"})
+    agent_id: UUID,
+    *,
+    scopes: frozenset[str] = frozenset({"work", "conversations:write"}),
+    visibility: Literal["own", "team", "all"] = "all",
 ) -> Principal:
-    return Principal(kind="agent", id=agent_id, role=role, scopes=scopes, visibility="all", team_id=None)
+    return Principal(kind="agent", id=agent_id, role="agent", scopes=scopes, visibility=visibility, team_id=None)

@@ -1,0 +1,150 @@
+"""Random days: any order of acts and failures leaves the ledger equal to what is held, after each step."""
+
+import random
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from app.core.due_rows import DueRowRunner
+from app.core.errors import SwitchboardError
+from app.routing.jobs import DUE_TABLES
+from app.routing.schemas import AssignBody, TransferBody
+from app.routing.service import by_hand, offers, presences
+from tests.clocks import ManualClock
+from tests.integration.routing.world import Routed, World, principal_of
+
+STEPS = 120
+SUPERVISOR = frozenset({"work", "routing:write", "conversations:write"})
+CHANNELS = ("chat", "chat", "chat", "email", "voice")
+STATUSES = ("open", "pending", "on_hold", "snoozed", "resolved")
+
+
+class Day:
+    """One seeded day; each step is one act of somebody, which may be refused but never leave a trace of harm."""
+
+    def __init__(self, world: World, routed: Routed, clock: ManualClock, seed: int) -> None:
+        self.world, self.routed, self.clock = world, routed, clock
+        self.random = random.Random(seed)
+        self.agents: list[UUID] = []
+        self.queues: list[UUID] = [world.queue_id]
+        self.due = DueRowRunner(world.database, clock, DUE_TABLES)
+        self.refused: set[str] = set()
+
+    async def begin(self) -> None:
+        self.queues.append(await self.world.add_queue(UUID(int=self.random.getrandbits(128))))
+        self.agents = [await self.world.add_agent(languages=("en", "zh")[: number + 1]) for number in range(3)]
+
+    async def open(self) -> None:
+        await self.world.add_waiting(
+            channel=self.random.choice(CHANNELS),
+            language=self.random.choice(("", "en", "zh-CN")),
+            queue_id=self.random.choice(self.queues),
+        )
+
+    async def route(self) -> None:
+        await self.routed()
+
+    async def answer(self) -> None:
+        pending = [offer for offer in await self.world.offers() if offer.state == "pending"]
+        if not pending:
+            return
+        offer = self.random.choice(pending)
+        answer = {"agent_id": offer.agent_id, "offer_id": offer.id, "token": offer.token}
+        if self.random.random() < 0.7:
+            await self.world.run(offers.accept_offer, **answer)
+        else:
+            await self.world.run(offers.decline_offer, **answer, reason="busy")
+
+    async def change_status(self) -> None:
+        conversation = await self.any_conversation()
+        if conversation is not None:
+            actor = self.random.choice(("customer", f"agent:{self.random.choice(self.agents)}"))
+            await self.world.set_status(conversation, self.random.choice(STATUSES), actor=actor)
+
+    async def change_presence(self) -> None:
+        agent = self.random.choice(self.agents)
+        act = self.random.choice(("ready", "ready", "not_ready", "beat", "clear", "close"))
+        if act == "beat":
+            await self.world.run(presences.beat, agent_id=agent)
+        elif act == "clear":
+            await self.world.run(presences.clear_penalty, agent_id=agent)
+        elif act == "close":
+            await self.world.run(presences.disconnect, agent_id=agent)
+        else:
+            await self.world.run(presences.set_presence, agent_id=agent, readiness=act, reason="pause")
+
+    async def by_hand(self) -> None:
+        conversation, agent = await self.any_conversation(), self.random.choice(self.agents)
+        if conversation is None:
+            return
+        principal = principal_of(agent, scopes=SUPERVISOR)
+        if self.random.random() < 0.3:
+            await self.world.run(by_hand.pick, principal, conversation_id=conversation)
+        elif self.random.random() < 0.5:
+            body = AssignBody(agent_id=self.random.choice(self.agents), override=self.random.random() < 0.3)
+            await self.world.run(by_hand.assign, principal, conversation_id=conversation, body=body)
+        else:
+            body = self.random.choice(
+                (
+                    TransferBody(queue_id=self.random.choice(self.queues), reason="expertise"),
+                    TransferBody(agent_id=self.random.choice(self.agents), reason="shift_end"),
+                )
+            )
+            await self.world.run(by_hand.transfer, principal, conversation_id=conversation, body=body)
+
+    async def pass_time(self) -> None:
+        self.clock.advance(self.random.choice((0.5, 5, 11, 31, 70, 200)))
+        for agent in self.agents:
+            if self.random.random() < 0.7:
+                await self.world.run(presences.beat, agent_id=agent)
+        for table in DUE_TABLES:
+            while await self.due.run_once(table):
+                pass
+
+    async def any_conversation(self) -> UUID | None:
+        rows = await self.world.execute("SELECT id FROM conversation ORDER BY id")
+        return self.random.choice(rows).id if rows else None
+
+    async def step(self) -> None:
+        acts: tuple[Callable[[], Awaitable[Any]], ...] = (
+            self.open, self.open, self.route, self.route, self.answer, self.answer, self.answer,
+            self.change_status, self.change_presence, self.by_hand, self.pass_time,
+        )  # fmt: skip
+        try:
+            await self.random.choice(acts)()
+        except SwitchboardError as refusal:
+            self.refused.add(refusal.code)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3, 4])
+async def test_after_every_step_the_ledger_is_what_is_held_and_owners_agree(
+    world: World, routed: Routed, clock: ManualClock, seed: int
+) -> None:
+    day = Day(world, routed, clock, seed)
+    await day.begin()
+    for _ in range(STEPS):
+        await day.step()
+        await world.assert_sound()
+        assert await disagreements(world) == []
+    states = {row.state for row in await world.execute("SELECT DISTINCT state FROM work_item")}
+    assert {"assigned", "queued"} <= states
+    parked = await world.execute(
+        "SELECT last_error FROM offer WHERE last_error IS NOT NULL UNION ALL SELECT last_error FROM agent_presence"
+        " WHERE last_error IS NOT NULL UNION ALL SELECT last_error FROM work_item WHERE last_error IS NOT NULL"
+    )
+    assert parked == []
+
+
+async def disagreements(world: World) -> list[Any]:
+    """Work and conversation must name the same owner, and only open ones hold units."""
+    found: list[Any] = await world.execute(
+        "SELECT work_item.id, work_item.state, work_item.agent_id, conversation.owner_id, conversation.status"
+        " FROM work_item JOIN conversation ON conversation.id = work_item.conversation_id"
+        " WHERE (state IN ('assigned', 'parked') AND agent_id IS DISTINCT FROM owner_id)"
+        " OR (state IN ('queued', 'offered') AND owner_id IS NOT NULL)"
+        " OR (state = 'assigned' AND units_held <> (status = 'open'))"
+        " OR (state IN ('queued', 'offered') AND status <> 'open')"
+    )
+    return found
