@@ -286,5 +286,9 @@ class Hub:
         self.roster.remove(seat)
         seat.joined = False
 
+    def say_goodbye(self) -> None:
+        """To be called when the server stops taking connections, before it closes those it has."""
+        self.attendance.say_goodbye()
+
     def close(self) -> None:
         self._replay.close()
