@@ -159,9 +159,9 @@ class Hub:
             seat.viewer = viewer
 
     def _doubt(self, payload: dict[str, Any]) -> None:
-        """The bus says that an account's sessions changed; the log says it too, a little later."""
-        with suppress(KeyError, ValueError, TypeError):
-            self._doubtful.put_nowait(UUID(payload["account_id"]))
+        """The bus says that a session or a key ended; the log says it too, a little later."""
+        with suppress(KeyError, ValueError, TypeError, AttributeError):
+            self._doubtful.put_nowait(UUID(payload.get("account_id") or payload["api_key_id"]))
 
     async def _settle_doubts(self) -> None:
         while True:
