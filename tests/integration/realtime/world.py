@@ -25,6 +25,7 @@ from app.core.config import Settings
 from app.core.database import Database, driver_connection
 from app.core.log_signal import LogSignal
 from app.core.partitions import ensure_partitions
+from app.core.tasks import keep_running
 from app.events.conversations import ConversationOpened, ConversationRightsChanged, MessageReceived, NoteAdded
 from app.events.event import Event, Rights
 from app.realtime import agent_socket, widget_socket
@@ -276,7 +277,7 @@ class Client:
             pong = frames.pop()
             if pong["position"] is not None and int(pong["position"].partition("-")[2]) >= number:
                 return frames
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.1)  # faster would be refused as too many frames
 
     async def closed(self) -> tuple[int, list[dict[str, Any]]]:
         """The close code, and the frames before it."""
@@ -307,7 +308,7 @@ async def serving(world: World, signal: LogSignal, *, board_source: Any = None) 
     server = uvicorn.Server(config)
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     running = asyncio.create_task(server.serve())
-    following = asyncio.create_task(hub.run())
+    following = asyncio.create_task(keep_running("hub", hub.run))
     while not server.started:
         await asyncio.sleep(0.01)
     host, port = server.servers[0].sockets[0].getsockname()[:2]
