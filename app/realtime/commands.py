@@ -3,16 +3,17 @@
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, StringConstraints
 
+from app.conversations.schemas import ClientId, SequenceNumber
 from app.events.routing import Readiness
 
 MAX_BODY_CHARACTERS = 10_000
 
 Body = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_BODY_CHARACTERS)]
-ClientId = Annotated[str, StringConstraints(min_length=1, max_length=64)]
-Reason = Annotated[str, StringConstraints(strip_whitespace=True, max_length=100)]
-Sequence = Annotated[int, Field(ge=0, le=2_147_483_647)]
+# PostgreSQL stores no NUL.
+Reason = Annotated[str, StringConstraints(strip_whitespace=True, max_length=100, pattern=r"^[^\x00]*$")]
+OfferToken = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$")]
 
 
 class CommandData(BaseModel):
@@ -21,7 +22,7 @@ class CommandData(BaseModel):
 
 class OfferAccept(CommandData):
     offer_id: UUID
-    token: str = Field(max_length=200)
+    token: OfferToken
 
 
 class OfferDecline(OfferAccept):
@@ -43,7 +44,7 @@ class MessageSend(CommandData):
     conversation_id: UUID
     client_id: ClientId
     body: Body
-    expected_public_sequence: Sequence | None = None
+    expected_public_sequence: SequenceNumber | None = None
 
 
 class NoteAdd(CommandData):
@@ -54,7 +55,7 @@ class NoteAdd(CommandData):
 
 class ConversationReadMark(CommandData):
     conversation_id: UUID
-    sequence: Sequence
+    sequence: SequenceNumber
 
 
 class PassingSignal(CommandData):
@@ -69,4 +70,4 @@ class VisitorTyping(CommandData):
 
 
 class VisitorMark(CommandData):
-    sequence: Sequence
+    sequence: SequenceNumber

@@ -1,11 +1,13 @@
 """One accepted socket: its bounded way out, its last word, and its place among those that hear of events."""
 
 import asyncio
+import random
 from collections import deque
 from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 import structlog
+from prometheus_client import Gauge
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.types import Send
 from starlette.websockets import WebSocketDisconnect
@@ -21,8 +23,12 @@ REPLAY_BUFFERED_FRAMES = 100
 REPLAY_BUFFERED_BYTES = 256 * 1024
 """Replay waits for the reader below these, so that it alone never makes a reader slow."""
 FRAMES_A_TURN = 50
+SEATS_PER_PERSON = 20
+RETURN_WITHIN_MS = 10_000
 END_SECONDS = 5.0
 """How long a reader may take to hear the last word before the line is cut."""
+
+CONNECTED = Gauge("switchboard_sockets", "Authenticated sockets of this process")
 
 
 def size_of(text: str) -> int:
@@ -167,3 +173,44 @@ class Seat:
         while self._held:
             await self.connection.push_when_room(*self._held.popleft())
         self._held, self._held_bytes = None, 0
+
+
+class Attendance:
+    """Who is here: every authenticated socket of this process, whether it has subscribed or not."""
+
+    def __init__(self) -> None:
+        self._seats: dict[UUID, dict[Seat, None]] = {}
+
+    def admit(self, seat: Seat) -> bool:
+        """Take in a socket; the oldest of the same person goes when there are too many.
+
+        True: it is the person's first here.
+        """
+        seats = self._seats.setdefault(seat.key, {})
+        seats[seat] = None
+        CONNECTED.inc()
+        if len(seats) > SEATS_PER_PERSON:
+            next(iter(seats)).connection.end("replaced", Close.TOO_MANY)
+        return len(seats) == 1
+
+    def dismiss(self, seat: Seat) -> bool:
+        """True: it was the person's last here."""
+        seats = self._seats[seat.key]
+        del seats[seat]
+        CONNECTED.dec()
+        if not seats:
+            del self._seats[seat.key]
+        return not seats
+
+    def seats_of(self, key: UUID) -> list[Seat]:
+        return list(self._seats.get(key, ()))
+
+    def say_goodbye(self) -> None:
+        """Tell every socket that the server restarts, each with its own delay, so that they do not return at once."""
+        for key in list(self._seats):
+            for seat in self.seats_of(key):
+                seat.connection.end("shutting_down", Close.RESTARTING, retry_after_ms=return_delay_ms())
+
+
+def return_delay_ms() -> int:
+    return random.randrange(RETURN_WITHIN_MS)  # noqa: S311

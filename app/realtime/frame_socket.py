@@ -16,7 +16,7 @@ from app.core.database import Database
 from app.core.errors import Forbidden, InvalidInput, Unauthenticated
 from app.core.http import problem_of
 from app.realtime.audience import Viewer
-from app.realtime.connection import Connection, Seat
+from app.realtime.connection import Connection, Seat, return_delay_ms
 from app.realtime.frames import (
     MAX_FRAME_BYTES,
     Authenticate,
@@ -149,7 +149,7 @@ class FrameSocket(ABC):
             self.connection.end("session_ended", Close.NOT_ALLOWED, detail=error.code)
             return False
         self.seat = Seat(self.connection, viewer, recheck)
-        first = self.hub.admit(self.seat)
+        first = self.hub.attendance.admit(self.seat)
         self.connection.push_frame(hello)
         await self.on_enter(first=first)
         return True
@@ -218,7 +218,7 @@ class FrameSocket(ABC):
             self.connection.end("malformed", Close.MALFORMED, detail=str(error))
         except Exception as error:
             log.warning("socket_join_failed", exc_info=error)
-            self.connection.end("unavailable", Close.TRY_AGAIN_LATER, retry_after_ms=self.hub.return_delay_ms())
+            self.connection.end("unavailable", Close.TRY_AGAIN_LATER, retry_after_ms=return_delay_ms())
 
     async def _answer(self, command: Command) -> Result | Refused:
         try:
@@ -235,7 +235,8 @@ class FrameSocket(ABC):
     async def _leave(self) -> None:
         if self.seat is None:
             return
-        last = self.hub.dismiss(self.seat)
+        self.hub.leave_roster(self.seat)
+        last = self.hub.attendance.dismiss(self.seat)
         try:
             await self.on_leave(last=last)
         except Exception as error:

@@ -61,7 +61,7 @@ class Command(Frame):
     type: Literal["command"]
     id: str = Field(min_length=1, max_length=64)
     name: str = Field(min_length=1, max_length=64)
-    key: str | None = Field(default=None, min_length=1, max_length=128)
+    key: str | None = Field(default=None, min_length=1, max_length=128, pattern=r"^[\x21-\x7e]+$")
     data: Json = Field(default_factory=dict)
 
 

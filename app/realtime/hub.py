@@ -1,7 +1,6 @@
 """One tailer of the log per process, the events it holds in memory, and the sockets they go to."""
 
 import asyncio
-import random
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -24,7 +23,7 @@ from app.core.event_log import LogGap, Position
 from app.core.log_signal import LogSignal
 from app.events.agents import AgentUpdated
 from app.realtime.audience import Delivery, Reach, Viewer, sight
-from app.realtime.connection import Seat
+from app.realtime.connection import Attendance, Seat
 from app.realtime.frames import CaughtUp, Close, Frame, ResyncReason, ResyncRequired, parse_position, position_text
 from app.realtime.render import Occurrence, Texts
 from app.realtime.roster import Roster
@@ -39,12 +38,10 @@ REPLAY_DAYS = 7
 PAGE = 500
 SEATS_A_TURN = 200
 """After so many sockets of one event the loop is given to others, so that a large fan-out stalls nobody."""
-SNAPSHOTS_AT_ONCE = 20
-SEATS_PER_VIEWER = 20
+SNAPSHOTS_AT_ONCE = 8
+"""Of snapshots and replays that read the database: fewer than its pool, which requests and the tail share."""
 START_SECONDS = 10
-RETURN_WITHIN_MS = 10_000
 
-CONNECTED = Gauge("switchboard_sockets", "Authenticated sockets of this process")
 FRAMES = Counter("switchboard_socket_frames_total", "Event frames put on sockets")
 POSITION = Gauge("switchboard_hub_position", "Last position this process has delivered")
 
@@ -65,7 +62,7 @@ class Hub:
         """Held while a batch is delivered and while a socket joins: each socket joins between two batches."""
         self._snapshots = asyncio.Semaphore(SNAPSHOTS_AT_ONCE)
         self._ready = asyncio.Event()
-        self._admitted: dict[UUID, dict[Seat, None]] = {}
+        self.attendance = Attendance()
         self.roster: Roster[Seat] = Roster()
         self.incarnation = 0
         self.position = 0
@@ -125,6 +122,8 @@ class Hub:
             async with self._database.transaction() as session:
                 context = await load_context(session, self._clock.now(), occurrences, self._viewers)
             for occurrence in occurrences:
+                if occurrence.number <= self.position:
+                    continue  # delivered before this run broke off and began again
                 await self._fan_out(Texts(occurrence, context, self.incarnation))
                 self._recent.append(occurrence)
                 self.position = occurrence.number
@@ -136,16 +135,15 @@ class Hub:
         return [seat.viewer for seat in self.roster.within(reach)]
 
     async def _fan_out(self, texts: Texts) -> None:
-        seats = self.roster.within(texts.reach())
-        for index, seat in enumerate(seats, start=1):
+        for index, seat in enumerate(self.roster.within(texts.reach()), start=1):
             delivery = texts.delivery(seat.viewer)
             if delivery is Delivery.RECHECK:
                 await self.recheck(seat)
             elif (text := texts.text(seat.viewer, delivery)) is not None:
                 seat.deliver(text, texts.occurrence.number)
+                FRAMES.inc()
             if index % SEATS_A_TURN == 0:
                 await asyncio.sleep(0)
-        FRAMES.inc(len(seats))
 
     async def recheck(self, seat: Seat) -> None:
         """Look at the seat's credentials again: it goes on, subscribes anew under other rights, or ends."""
@@ -161,13 +159,13 @@ class Hub:
             seat.viewer = viewer
 
     def _doubt(self, payload: dict[str, Any]) -> None:
-        """The bus says that an account's sessions changed; the log says it too, a little later."""
-        with suppress(KeyError, ValueError, TypeError):
-            self._doubtful.put_nowait(UUID(payload["account_id"]))
+        """The bus says that a session or a key ended; the log says it too, a little later."""
+        with suppress(KeyError, ValueError, TypeError, AttributeError):
+            self._doubtful.put_nowait(UUID(payload.get("account_id") or payload["api_key_id"]))
 
     async def _settle_doubts(self) -> None:
         while True:
-            for seat in self.seats_of(await self._doubtful.get()):
+            for seat in self.attendance.seats_of(await self._doubtful.get()):
                 await self.recheck(seat)
 
     # --- joining ------------------------------------------------------------------------------------------------
@@ -284,46 +282,13 @@ class Hub:
         while len(self._recent) > keep:
             self._recent.popleft()
 
-    # --- coming and going ---------------------------------------------------------------------------------------
-
-    def admit(self, seat: Seat) -> bool:
-        """Take in an authenticated socket; the oldest of the same person goes when there are too many.
-
-        True: it is the person's first here.
-        """
-        seats = self._admitted.setdefault(seat.key, {})
-        seats[seat] = None
-        CONNECTED.inc()
-        if len(seats) > SEATS_PER_VIEWER:
-            next(iter(seats)).connection.end("replaced", Close.TOO_MANY)
-        return len(seats) == 1
-
-    def dismiss(self, seat: Seat) -> bool:
-        """True: it was the person's last here."""
-        self.leave_roster(seat)
-        seats = self._admitted[seat.key]
-        del seats[seat]
-        CONNECTED.dec()
-        if not seats:
-            del self._admitted[seat.key]
-        return not seats
-
     def leave_roster(self, seat: Seat) -> None:
         self.roster.remove(seat)
         seat.joined = False
 
-    def seats_of(self, key: UUID) -> list[Seat]:
-        return list(self._admitted.get(key, ()))
-
     def say_goodbye(self) -> None:
-        """Tell every socket that the server restarts, each with its own delay, so that they do not return at once."""
-        for key in list(self._admitted):
-            for seat in self.seats_of(key):
-                seat.connection.end("shutting_down", Close.RESTARTING, retry_after_ms=self.return_delay_ms())
+        """To be called when the server stops taking connections, before it closes those it has."""
+        self.attendance.say_goodbye()
 
     def close(self) -> None:
         self._replay.close()
-
-    @staticmethod
-    def return_delay_ms() -> int:
-        return random.randrange(RETURN_WITHIN_MS)  # noqa: S311

@@ -45,3 +45,22 @@ async def test_a_socket_resumes_in_another_process(world: World, signal: LogSign
         heard += await client.through(await world.head())
         said = [frame["data"]["message"]["body"] for frame in heard if frame.get("event") == "message.received"]
         assert said == bodies
+
+
+async def test_a_hub_that_loses_its_database_goes_on_where_it_stood(world: World, signal: LogSignal) -> None:
+    agent = await world.add_person("Wu Gang")
+    async with serving(world, signal) as server:
+        client = await server.join(agent)
+        await client.next()
+        talk = await world.open(agent)
+        bodies = [f"message {index}" for index in range(12)]
+        for index, body in enumerate(bodies):
+            if index % 4 == 2:
+                await world.rows(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE application_name = 'switchboard hub' AND datname = current_database()"
+                )
+            await world.say(talk, body)
+        heard = await client.through(await world.head())
+        said = [frame["data"]["message"]["body"] for frame in heard if frame.get("event") == "message.received"]
+        assert said == bodies

@@ -10,7 +10,7 @@ import websockets
 
 from app.core import errors
 from app.events.agents import AgentUpdated, SessionEnded
-from app.realtime import connection, frame_socket, hub
+from app.realtime import connection, frame_socket
 from tests.integration.realtime.world import Client, Running, World
 
 
@@ -82,6 +82,64 @@ async def test_a_revoked_session_is_closed_at_once_and_others_stay(server: Runni
     code, frames = await client.closed()
     assert (code, frames[-1]["reason"]) == (4401, "session_ended")
     assert await other.through(await world.head()) == []
+
+
+async def test_the_bus_alone_ends_a_revoked_session_too(server: Running, world: World) -> None:
+    person = await world.add_person("Wu Gang")
+    ended, kept = await server.join(person), await one_more(server, world)
+    await ended.next()
+    await world.rows("UPDATE login_session SET revoked_at = $2 WHERE account_id = $1", person.id, world.clock.now())
+    await server.bus.publish("session", {"nonsense": 1})
+    await server.bus.publish("session", {"account_id": str(person.id), "session_id": str(person.id)})
+    assert (await ended.closed())[0] == 4401
+    await kept.send(type="ping")
+    assert (await kept.next())["type"] == "pong"
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("presence.set", {"readiness": "not_ready", "reason": "a\x00b"}),
+        ("offer.accept", {"offer_id": "00000000-0000-0000-0000-000000000001", "token": "\x00"}),
+        ("offer.accept", {"offer_id": "no id", "token": "t"}),
+        ("message.send", {"conversation_id": "00000000-0000-0000-0000-000000000001", "client_id": "a b", "body": "x"}),
+        ("conversation.read", {"sequence": "many"}),
+    ],
+)
+async def test_bad_data_of_a_command_is_a_problem_and_the_socket_lives(
+    server: Running, world: World, name: str, data: dict[str, Any]
+) -> None:
+    client = await one_more(server, world)
+    await client.send(type="command", id="1", name=name, key="k", data=data)
+    refused = await client.next()
+    assert (refused["ok"], refused["problem"]["code"]) == (False, "invalid_input")
+    await client.send(type="ping")
+    assert (await client.next())["type"] == "pong"
+
+
+async def test_what_one_may_not_see_is_as_if_it_were_not(server: Running, world: World) -> None:
+    owner = await world.add_person("Wu Gang")
+    talk = await world.open(owner)
+    stranger = await server.join(await world.add_person("Chen"))
+    await stranger.next()
+    for conversation_id in (talk.id, world.queue_id):
+        data = {"conversation_id": str(conversation_id), "client_id": "c1", "body": "hello"}
+        await stranger.send(type="command", id="1", name="message.send", key=str(conversation_id), data=data)
+        assert (await stranger.next())["problem"]["status"] == 404
+
+
+async def test_an_answer_reaches_the_other_tab_with_the_event_the_result_names(server: Running, world: World) -> None:
+    owner = await world.add_person("Wu Gang")
+    talk = await world.open(owner)
+    await world.say(talk, "hello")
+    writing, other = await server.join(owner), await server.join(owner)
+    await other.next()
+    data = {"conversation_id": str(talk.id), "client_id": "c1", "body": "good morning"}
+    await writing.send(type="command", id="1", name="message.send", key="k1", data=data)
+    result = (await writing.until("result"))[-1]
+    posted = (await other.until("event"))[-1]
+    assert (posted["event"], posted["data"]["message"]["body"]) == ("message.posted", "good morning")
+    assert posted["id"] in result["events"]
 
 
 async def test_a_cookie_counts_only_from_our_own_origin(server: Running, world: World) -> None:
@@ -170,7 +228,7 @@ async def test_too_many_frames_and_too_many_tabs_end_a_socket(
         for _ in range(200):
             await client.send(type="ping")
     assert (await client.closed())[0] == 4429
-    monkeypatch.setattr(hub, "SEATS_PER_VIEWER", 2)
+    monkeypatch.setattr(connection, "SEATS_PER_PERSON", 2)
     person = await world.add_person("Wu Gang")
     first, *others = [await server.join(person) for _ in range(3)]
     code, frames = await first.closed()

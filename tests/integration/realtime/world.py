@@ -17,6 +17,7 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 from websockets.asyncio.client import ClientConnection
 
+from app.channels.chat.service import ChatFront
 from app.channels.intake import Intake
 from app.core import event_log
 from app.core.act import Act
@@ -24,6 +25,7 @@ from app.core.config import Settings
 from app.core.database import Database, driver_connection
 from app.core.log_signal import LogSignal
 from app.core.partitions import ensure_partitions
+from app.core.tasks import keep_running
 from app.events.conversations import ConversationOpened, ConversationRightsChanged, MessageReceived, NoteAdded
 from app.events.event import Event, Rights
 from app.realtime import agent_socket, widget_socket
@@ -275,7 +277,7 @@ class Client:
             pong = frames.pop()
             if pong["position"] is not None and int(pong["position"].partition("-")[2]) >= number:
                 return frames
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.1)  # faster would be refused as too many frames
 
     async def closed(self) -> tuple[int, list[dict[str, Any]]]:
         """The close code, and the frames before it."""
@@ -297,6 +299,7 @@ async def serving(world: World, signal: LogSignal, *, board_source: Any = None) 
     app.include_router(widget_socket.router)
     app.state.hub, app.state.clock, app.state.database = hub, world.clock, world.database
     app.state.settings = Settings(_env_file=None, secret_key=SecretStr(SECRET_KEY))
+    app.state.chat = ChatFront(SECRET_KEY, world.database)
     app.state.intake = intake = Intake(world.database, world.clock)
     await intake.start()
     config = uvicorn.Config(
@@ -305,7 +308,7 @@ async def serving(world: World, signal: LogSignal, *, board_source: Any = None) 
     server = uvicorn.Server(config)
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     running = asyncio.create_task(server.serve())
-    following = asyncio.create_task(hub.run())
+    following = asyncio.create_task(keep_running("hub", hub.run))
     while not server.started:
         await asyncio.sleep(0.01)
     host, port = server.servers[0].sockets[0].getsockname()[:2]
