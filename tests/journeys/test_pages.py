@@ -13,8 +13,8 @@ from playwright.async_api import BrowserContext, Page, async_playwright
 
 from app.core.http import Manners, install_error_handlers
 from app.pages import api
+from tests.real_parts import program
 
-CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -28,8 +28,6 @@ VIEWPORTS = [(1280, 800), (1024, 768), (768, 1024), (375, 667)]
 LANGUAGES = ["en", "zh-CN"]
 PAGES = ["/console", "/wallboard", "/widget/demo"]
 OPENING = {"/console": "form", "/wallboard": "form", "/widget/demo": "#shop", "/docs": ".swagger-ui .info"}
-
-pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="Chromium is not installed")
 
 
 def pages_only() -> FastAPI:
@@ -61,7 +59,7 @@ async def browser(folder: Path, *, language: str, width: int, height: int, dark:
     async with async_playwright() as playwright:
         context = await playwright.chromium.launch_persistent_context(
             folder,
-            executable_path=CHROMIUM,
+            executable_path=program("chromium"),
             headless=True,
             args=ARGUMENTS,
             locale=language,
