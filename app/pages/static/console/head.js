@@ -129,7 +129,8 @@ export class CustomerPanel extends HTMLElement {
       setText(row.firstChild, t(`console.fact.${name}`));
       setText(row.lastChild, value);
     });
-    this.drawContacts(customer?.contact_points ?? []);
+    // A visitor's contact point is an id of ours: nothing an agent could use.
+    this.drawContacts((customer?.contact_points ?? []).filter((point) => point.kind !== "visitor"));
     this.drawPast(past ?? [], conversation);
   }
 
