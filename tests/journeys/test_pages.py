@@ -3,33 +3,20 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 import uvicorn
 from fastapi import FastAPI
-from playwright.async_api import BrowserContext, Page, async_playwright
 
 from app.core.http import Manners, install_error_handlers
 from app.pages import api
+from tests.journeys.browsers import browser, complaints_of
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 VIEWPORTS = [(1280, 800), (1024, 768), (768, 1024), (375, 667)]
 LANGUAGES = ["en", "zh-CN"]
 PAGES = ["/console", "/wallboard", "/widget/demo"]
 OPENING = {"/console": "form", "/wallboard": "form", "/widget/demo": "#shop", "/docs": ".swagger-ui .info"}
-
-pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="Chromium is not installed")
 
 
 def pages_only() -> FastAPI:
@@ -54,29 +41,6 @@ async def address() -> AsyncIterator[str]:
     yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     server.should_exit = True
     await serving
-
-
-@asynccontextmanager
-async def browser(folder: Path, *, language: str, width: int, height: int, dark: bool) -> AsyncIterator[BrowserContext]:
-    async with async_playwright() as playwright:
-        context = await playwright.chromium.launch_persistent_context(
-            folder,
-            executable_path=CHROMIUM,
-            headless=True,
-            args=ARGUMENTS,
-            locale=language,
-            viewport={"width": width, "height": height},
-            color_scheme="dark" if dark else "light",
-        )
-        yield context
-        await context.close()
-
-
-def complaints_of(page: Page) -> list[str]:
-    found: list[str] = []
-    page.on("console", lambda message: found.append(message.text) if message.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: found.append(str(error)))
-    return found
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -5,10 +5,11 @@ import { changed, changes, putConversation, putMessages, saveOutbox, dropOutbox,
 
 const PAGE = 50;
 const COUNTS_MS = 1000;
+const OPEN = "status=open&status=pending&status=on_hold&status=snoozed";
 const FILTERS = {
-  mine: "view=mine",
-  queue: "view=queue",
-  all: "view=all",
+  mine: `view=mine&${OPEN}`,
+  queue: `view=queue&${OPEN}`,
+  all: `view=all&${OPEN}`,
   resolved: "view=all&status=resolved",
 };
 

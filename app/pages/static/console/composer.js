@@ -143,6 +143,7 @@ export class MessageComposer extends HTMLElement {
     if (!conversation || state.gone.get(this.conversationId) === "no_access") return t("console.gone.no_access");
     if (conversation.status === "closed") return t("console.composer.closed");
     if (mode === "note") return "";
+    if (conversation.status === "resolved") return t("problem.conversation_not_open");
     if (!conversation.owner) return t("console.composer.unowned");
     if (conversation.owner.id !== state.me.id) return t("console.composer.other_owner", { name: conversation.owner.name ?? "" });
     return "";

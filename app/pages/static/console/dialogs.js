@@ -30,7 +30,7 @@ function show(title, fields, { submit, danger = "", opener, onsubmit }) {
       go.disabled = false;
     }
   } }, heading, ...fields, error, el("div", { class: "actions" },
-    el("button", { class: "button", type: "button", text: t("common.cancel"), onclick: () => dialog.close() }), submit && go));
+    el("button", { class: "button", type: "button", text: t(submit ? "common.cancel" : "common.close"), onclick: () => dialog.close() }), submit && go));
   dialog.append(form);
   dialog.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();

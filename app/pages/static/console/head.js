@@ -13,7 +13,7 @@ export class ConversationHead extends HTMLElement {
     this.name = el("h2", { class: "name" });
     this.about = el("p", { class: "soft about" });
     const button = (name, press, filled = "") => el("button", { class: `button ${filled}`, type: "button", onclick: press }, icon(name, true), el("span"));
-    this.take = button("person", () => this.perform("pick"));
+    this.take = button("person", () => this.takeIt());
     this.wait = button("pause", () => this.perform("status", { status: "pending" }));
     this.reopen = button("sync", () => this.perform("reopen"));
     this.transfer = button("transfer", () => this.openTransfer());
@@ -32,6 +32,12 @@ export class ConversationHead extends HTMLElement {
     const { id } = this.conversation();
     setText(this.problem, "");
     try { await act(id, verb, body); } catch (problem) { if (id === state.selected) setText(this.problem, explain(problem)); }
+  }
+
+  async takeIt() {
+    const { id } = this.conversation();
+    await this.perform("pick");
+    if (id === state.selected && this.conversation()?.owner?.id === state.me.id) location.hash = `mine/${id}`;
   }
 
   openTransfer() {
@@ -123,7 +129,8 @@ export class CustomerPanel extends HTMLElement {
       setText(row.firstChild, t(`console.fact.${name}`));
       setText(row.lastChild, value);
     });
-    this.drawContacts(customer?.contact_points ?? []);
+    // A visitor's contact point is an id of ours: nothing an agent could use.
+    this.drawContacts((customer?.contact_points ?? []).filter((point) => point.kind !== "visitor"));
     this.drawPast(past ?? [], conversation);
   }
 

@@ -3,7 +3,7 @@ import { el, icon, reconcile, set, setIcon, setText } from "../shared/dom.js";
 import { languageName, nameOf, number, span, t } from "../shared/i18n.js";
 import { explain } from "../shared/api.js";
 import { draftOf } from "./drafts.js";
-import { inView, sortedIds, state, unreadOf } from "./store.js";
+import { inView, sortedIds, state, unreadOf, UNRESOLVED } from "./store.js";
 import { loadView } from "./acts.js";
 
 const SETTLE_MS = 2000;
@@ -62,8 +62,8 @@ export class ConversationList extends HTMLElement {
     const view = `${state.view}:${state.sort}`;
     const wanted = sortedIds();
     if (view !== this.listId || !this.held()) {
+      this.keepOpen(wanted, view === this.listId);
       this.listId = view;
-      this.keepGone(wanted);
     }
     const present = new Set(this.order);
     const unseen = wanted.filter((id) => !present.has(id));
@@ -78,12 +78,12 @@ export class ConversationList extends HTMLElement {
     this.tabStop();
   }
 
-  /** The wanted order; the open conversation keeps its place even after it left the view. */
-  keepGone(wanted) {
+  /** The wanted order; in the same view the open conversation keeps its place even after it left. */
+  keepOpen(wanted, sameView) {
     const place = this.order.indexOf(state.selected);
-    const wasShown = place >= 0 && !wanted.includes(state.selected) && state.gone.has(state.selected) && state.conversations.has(state.selected);
+    const stays = sameView && place >= 0 && !wanted.includes(state.selected) && state.conversations.has(state.selected);
     this.order = [...wanted];
-    if (wasShown) this.order.splice(Math.min(place, this.order.length), 0, state.selected);
+    if (stays) this.order.splice(Math.min(place, this.order.length), 0, state.selected);
   }
 
   drawHead(count) {
@@ -128,7 +128,7 @@ export class ConversationList extends HTMLElement {
 
   drawRow(row, conversation) {
     const { initial, name, rest, who, preview, unread, channel, meta, priority, link } = row.parts;
-    const gone = !inView(conversation) && (state.gone.get(conversation.id) ?? "left");
+    const gone = !inView(conversation) && (state.gone.get(conversation.id) ?? (UNRESOLVED.has(conversation.status) ? "left" : "resolved"));
     const draft = draftOf(conversation.id, "reply") || draftOf(conversation.id, "note");
     const title = customerName(conversation);
     setText(initial, [...title][0] ?? "?");

@@ -127,7 +127,11 @@ function takeRights(data) {
     leave(data.conversation_id, "transferred");
     announce("lost", conversation);
   }
-  if (!data.conversation) announce("stale", data.conversation_id);
+  if (data.conversation) return;
+  // The owner counts at once; the name, and what else changed, come with the summary.
+  const owner = data.after?.owner_id;
+  conversation.owner = owner ? { id: owner, name: owner === state.me.id ? state.me.name : "" } : null;
+  announce("stale", data.conversation_id);
 }
 
 const EVENTS = {

@@ -208,6 +208,7 @@ export class Chat extends EventTarget {
   }
 
   typing() {
+    if (!this.state.conversation) return;
     this.toLeader("hint", { name: "typing", data: { on: true } });
   }
 

@@ -215,9 +215,9 @@ class Panel {
 
   drawHead() {
     const { conversation, line, problem } = this.chat.state;
-    const agent = conversation?.agent?.name;
-    setText(this.heading, agent ? t("widget.talking", { name: agent }) : t("widget.title"));
     const ended = conversation && ["resolved", "closed"].includes(conversation.status);
+    const agent = !ended && conversation?.agent?.name;
+    setText(this.heading, agent ? t("widget.talking", { name: agent }) : t("widget.title"));
     setText(this.sub, ended ? t("widget.ended") : "");
     const down = line === "offline" ? "widget.offline" : line === "reconnecting" ? "widget.reconnecting" : "";
     this.status.hidden = !down;

@@ -1,0 +1,127 @@
+"""A customer on a phone and an agent at a desk, two browsers: one conversation over the whole product."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.async_api import Page, expect
+
+from app.agents.service import groups, people
+from app.channels import service as channels
+from app.channels.schemas import ChannelAccountIn
+from app.core.act import system_act
+from app.core.clock import DatabaseClock
+from app.core.database import Database
+from app.ops import migrate
+from app.routing import service as routing
+from app.routing.schemas import QueueBody
+from tests.journeys.browsers import browser, complaints_of
+from tests.simulation.cluster import cluster
+
+LOGIN = "siyuan"
+PASSWORD = "a password for the journey"
+
+
+async def furnish(database_url: str) -> None:
+    """A team, an agent who serves a queue, and a chat account that leads into it."""
+    database = Database(database_url, application_name="journey", pool_size=2)
+    act = system_act(DatabaseClock(), "journey")
+    async with database.transaction() as session:
+        team = await groups.create_team(session, act, name="Service")
+        agent_id = await people.create_agent(
+            session,
+            act,
+            login=LOGIN,
+            password=PASSWORD,
+            name="陈思远",
+            role="supervisor",
+            team_id=team.id,
+            languages=["en", "zh-CN"],
+            skills={},
+        )
+        queue = await routing.create_queue(session, act, QueueBody(name="Sales", team_id=team.id))
+        await routing.add_member(session, act, queue_id=queue.id, agent_id=agent_id)
+        await channels.create_account(session, act, ChannelAccountIn(name="Shop", queue_id=queue.id))
+    await database.close()
+
+
+async def is_ready(url: str) -> None:
+    async with httpx.AsyncClient() as client:
+        async with asyncio.timeout(30):
+            while True:
+                try:
+                    if (await client.get(f"{url}/readyz")).status_code == 200:
+                        return
+                except httpx.TransportError:
+                    await asyncio.sleep(0.1)  # not listening yet: nothing to await but time
+
+
+@pytest.fixture(scope="module")
+async def address(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    with cluster(tmp_path_factory.mktemp("cluster"), workers=1) as served:
+        await migrate.upgrade(served.database_url)
+        await furnish(served.database_url)
+        for child in (served.api, *served.workers):
+            child.start()
+        await is_ready(served.url)
+        yield served.url
+
+
+async def log_in(page: Page, address: str) -> None:
+    await page.goto(f"{address}/console")
+    await page.fill("input[name=login]", LOGIN)
+    await page.fill("input[name=password]", PASSWORD)
+    await page.click("button[type=submit]")
+    await expect(page.locator(".connection.live")).to_be_visible()
+
+
+async def bodies_of(page: Page, selector: str) -> list[str]:
+    return await page.locator(f"{selector} .message .body").all_inner_texts()
+
+
+async def test_a_customer_writes_and_the_right_agent_answers(address: str, tmp_path: Path) -> None:
+    desk_at = browser(tmp_path / "desk", language="en", width=1280, height=800, dark=False)
+    phone_at = browser(tmp_path / "phone", language="zh-CN", width=375, height=667, dark=False)
+    async with desk_at as desk, phone_at as phone:
+        agent, customer = desk.pages[0], phone.pages[0]
+        complaints = [complaints_of(agent), complaints_of(customer)]
+        await log_in(agent, address)
+        await agent.click(".presence")
+        await agent.locator(".menu button").first.click()
+        await expect(agent.locator(".presence.ready")).to_be_visible()
+
+        await customer.goto(f"{address}/widget/demo")
+        await customer.click("sb-chat .bubble")
+        await customer.fill("sb-chat textarea", "你好 <b>壶</b>")
+        await customer.keyboard.press("Enter")
+        await expect(agent.locator(".offer .words")).to_have_text("你好 <b>壶</b>")
+        await agent.keyboard.press("Alt+y")
+        await expect(agent.locator(".message.customer .body")).to_have_text("你好 <b>壶</b>")
+
+        await agent.fill("textarea.reply", "Good morning")
+        await agent.press("textarea.reply", "Enter")
+        await expect(customer.locator("sb-chat .message.agent .body")).to_have_text("Good morning")
+        await agent.keyboard.press("Alt+n")
+        await agent.fill("textarea.note", "only for us")
+        await agent.press("textarea.note", "Enter")
+        await expect(agent.locator(".message.note .body")).to_have_text("only for us")
+        await agent.locator(".message.agent .state.read").wait_for()
+
+        await customer.reload()
+        await agent.reload()
+        await customer.locator("sb-chat .message.agent").wait_for()
+        await customer.fill("sb-chat textarea", "谢谢")
+        await customer.press("sb-chat textarea", "Enter")
+        await expect(agent.locator(".message.customer .body")).to_have_text(["你好 <b>壶</b>", "谢谢"])
+        await expect(customer.locator("sb-chat .message.own")).to_have_count(2)
+
+        assert await bodies_of(agent, "sb-message-thread") == ["你好 <b>壶</b>", "Good morning", "only for us", "谢谢"]
+        assert await bodies_of(customer, "sb-chat") == ["你好 <b>壶</b>", "Good morning", "谢谢"]
+        await agent.keyboard.press("Alt+Shift+e")
+        await agent.click("dialog button[type=submit]")
+        await expect(agent.locator(".about")).to_have_text(re.compile("resolved"))
+        await expect(customer.locator("sb-chat header .sub")).not_to_be_empty()
+        assert complaints == [[], []]
