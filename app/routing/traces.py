@@ -11,6 +11,7 @@ def document(trace: Trace) -> dict[str, object]:
         "policy": trace.policy,
         "policy_version": trace.policy_version,
         "ring": trace.ring,
+        "asked_alone": trace.asked_alone,
         "decided_by": trace.decided_by,
         "eligible": trace.eligible,
         "candidates": [
@@ -20,7 +21,7 @@ def document(trace: Trace) -> dict[str, object]:
             }
             for candidate in trace.candidates
         ],
-        "removed": {rule: count for rule, count in trace.removed if count},
+        "removed": {rule: count for rule, count in trace.removed._asdict().items() if count},
         "ledger_before": _ledger(trace.ledger_before),
         "ledger_after": _ledger(trace.ledger_after),
     }

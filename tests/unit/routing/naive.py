@@ -135,9 +135,7 @@ class NaiveRouter:
                 return step, None
         return terms[0], None
 
-    def _eligible(
-        self, agent: AgentFacts, work: WorkFacts, terms: Terms, only: UUID | None, now: datetime
-    ) -> bool:
+    def _eligible(self, agent: AgentFacts, work: WorkFacts, terms: Terms, only: UUID | None, now: datetime) -> bool:
         if not agent.routable or agent.id in barred_agents(work, now.timestamp()):
             return False
         if only is not None:

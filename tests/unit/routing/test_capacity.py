@@ -40,9 +40,7 @@ held_works = st.lists(
         ([("chat", 25)] * 3 + [("email", 10)] * 2, "social", None),
     ],
 )
-def test_what_fits_on_a_hundred_units(
-    engaged: list[tuple[str, int]], channel: str, expected: Fit | None
-) -> None:
+def test_what_fits_on_a_hundred_units(engaged: list[tuple[str, int]], channel: str, expected: Fit | None) -> None:
     assert fits(ledger_of(engaged), channel, default_weight(channel)) == expected
 
 
@@ -108,9 +106,7 @@ def test_a_debit_never_overshoots_and_its_credit_restores_the_ledger(
 
 
 @given(engaged=held_works, extra=st.tuples(st.sampled_from(["chat", "email"]), st.sampled_from([10, 25])))
-def test_the_ledger_is_the_sum_over_what_is_held(
-    engaged: list[tuple[str, int]], extra: tuple[str, int]
-) -> None:
+def test_the_ledger_is_the_sum_over_what_is_held(engaged: list[tuple[str, int]], extra: tuple[str, int]) -> None:
     grown = engage(debit(ledger_of(engaged), *extra, forced=True), *extra)
     if fits(ledger_of(engaged), *extra) == Fit(ledger_of(engaged).used_share, ()):
         assert grown == ledger_of([*engaged, extra])

@@ -34,9 +34,7 @@ class Pair:
         random = self.world.random
         self.now += random.choice((0, 0, 0.25, 5, 31))
         for _ in range(random.choice((1, 1, 1, 4))):
-            random.choice(
-                (self.arrive, self.arrive, self.leave, self.finish, self.change_agent, self.requeue)
-            )()
+            random.choice((self.arrive, self.arrive, self.leave, self.finish, self.change_agent, self.requeue))()
         self.decide()
 
     def arrive(self) -> None:
@@ -57,9 +55,7 @@ class Pair:
         work, agent_id = self.owned.pop(self.world.random.randrange(len(self.owned)))
         agent = self.naive.agents[agent_id]
         if dict(agent.ledger.counts).get(work.channel) and agent.ledger.used_units >= work.weight:
-            self.naive.agents[agent_id] = replace(
-                agent, ledger=credit(agent.ledger, work.channel, work.weight)
-            )
+            self.naive.agents[agent_id] = replace(agent, ledger=credit(agent.ledger, work.channel, work.weight))
             self.engine.release(agent_id, work.channel, work.weight)
 
     def change_agent(self) -> None:

@@ -174,9 +174,7 @@ def test_an_offer_that_takes_time_to_accept_counts_as_waiting() -> None:
         (("agents", 0, "per_channel"), {"fax": 1}, "agents[0].per_channel.fax"),
     ],
 )
-def test_a_wrong_file_is_refused_with_the_path_of_the_field(
-    path: tuple[Any, ...], value: Any, wrong: str
-) -> None:
+def test_a_wrong_file_is_refused_with_the_path_of_the_field(path: tuple[Any, ...], value: Any, wrong: str) -> None:
     document: Any = copy.deepcopy(scenario())
     if path:
         place = document

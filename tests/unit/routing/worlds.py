@@ -59,9 +59,7 @@ class World:
     def agent(self, number: int, now: float) -> AgentFacts:
         random = self.random
         routable = random.random() < 0.8
-        skills = {
-            skill: random.choice((1, 3, 5, 8, 10)) for skill in random.sample(SKILLS, random.randint(0, 4))
-        }
+        skills = {skill: random.choice((1, 3, 5, 8, 10)) for skill in random.sample(SKILLS, random.randint(0, 4))}
         memberships = random.sample(self.queues, random.randint(0, len(self.queues)))
         limits = {"chat": random.randint(0, 3)} if random.random() < 0.3 else {}
         held = [("email", 10)] * random.choice((0, 0, 1, 3)) + [("chat", 25)] * random.choice((0, 0, 1, 2))
