@@ -107,12 +107,14 @@ async def find_live_work_ids(session: AsyncSession, conversation_ids: Collection
     return {row.conversation_id: row.id for row in rows}
 
 
-async def add_work(session: AsyncSession, work: WorkItem) -> bool:
-    """False if the conversation has live work already: somebody else made it meanwhile."""
-    values = {column.key: getattr(work, column.key) for column in WorkItem.__table__.columns}
-    given = {key: value for key, value in values.items() if value is not None}
-    made = await session.execute(insert(WorkItem).values(**given).on_conflict_do_nothing().returning(WorkItem.id))
-    return made.scalar_one_or_none() is not None
+async def add_works(session: AsyncSession, works: Sequence[WorkItem]) -> set[UUID]:
+    """The ids of those added: a conversation that has live work already gets no second one."""
+    if not works:
+        return set()
+    columns = [column.key for column in WorkItem.__table__.columns]
+    values = [{key: getattr(work, key) for key in columns} for work in works]
+    made = await session.scalars(insert(WorkItem).values(values).on_conflict_do_nothing().returning(WorkItem.id))
+    return set(made)
 
 
 async def get_offer(session: AsyncSession, offer_id: UUID) -> Offer:
