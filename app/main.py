@@ -1,16 +1,23 @@
 """The api process: HTTP, both sockets and the pages."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
 from app import __version__, wiring
+from app.channels.chat.guards import WidgetCors
+from app.channels.chat.service import ChatFront
+from app.channels.intake import Intake
 from app.core import health
 from app.core.config import Settings
 from app.core.http import Manners, install_error_handlers
-from app.core.runtime import open_runtime
+from app.core.runtime import open_runtime, stop_tasks
+from app.core.tasks import keep_running
 from app.ops import migrate
+from app.realtime.hub import Hub
+from app.workspace.service import get_wallboard
 
 DESCRIPTION = """The open contact-centre backend: chat, e-mail, phone and social messages become one conversation model.
 
@@ -32,7 +39,22 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             app.state.database = runtime.database
             app.state.bus = runtime.bus
             app.state.signal = runtime.signal
-            yield
+            app.state.chat = ChatFront(
+                settings.secret_key.get_secret_value(), runtime.database, public_url=settings.public_url
+            )
+            app.state.intake = intake = Intake(runtime.database, runtime.clock)
+            app.state.hub = hub = Hub(
+                runtime.database, runtime.clock, runtime.signal, runtime.bus, board_source=get_wallboard
+            )
+            await intake.start()
+            following = asyncio.create_task(keep_running("hub", hub.run), name="hub")
+            try:
+                yield
+            finally:
+                hub.say_goodbye()
+                await stop_tasks([following])
+                hub.close()
+                await intake.stop()
 
     app = FastAPI(
         title="Switchboard",
@@ -47,5 +69,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(health.router)
     for router in wiring.ROUTERS:
         app.include_router(router)
+    app.add_middleware(WidgetCors)
     app.add_middleware(Manners)
     return app

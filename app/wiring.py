@@ -2,19 +2,66 @@
 
 from fastapi import APIRouter
 
+from app.access import api as access
+from app.access import service as access_service
+from app.agents import api as agents
+from app.channels import api as channels
+from app.channels import jobs as channel_jobs
+from app.channels.adapter import ChannelAdapter
+from app.channels.chat import api as chat
+from app.channels.chat.adapter import ChatAdapter
+from app.channels.chat.visitor_tokens import VisitorTokens
+from app.conversations import api as conversations
+from app.conversations import jobs as conversation_jobs
 from app.core import idempotency, partitions
+from app.core.act import system_act
 from app.core.clock import Clock
+from app.core.config import Settings
 from app.core.consumers import Consumer
 from app.core.database import Database
 from app.core.due_rows import DueTable
 from app.core.tasks import Periodic
+from app.customers import api as customers
 from app.ops import api as operations
+from app.pages import api as pages
+from app.realtime import agent_socket, widget_socket
+from app.routing import api as routing
+from app.routing import consumers as routing_consumers
+from app.routing import jobs as routing_jobs
+from app.workspace import api as workspace
 
-ROUTERS: tuple[APIRouter, ...] = (operations.router,)
+ROUTERS: tuple[APIRouter, ...] = (
+    access.router,
+    agents.router,
+    customers.router,
+    conversations.router,
+    routing.router,
+    channels.router,
+    chat.router,
+    workspace.router,
+    agent_socket.router,
+    widget_socket.router,
+    operations.router,
+    pages.router,
+)
 
-CONSUMERS: tuple[Consumer, ...] = ()
+CONSUMERS: tuple[Consumer, ...] = (routing_consumers.ROUTING,)
 
-DUE_TABLES: tuple[DueTable, ...] = ()
+
+
+def channel_adapters(settings: Settings) -> dict[str, ChannelAdapter]:
+    """By kind. A further channel is a further line here; docs/adding-a-channel.md."""
+    adapters: tuple[ChannelAdapter, ...] = (ChatAdapter(VisitorTokens(settings.secret_key.get_secret_value())),)
+    return {adapter.kind: adapter for adapter in adapters}
+
+
+def due_tables(settings: Settings) -> tuple[DueTable, ...]:
+    return (
+        *routing_jobs.DUE_TABLES,
+        conversation_jobs.CONVERSATION_TABLE,
+        channel_jobs.delivery_table(channel_adapters(settings)),
+    )
+
 
 
 async def _make_partitions(database: Database, clock: Clock) -> None:
@@ -27,7 +74,14 @@ async def _forget_idempotency_keys(database: Database, clock: Clock) -> None:
         await idempotency.delete_old(session, clock.now())
 
 
+async def _forget_ended_sessions(database: Database, clock: Clock) -> None:
+    async with database.transaction() as session:
+        await access_service.delete_old(session, system_act(clock, "housekeeping"))
+
+
 PERIODIC: tuple[Periodic, ...] = (
     Periodic("partitions", 3600, _make_partitions),
     Periodic("idempotency_keys", 3600, _forget_idempotency_keys),
+    Periodic("ended_sessions", 3600, _forget_ended_sessions),
+    *routing_jobs.PERIODIC,
 )

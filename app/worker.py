@@ -14,6 +14,7 @@ from app.core.runtime import Runtime, open_runtime, stop_tasks
 from app.core.tasks import keep_running, run_periodic
 from app.events.catalogue import BY_NAME
 from app.ops import migrate
+from app.routing.service.router import Router
 
 log = structlog.get_logger(__name__)
 
@@ -29,21 +30,24 @@ async def run(settings: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     await migrate.refuse_older_schema(settings.database_url)
     async with open_runtime(settings, "switchboard-worker") as runtime:
-        tasks = start_work(runtime)
+        tasks = await start_work(runtime)
         log.info("worker_started")
         await stop.wait()
         await stop_tasks(tasks)
 
 
-def start_work(runtime: Runtime) -> list[asyncio.Task[None]]:
+async def start_work(runtime: Runtime) -> list[asyncio.Task[None]]:
     """All of the worker's loops, each started again if it fails."""
     consumers = ConsumerRunner(
         runtime.database, runtime.clock, runtime.signal, wiring.CONSUMERS, known_events=frozenset(BY_NAME)
     )
-    due_rows = DueRowRunner(runtime.database, runtime.clock, wiring.DUE_TABLES)
+    await consumers.prepare()
+    due_rows = DueRowRunner(runtime.database, runtime.clock, wiring.due_tables(runtime.settings))
+    router = Router(runtime.database, runtime.clock, runtime.signal, holder=runtime.holder)
     loops = {
         "consumers": consumers.run,
         "due_rows": due_rows.run,
+        "router": router.run,
         "periodic": lambda: run_periodic(wiring.PERIODIC, runtime.database, runtime.clock),
     }
     return [asyncio.create_task(keep_running(name, run), name=name) for name, run in loops.items()]

@@ -36,9 +36,7 @@ def numbered(kind: int, number: int) -> UUID:
 class World:
     """Queues that demand one to three of 50 skills, agents with one of so many profiles, a backlog."""
 
-    def __init__(
-        self, agents: int, profiles: int, waiting: int, *, seed: int = 3, demands: int = DEMANDS
-    ) -> None:
+    def __init__(self, agents: int, profiles: int, waiting: int, *, seed: int = 3, demands: int = DEMANDS) -> None:
         self.random = Random(seed)
         self.engine = Engine()
         self.works = 0
@@ -177,9 +175,7 @@ def measure(agents: int, profiles: int, waiting: int, *, rounds: int, events: in
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--agents", type=int, default=5_000)
     parser.add_argument("--profiles", type=int, default=200, help="0: every agent has an own profile")
     parser.add_argument("--waiting", type=int, default=20_000, help="0: 60 %% of the units are used")

@@ -10,11 +10,15 @@ MAX_PROVIDER_ID = 255
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """The sender's address on the channel. `verified`: the provider, or a token of ours, vouches for it."""
+    """The sender's address on the channel. `verified`: the provider, or a token of ours, vouches for it.
+
+    `id`: what the contact point is to be called when it is new, where the sender is known by an id of ours already.
+    """
 
     kind: str
     value: str
     verified: bool
+    id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,7 @@ class InboundEnvelope:
     `provider_id` names it within the channel account for ever: a second one with the same id is a redelivery.
     `thread_key` is the provider id of an earlier message of the same account that this one answers.
     `provider_at` is the provider's own time, None where it tells none.
+    `client_id` is the sender's own name for it, where the sender's page waits to see it again.
     """
 
     channel: str
@@ -36,3 +41,4 @@ class InboundEnvelope:
     attachments: tuple[dict[str, Any], ...] = ()
     provider_at: datetime | None = None
     thread_key: str | None = None
+    client_id: str | None = None

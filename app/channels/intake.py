@@ -175,7 +175,7 @@ def _usable(account: AccountFacts | None, envelope: InboundEnvelope) -> AccountF
 
 def _writer(envelope: InboundEnvelope) -> Writer:
     contact = envelope.contact
-    return Writer(contact.kind, contact.value, contact.verified, envelope.customer_name, envelope.language)
+    return Writer(contact.kind, contact.value, contact.verified, envelope.customer_name, envelope.language, contact.id)
 
 
 def _arrival(envelope: InboundEnvelope, request_id: str, account: AccountFacts, customer: Known) -> Arrival:
@@ -194,6 +194,7 @@ def _arrival(envelope: InboundEnvelope, request_id: str, account: AccountFacts, 
         priority=account.priority,
         synthetic=account.synthetic,
         request_id=request_id,
+        client_id=envelope.client_id,
     )
 
 

@@ -41,8 +41,11 @@ async def lock(session: AsyncSession, account_id: UUID) -> ChannelAccount | None
     return await session.get(ChannelAccount, account_id, with_for_update=True)
 
 
-async def list_all(session: AsyncSession, *, limit: int) -> list[ChannelAccount]:
-    return list(await session.scalars(select(ChannelAccount).order_by(ChannelAccount.id).limit(limit)))
+async def list_page(session: AsyncSession, *, after: UUID | None, limit: int) -> list[ChannelAccount]:
+    statement = select(ChannelAccount).order_by(ChannelAccount.id).limit(limit)
+    if after is not None:
+        statement = statement.where(ChannelAccount.id > after)
+    return list(await session.scalars(statement))
 
 
 def _facts(row: dict[str, object]) -> AccountFacts:
@@ -50,3 +53,10 @@ def _facts(row: dict[str, object]) -> AccountFacts:
     origins = row.pop("allowed_origins")
     assert isinstance(origins, list)
     return AccountFacts(**row, settings=settings, allowed_origins=tuple(origins))  # type: ignore[arg-type]
+
+
+async def find_first_key(session: AsyncSession, *, kind: str) -> str | None:
+    query = select(ChannelAccount.public_key).where(
+        ChannelAccount.kind == kind, ChannelAccount.enabled, ~ChannelAccount.synthetic
+    )
+    return (await session.scalars(query.order_by(ChannelAccount.created_at, ChannelAccount.id).limit(1))).one_or_none()

@@ -61,6 +61,7 @@ class ChannelAccountIn(BaseModel):
     brand: Brand = ""
     queue_id: UUID
     allowed_origins: Origins = Field(default_factory=list)
+    synthetic: bool = Field(default=False, description="Made by a probe: left out of reports, SLA and webhooks")
 
 
 class ChannelAccountPatch(BaseModel):
@@ -86,5 +87,6 @@ class ChannelAccountOut(BaseModel):
     queue_id: UUID
     allowed_origins: list[str]
     enabled: bool
+    synthetic: bool
     version: int
     created_at: datetime

@@ -36,6 +36,7 @@ class Arrival:
     priority: int
     synthetic: bool
     request_id: str
+    client_id: str | None
 
     @property
     def name(self) -> InboundName:

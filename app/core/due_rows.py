@@ -20,6 +20,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.core.act import Act, system_act
 from app.core.clock import Clock
 from app.core.database import Database
+from app.core.driver import raise_if_cancelled
 
 log = structlog.get_logger(__name__)
 
@@ -189,6 +190,7 @@ class DueRowRunner:
                     continue
                 await self._sleep_until_next(table)
             except Exception as error:  # the database is away: the rows wait, so do we
+                raise_if_cancelled()
                 log.warning("due_rows_paused", table=table.name, error=repr(error))
                 await asyncio.sleep(POLL_SECONDS)
 

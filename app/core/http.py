@@ -18,7 +18,15 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.core.errors import Conflict, InvalidInput, PayloadTooLarge, SwitchboardError, TooManyRequests, Unavailable
+from app.core.errors import (
+    Conflict,
+    InvalidInput,
+    PayloadTooLarge,
+    SwitchboardError,
+    TooManyRequests,
+    Unauthenticated,
+    Unavailable,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -106,8 +114,17 @@ def request_id_of(request: Request) -> str:
     return str(request.scope.get("state", {}).get("request_id", ""))
 
 
+def _is_stranger(request: Request) -> bool:
+    """Whether an operation that is not public was called without any credentials."""
+    public = (getattr(request.scope.get("route"), "openapi_extra", None) or {}).get("security") == []
+    return not public and "authorization" not in request.headers and not request.cookies
+
+
 def _validation_problem(request: Request, error: RequestValidationError) -> JSONResponse:
     malformed = any(item["type"] == "json_invalid" for item in error.errors())
+    if malformed and _is_stranger(request):  # FastAPI reads the body before any guard is asked
+        problem: SwitchboardError = Unauthenticated("not_authenticated", "Log in, or send a valid token.")
+        return problem_response(problem, request_id_of(request))
     fields = [{"path": ".".join(map(str, item["loc"])), "message": item["msg"]} for item in error.errors()]
     problem = InvalidInput(
         "malformed_json" if malformed else "invalid_input",

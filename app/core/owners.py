@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.clock import Clock
 from app.core.database import Database
+from app.core.driver import raise_if_cancelled
 
 log = structlog.get_logger(__name__)
 
@@ -118,6 +119,7 @@ class Ownership:
             async with self._database.transaction() as session:
                 return await acquire(session, self.name, self._holder, self._clock.now())
         except Exception as error:
+            raise_if_cancelled()
             log.warning("owner_standing_by", name=self.name, error=repr(error))
             return None
 
@@ -132,6 +134,7 @@ class Ownership:
                         return
                 renewed_at = self._clock.now()
             except Exception as error:
+                raise_if_cancelled()
                 log.warning("owner_renewal_failed", name=self.name, epoch=epoch, error=repr(error))
 
     async def _try_release(self, epoch: int) -> None:

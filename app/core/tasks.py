@@ -9,6 +9,7 @@ from prometheus_client import Counter
 
 from app.core.clock import Clock
 from app.core.database import Database
+from app.core.driver import raise_if_cancelled
 
 log = structlog.get_logger(__name__)
 
@@ -22,6 +23,7 @@ async def keep_running(name: str, run: Callable[[], Awaitable[None]]) -> None:
         try:
             await run()
         except Exception:
+            raise_if_cancelled()
             FAILURES.labels(name).inc()
             log.error("task_failed", task=name, exc_info=True)
         await asyncio.sleep(RESTART_SECONDS)

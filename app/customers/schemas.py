@@ -21,13 +21,17 @@ Segment = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, 
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """Who wrote to us, as the channel tells it. `verified`: the channel, or a token of ours, has proven the value."""
+    """Who wrote to us, as the channel tells it. `verified`: the channel, or a token of ours, has proven the value.
+
+    `contact_point_id` is the id that a new contact point gets, where the channel has one for it already.
+    """
 
     kind: str
     value: str
     verified: bool
     name: str = ""
     language: str = ""
+    contact_point_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

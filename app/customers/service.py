@@ -61,7 +61,10 @@ async def _find(session: AsyncSession, keys: Sequence[Key]) -> dict[Key, Known]:
 async def _make(
     session: AsyncSession, act: Act, strangers: dict[Key, Writer]
 ) -> tuple[dict[Key, Known], list[CustomerEvent]]:
-    made = {key: Known(act.new_id(), act.new_id(), writer.language) for key, writer in strangers.items()}
+    made = {
+        key: Known(act.new_id(), writer.contact_point_id or act.new_id(), writer.language)
+        for key, writer in strangers.items()
+    }
     await repository.add_many(
         session,
         act.now,

@@ -4,6 +4,7 @@ import asyncio
 import importlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from sqlalchemy.pool import NullPool
 from app.core.clock import DatabaseClock
 from app.core.database import Base, sqlalchemy_url
 from app.core.errors import Unavailable
+from app.core.ids import new_id
 from app.core.models import PgSnapshot, Xid8
 from app.core.partitions import ensure_partitions
 
@@ -87,7 +89,19 @@ async def _upgrade(database_url: str) -> None:
         clock = DatabaseClock()
         await clock.align(connection)
         await ensure_partitions(connection, clock.now())
+        await _name_installation(connection, clock.now())
         await connection.commit()
+
+
+async def _name_installation(connection: AsyncConnection, now: datetime) -> None:
+    """The one row that says which installation this is, and which life of its log."""
+    await connection.execute(
+        text(
+            "INSERT INTO installation (id, incarnation, created_at)"
+            " SELECT :id, 1, :now WHERE NOT EXISTS (SELECT FROM installation)"
+        ),
+        {"id": new_id(now), "now": now},
+    )
 
 
 async def downgrade(database_url: str, revision: str) -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 from fastapi import APIRouter, Request, Response
 from swagger_ui_bundle import swagger_ui_path
 
+from app.channels import service as channels
+from app.core.database import SessionDep
 from app.core.errors import NotFound
 from app.pages import assets as page_assets
 from app.pages.assets import Asset, Assets
@@ -25,7 +27,7 @@ PAGE_CSP = (
 # What a careful shop sends. The widget must live with it.
 SHOP_CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    f"require-trusted-types-for 'script'; trusted-types 'none'; {FRAME}"
+    f"require-trusted-types-for 'script'; trusted-types shop; {FRAME}"
 )
 # Swagger UI writes style attributes and has its icons as data addresses.
 DOCS_CSP = (
@@ -74,6 +76,12 @@ async def wallboard(request: Request) -> Response:
 @router.get("/widget/demo")
 async def demo_shop(request: Request) -> Response:
     return page(request, "widget/demo.html", SHOP_CSP)
+
+
+@router.get("/widget/demo/config.json")
+async def demo_config(session: SessionDep) -> dict[str, str | None]:
+    """The public key the shop's script tag carries; null on an installation without a chat account."""
+    return {"key": await channels.find_demo_key(session)}
 
 
 @router.get("/docs")

@@ -28,8 +28,12 @@ TEXTS = {
     "shop": ("shop.",),
 }
 LAUNCHER_LABELS = "widget.launcher."
-# One request instead of two: the widget has eight for all it does.
-JOINED = {"widget/all.css": ("shared/tokens.css", "widget/panel.css")}
+# One request instead of several: a page has a budget of them.
+JOINED = {
+    "widget/all.css": ("shared/tokens.css", "widget/panel.css"),
+    "console/all.css": ("shared/tokens.css", "shared/page.css", "console/console.css"),
+    "wallboard/all.css": ("shared/tokens.css", "shared/page.css", "wallboard/wallboard.css"),
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,14 +45,13 @@ class Delivery(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """A customer in the widget: sees the conversations of one contact point.
+    """A customer in the widget: sees the conversations of one contact point on one channel account.
 
-    `contact_point_id` is None until the first message, which makes it; `name` is the contact point's value then.
+    The contact point's id is the visitor's, also before the first message makes it.
     """
 
-    name: str
+    contact_point_id: UUID
     channel_account_id: UUID
-    contact_point_id: UUID | None = None
 
 
 Viewer = Principal | Visitor
@@ -79,14 +78,13 @@ def delivery_to_agent(principal: Principal, event: Event, present: Rights | None
 
 def delivery_to_visitor(visitor: Visitor, event: Event, contact_point_id: UUID | None) -> Delivery:
     """`contact_point_id`: whose conversation it is. Notes and everything inside the house never pass."""
-    is_theirs = contact_point_id is not None and contact_point_id == visitor.contact_point_id
-    return _when(is_theirs and isinstance(event, VISITOR_EVENTS))
+    return _when(contact_point_id == visitor.contact_point_id and isinstance(event, VISITOR_EVENTS))
 
 
 def sight(viewer: Viewer) -> tuple[object, ...]:
     """All that decides what a viewer gets. When it changes, what the viewer holds may be too much or too little."""
     if isinstance(viewer, Visitor):
-        return viewer.name, viewer.channel_account_id
+        return viewer.contact_point_id, viewer.channel_account_id
     return viewer.kind, viewer.id, viewer.role, viewer.scopes, viewer.visibility, viewer.team_id
 
 
@@ -147,7 +145,7 @@ class Reach:
         if self.everyone:
             return True
         if isinstance(viewer, Visitor):
-            return self.contact_point_id is not None and viewer.contact_point_id == self.contact_point_id
+            return viewer.contact_point_id == self.contact_point_id
         return (self.wide and viewer.visibility == "all") or viewer.id in self.agents or viewer.team_id in self.teams
 
 

@@ -1,4 +1,4 @@
-"""What agents and visitors may ask for over a socket: the strict data of every command."""
+"""What may be asked for over a socket: the strict data of each command that has no schema elsewhere."""
 
 from typing import Annotated
 from uuid import UUID
@@ -8,14 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from app.events.routing import Readiness
 
 MAX_BODY_CHARACTERS = 10_000
-MAX_ATTACHMENTS = 10
 
 Body = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_BODY_CHARACTERS)]
-OptionalBody = Annotated[str, StringConstraints(strip_whitespace=True, max_length=MAX_BODY_CHARACTERS)]
 ClientId = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, max_length=100)]
 Sequence = Annotated[int, Field(ge=0, le=2_147_483_647)]
-Attachments = Annotated[list[UUID], Field(max_length=MAX_ATTACHMENTS)]
 
 
 class CommandData(BaseModel):
@@ -45,9 +42,8 @@ class MessageSend(CommandData):
 
     conversation_id: UUID
     client_id: ClientId
-    body: OptionalBody = ""
+    body: Body
     expected_public_sequence: Sequence | None = None
-    attachments: Attachments = Field(default_factory=list)
 
 
 class NoteAdd(CommandData):
@@ -66,12 +62,6 @@ class PassingSignal(CommandData):
 
     conversation_id: UUID
     on: bool
-
-
-class VisitorMessageSend(CommandData):
-    client_id: ClientId
-    body: OptionalBody = ""
-    attachments: Attachments = Field(default_factory=list)
 
 
 class VisitorTyping(CommandData):

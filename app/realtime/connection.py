@@ -139,9 +139,9 @@ class Seat:
         self._held_bytes = 0
 
     @property
-    def key(self) -> UUID | str:
+    def key(self) -> UUID:
         """Tabs and devices of one agent, or of one visitor, have the same."""
-        return self.viewer.name if isinstance(self.viewer, Visitor) else self.viewer.id
+        return self.viewer.contact_point_id if isinstance(self.viewer, Visitor) else self.viewer.id
 
     @property
     def is_live(self) -> bool:

@@ -13,7 +13,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from app.core.act import Act
 from app.core.clock import Clock
 from app.core.database import Database
-from app.core.errors import Forbidden, Unauthenticated
+from app.core.errors import Forbidden, InvalidInput, Unauthenticated
 from app.core.http import problem_of
 from app.realtime.audience import Viewer
 from app.realtime.connection import Connection, Seat
@@ -224,7 +224,8 @@ class FrameSocket(ABC):
         try:
             return await self.obey(command)
         except ValidationError as error:
-            raise MalformedFrame(f"data.{first_problem(error)}") from error
+            refusal = InvalidInput("invalid_input", f"data.{first_problem(error)}")
+            return Refused(id=command.id, problem=refusal.problem(self._request_id))
         except Exception as error:
             problem = problem_of(error)
             if problem.status >= 500:

@@ -5,7 +5,6 @@ import random
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import replace
 from datetime import timedelta
 from itertools import islice
 from typing import Any
@@ -24,9 +23,7 @@ from app.core.errors import Unauthenticated, Unavailable
 from app.core.event_log import LogGap, Position
 from app.core.log_signal import LogSignal
 from app.events.agents import AgentUpdated
-from app.events.conversations import ConversationOpened
-from app.realtime import repository
-from app.realtime.audience import Delivery, Reach, Viewer, Visitor, sight
+from app.realtime.audience import Delivery, Reach, Viewer, sight
 from app.realtime.connection import Seat
 from app.realtime.frames import CaughtUp, Close, Frame, ResyncReason, ResyncRequired, parse_position, position_text
 from app.realtime.render import Occurrence, Texts
@@ -68,7 +65,7 @@ class Hub:
         """Held while a batch is delivered and while a socket joins: each socket joins between two batches."""
         self._snapshots = asyncio.Semaphore(SNAPSHOTS_AT_ONCE)
         self._ready = asyncio.Event()
-        self._admitted: dict[UUID | str, dict[Seat, None]] = {}
+        self._admitted: dict[UUID, dict[Seat, None]] = {}
         self.roster: Roster[Seat] = Roster()
         self.incarnation = 0
         self.position = 0
@@ -126,7 +123,6 @@ class Hub:
     async def _take(self, occurrences: list[Occurrence]) -> None:
         async with self._turn:
             async with self._database.transaction() as session:
-                await self._recognise_strangers(session, occurrences)
                 context = await load_context(session, self._clock.now(), occurrences, self._viewers)
             for occurrence in occurrences:
                 await self._fan_out(Texts(occurrence, context, self.incarnation))
@@ -135,18 +131,6 @@ class Hub:
                 if self.boards is not None:
                     self.boards.look(occurrence.event)
             POSITION.set(self.position)
-
-    async def _recognise_strangers(self, session: AsyncSession, occurrences: list[Occurrence]) -> None:
-        """A visitor's first message makes the contact point by which all their sockets are known from then on."""
-        opened = [each.event.contact_point_id for each in occurrences if isinstance(each.event, ConversationOpened)]
-        if not opened or not self.roster.has_strangers:
-            return
-        for contact_point_id, name in (await repository.list_visitor_names(session, opened)).items():
-            for seat in self.roster.strangers_named(name):
-                self.roster.remove(seat)
-                assert isinstance(seat.viewer, Visitor)
-                seat.viewer = replace(seat.viewer, contact_point_id=contact_point_id)
-                self.roster.add(seat)
 
     def _viewers(self, reach: Reach) -> list[Viewer]:
         return [seat.viewer for seat in self.roster.within(reach)]
@@ -328,7 +312,7 @@ class Hub:
         self.roster.remove(seat)
         seat.joined = False
 
-    def seats_of(self, key: UUID | str) -> list[Seat]:
+    def seats_of(self, key: UUID) -> list[Seat]:
         return list(self._admitted.get(key, ()))
 
     def say_goodbye(self) -> None:

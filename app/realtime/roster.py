@@ -13,7 +13,6 @@ class Seat(Protocol):
 
 
 S = TypeVar("S", bound=Seat)
-K = TypeVar("K", UUID, str)
 
 
 class Roster(Generic[S]):
@@ -25,7 +24,6 @@ class Roster(Generic[S]):
         self._agents: dict[UUID, dict[S, None]] = {}
         self._teams: dict[UUID, dict[S, None]] = {}
         self._contacts: dict[UUID, dict[S, None]] = {}
-        self._strangers: dict[str, dict[S, None]] = {}
 
     def __len__(self) -> int:
         return len(self._everyone)
@@ -40,10 +38,7 @@ class Roster(Generic[S]):
         self._everyone[seat] = None
         viewer = seat.viewer
         if isinstance(viewer, Visitor):
-            if viewer.contact_point_id is None:
-                self._strangers.setdefault(viewer.name, {})[seat] = None
-            else:
-                self._contacts.setdefault(viewer.contact_point_id, {})[seat] = None
+            self._contacts.setdefault(viewer.contact_point_id, {})[seat] = None
             return
         self._agents.setdefault(viewer.id, {})[seat] = None
         if viewer.visibility == "all":
@@ -56,21 +51,11 @@ class Roster(Generic[S]):
         self._wide.pop(seat, None)
         viewer = seat.viewer
         if isinstance(viewer, Visitor):
-            _take_out(self._strangers, viewer.name, seat)
-            if viewer.contact_point_id is not None:
-                _take_out(self._contacts, viewer.contact_point_id, seat)
+            _take_out(self._contacts, viewer.contact_point_id, seat)
             return
         _take_out(self._agents, viewer.id, seat)
         if viewer.team_id is not None:
             _take_out(self._teams, viewer.team_id, seat)
-
-    @property
-    def has_strangers(self) -> bool:
-        """Whether a visitor is here who had not written before."""
-        return bool(self._strangers)
-
-    def strangers_named(self, name: str) -> list[S]:
-        return list(self._strangers.get(name, ()))
 
     def within(self, reach: Reach) -> list[S]:
         """Each seat once."""
@@ -90,7 +75,7 @@ class Roster(Generic[S]):
             yield self._contacts.get(reach.contact_point_id, ())
 
 
-def _take_out(index: dict[K, dict[S, None]], key: K, seat: S) -> None:
+def _take_out(index: dict[UUID, dict[S, None]], key: UUID, seat: S) -> None:
     seats = index.get(key)
     if seats is None:
         return

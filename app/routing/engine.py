@@ -7,6 +7,7 @@ through an agent or a lane marked dirty, so a decision looks at what changed, ne
 
 import heapq
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from statistics import median
 from uuid import UUID
 
@@ -308,7 +309,9 @@ class Engine:
             return
         lane = self._lane_for(work, now)
         self._serial += 1
-        if lane.add(work, self._serial):
+        stood_in_line = lane.size > 0 and not self._draining
+        # Nobody could take the old head, so nobody can take the new one: but an agent that is kept free might.
+        if lane.add(work, self._serial) and not stood_in_line:
             self._mark(lane)
         if lane.kind.whole and work.due <= now and work.drainer is None:
             self._late[lane] = None
@@ -442,25 +445,20 @@ class Engine:
         group = agent.group
         if group is None or not agent.facts.routable:
             return None
-        until = agent.draining_for.key if agent.draining_for else None
-        best: OrderKey | None = until
         chosen: Lane | None = None
         for kind, lanes in group.lanes.items():
-            if agent.state.fit(kind) is None:
-                continue
-            for lane in lanes:
-                head = lane.head
-                if head is None or lane.dirty or (lane.barred and agent.facts.id in lane.barred):
-                    continue
-                if best is None or head < best or (head == until and chosen is None):
-                    best, chosen = head, lane
+            if lanes and agent.state.fit(kind) is not None:
+                first = min(lanes, key=_turn)
+                if first.dirty or first.barred:
+                    first = min((lane for lane in lanes if _may_ask(agent, lane)), key=_turn, default=first)
+                if _may_ask(agent, first) and (chosen is None or first.turn < chosen.turn):
+                    chosen = first
         for lane in agent.lanes:
-            head = lane.head
-            if head is None or lane.dirty or agent.state.fit(lane.kind) is None:
-                continue
-            if best is None or head < best or (head == until and chosen is None):
-                best, chosen = head, lane
-        return chosen
+            fitting = _may_ask(agent, lane) and agent.state.fit(lane.kind) is not None
+            if fitting and (chosen is None or lane.turn < chosen.turn):
+                chosen = lane
+        kept_free = agent.draining_for is not None and chosen is not None and chosen.turn > agent.draining_for.key
+        return None if kept_free else chosen
 
     def _mark(self, lane: Lane) -> None:
         lane.dirty = True
@@ -595,3 +593,11 @@ class Engine:
             before.ledger if before else None,
             after.ledger if after else None,
         )
+
+
+_turn = attrgetter("turn")
+
+
+def _may_ask(agent: Agent, lane: Lane) -> bool:
+    """Dirty lanes speak for themselves."""
+    return lane.head is not None and not lane.dirty and agent.facts.id not in lane.barred

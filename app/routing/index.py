@@ -30,6 +30,9 @@ from app.routing.rings import Terms
 Slot = tuple[float, int, "Agent"]
 Bucket = tuple[tuple[float, ...], list[Slot]]
 
+NOBODY = (float("inf"),)
+"""The turn of an empty lane: after every other."""
+
 
 class Kind:
     """A channel, a weight and the policy's load rule: what decides which loads fit and in which order."""
@@ -273,7 +276,7 @@ class Lane:
 
     __slots__ = (
         "barred", "chain", "dirty", "entries", "head", "judged", "key", "kind", "only", "passing",
-        "reach", "size",
+        "reach", "size", "turn",
     )  # fmt: skip
 
     def __init__(
@@ -287,6 +290,7 @@ class Lane:
         self.only = only
         self.entries: list[tuple[OrderKey, int, Work]] = []
         self.head: OrderKey | None = None
+        self.turn: tuple[float, ...] = NOBODY
         self.size = 0
         self.dirty = False
         self.passing = False
@@ -322,7 +326,7 @@ class Lane:
         self.size += 1
         heapq.heappush(self.entries, (work.key, serial, work))
         if self.head is None or work.key < self.head:
-            self.head = work.key
+            self.head = self.turn = work.key
             return True
         return False
 
@@ -338,6 +342,7 @@ class Lane:
         while entries and entries[0][2].lane is not self:
             heapq.heappop(entries)
         self.head = entries[0][0] if entries else None
+        self.turn = self.head or NOBODY
 
     def first(self) -> Work:
         return self.entries[0][2]

@@ -1,12 +1,13 @@
 """Read-only operations over several packages: counts, the wallboard, a customer's history, one conversation's desk."""
 
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
 
 from app.access.guards import GUARDED, problems, require
 from app.access.schemas import Principal
+from app.conversations.schemas import Summary
 from app.core.database import SessionDep
 from app.core.http import PAGE_DEFAULT, CursorQuery, LimitQuery, Page
 from app.workspace import service
@@ -35,7 +36,7 @@ async def list_customer_conversations(
     customer_id: UUID,
     cursor: CursorQuery = None,
     limit: LimitQuery = PAGE_DEFAULT,
-) -> Page[Any]:
+) -> Page[Summary]:
     return await service.list_customer_conversations(session, principal, customer_id, cursor=cursor, limit=limit)
 
 

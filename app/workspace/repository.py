@@ -65,23 +65,6 @@ async def list_customer_conversations(
     return {row.id: row for row in rows}
 
 
-async def page_customer_conversations(
-    session: AsyncSession, principal: Principal, customer_id: UUID, *, before: tuple[datetime, UUID] | None, limit: int
-) -> Sequence[Row[Any]]:
-    """(id, last_message_at), newest first."""
-    at, conversation_id = before or (None, None)
-    rows = await session.execute(
-        text(
-            f"SELECT c.id, c.last_message_at FROM conversation c"
-            f" WHERE c.customer_id = :customer AND {VISIBLE}"
-            " AND (CAST(:at AS timestamptz) IS NULL OR (c.last_message_at, c.id) < (:at, CAST(:id AS uuid)))"
-            " ORDER BY c.last_message_at DESC, c.id DESC LIMIT :limit"
-        ),
-        {**_sight(principal), "customer": customer_id, "at": at, "id": conversation_id, "limit": limit},
-    )
-    return rows.all()
-
-
 async def page_messages(
     session: AsyncSession, conversation_ids: Sequence[UUID], *, before: tuple[datetime, UUID] | None, limit: int
 ) -> Sequence[Row[Any]]:

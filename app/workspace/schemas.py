@@ -1,11 +1,12 @@
 """What the read-only views give: counts, the wallboard, a customer's timeline, everything around one conversation."""
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.conversations.schemas import MessageOut, Summary
+from app.customers.schemas import CustomerOut
 from app.events.routing import Penalty, Readiness, SessionState
 from app.routing.schemas import QueueLine
 
@@ -61,12 +62,12 @@ class TimelineItem(BaseModel):
     """One message of a customer's history, on any channel; `message` as in GET /v1/conversations/{id}/messages."""
 
     conversation: TimelineConversation
-    message: dict[str, Any]
+    message: MessageOut
 
 
 class ConversationDesk(BaseModel):
     """All a console needs to show one conversation: as in the operations of the same names."""
 
-    conversation: dict[str, Any]
-    customer: dict[str, Any]
-    messages: list[dict[str, Any]]
+    conversation: Summary
+    customer: CustomerOut
+    messages: list[MessageOut]

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access.schemas import Principal
 from app.agents import service as agents
 from app.conversations import service as conversations
+from app.conversations.schemas import Summary
 from app.core.http import Page, decode_cursor, encode_cursor
 from app.customers import service as customers
 from app.routing import service as routing
@@ -43,7 +44,7 @@ async def get_wallboard(session: AsyncSession, principal: Principal, now: dateti
             agent=AgentName(id=presence.agent_id, name=profiles[presence.agent_id].name),
             team_id=profiles[presence.agent_id].team_id,
             conversations=owned.get(presence.agent_id, 0),
-            **presence.model_dump(include=AgentLine.model_fields.keys()),
+            **presence.model_dump(include=set(AgentLine.model_fields)),
         )
         for presence in presences
         if presence.agent_id in profiles
@@ -57,15 +58,12 @@ async def get_wallboard(session: AsyncSession, principal: Principal, now: dateti
 
 async def list_customer_conversations(
     session: AsyncSession, principal: Principal, customer_id: UUID, *, cursor: str | None, limit: int
-) -> Page[Any]:
-    """Summaries of the customer's conversations the caller may see, the latest first."""
-    rows = await repository.page_customer_conversations(
-        session, principal, customer_id, before=_place(cursor), limit=limit + 1
+) -> Page[Summary]:
+    """The customer's conversations the caller may see, the latest first."""
+    summaries, place = await conversations.list_summaries(
+        session, principal, customer_id=customer_id, after=_place(cursor), limit=limit
     )
-    shown = rows[:limit]
-    summaries = await conversations.summaries_of(session, [row.id for row in shown], reader_id=principal.id)
-    next_cursor = encode_cursor(shown[-1].last_message_at.isoformat(), str(shown[-1].id)) if len(rows) > limit else None
-    return Page(items=[summaries[row.id] for row in shown], next_cursor=next_cursor)
+    return Page(items=summaries, next_cursor=encode_cursor(place[0].isoformat(), str(place[1])) if place else None)
 
 
 async def list_timeline(
@@ -86,7 +84,7 @@ async def _timeline_items(
     return [
         TimelineItem(
             conversation=TimelineConversation.model_validate(seen[row.conversation_id], from_attributes=True),
-            message=contents[row.id].model_dump(mode="json"),
+            message=contents[row.id],
         )
         for row in rows
         if row.id in contents
@@ -98,13 +96,9 @@ async def get_desk(session: AsyncSession, principal: Principal, conversation_id:
     summary = await conversations.get_summary(session, principal, conversation_id)
     customer = await customers.get(session, summary.customer.id)
     messages = await conversations.list_messages(
-        session, principal, conversation_id=conversation_id, before=None, limit=MESSAGES_AT_ONCE
+        session, principal, conversation_id, before=None, limit=MESSAGES_AT_ONCE
     )
-    return ConversationDesk(
-        conversation=summary.model_dump(mode="json"),
-        customer=customer.model_dump(mode="json"),
-        messages=[message.model_dump(mode="json") for message in messages],
-    )
+    return ConversationDesk(conversation=summary, customer=customer, messages=messages)
 
 
 def _place(cursor: str | None) -> tuple[datetime, UUID] | None:

@@ -64,7 +64,7 @@ def impure_app_imports(source: Source, by_module: dict[str, Source]) -> list[str
     found = []
     for module, name in imports(source.tree):
         target = by_module.get(f"{module}.{name}") or by_module.get(module)
-        if target is None or target.path.name == "__init__.py":
+        if target is None:
             continue
         if may_do_io(target.path) and (target.path.parts[1] != "core" or taints(target, by_module)):
             found.append(f"imports {target.module}, which does IO")

@@ -80,13 +80,13 @@ WHERE c.id = new.id
 INSERT_MESSAGES = """
 INSERT INTO message (
   id, arrived_at, conversation_id, sequence, message_class, direction, visibility, channel_account_id, body,
-  attachments, provider_id, provider_at
+  attachments, provider_id, provider_at, client_id
 )
-SELECT id, $9, conversation_id, sequence, 'customer', 'inbound', 'public', channel_account_id, body, attachments,
-  provider_id, provider_at
+SELECT id, $10, conversation_id, sequence, 'customer', 'inbound', 'public', channel_account_id, body, attachments,
+  provider_id, provider_at, client_id
 FROM unnest(
-  $1::uuid[], $2::uuid[], $3::int[], $4::uuid[], $5::text[], $6::jsonb[], $7::text[], $8::timestamptz[]
-) AS new (id, conversation_id, sequence, channel_account_id, body, attachments, provider_id, provider_at)
+  $1::uuid[], $2::uuid[], $3::int[], $4::uuid[], $5::text[], $6::jsonb[], $7::text[], $8::timestamptz[], $9::text[]
+) AS new (id, conversation_id, sequence, channel_account_id, body, attachments, provider_id, provider_at, client_id)
 """
 
 INSERT_KEYS = """
@@ -186,6 +186,7 @@ async def add_messages(session: AsyncSession, messages: Sequence[NewMessage], no
         [json.dumps(message.arrival.attachments) for message in messages],
         provider_ids,
         [message.arrival.provider_at for message in messages],
+        [message.arrival.client_id for message in messages],
         now,
     )
     await connection.execute(INSERT_KEYS, accounts, provider_ids, conversations, ids, sequences, now)

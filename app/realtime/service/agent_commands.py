@@ -73,7 +73,6 @@ async def send_message(session: AsyncSession, act: Act, principal: Principal, gi
         body=given.body,
         client_id=given.client_id,
         expected_public_sequence=given.expected_public_sequence,
-        attachments=given.attachments,
     )
     return posted.model_dump(mode="json")
 

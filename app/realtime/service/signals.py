@@ -48,7 +48,7 @@ class Signals:
             raise NotFound("conversation_not_found", "There is no such conversation, or you may not see it.")
         await self._publish(who, name, conversation_id, on=on)
 
-    async def tell_as_visitor(self, visitor: Visitor, who: Who, conversation_id: UUID, *, on: bool) -> None:
+    async def tell_as_visitor(self, who: Who, conversation_id: UUID, *, on: bool) -> None:
         """The caller knows that the conversation is the visitor's."""
         await self._publish(who, "typing", conversation_id, on=on)
 

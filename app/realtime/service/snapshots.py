@@ -4,11 +4,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.schemas import Principal
 from app.conversations import service as conversations
-from app.realtime.frames import AgentSnapshot
+from app.realtime.audience import Visitor
+from app.realtime.frames import AgentSnapshot, VisitorSnapshot
+from app.realtime.render import public_message
 from app.routing import service as routing
 
 MAX_MINE = 200
 MAX_QUEUED = 100
+MAX_MESSAGES = 50
 
 
 async def agent_snapshot(session: AsyncSession, principal: Principal, position: str) -> AgentSnapshot:
@@ -23,4 +26,27 @@ async def agent_snapshot(session: AsyncSession, principal: Principal, position: 
         conversations=[summary.model_dump(mode="json") for summary in [*mine, *queued]],
         offers=[offer.model_dump(mode="json") for offer in offers],
         presence=presence.model_dump(mode="json") if presence else None,
+    )
+
+
+async def visitor_snapshot(session: AsyncSession, visitor: Visitor, position: str) -> VisitorSnapshot:
+    """The visitor's running conversation with its last public messages; nothing when there is none."""
+    conversation_id = await conversations.find_of_contact(
+        session, contact_point_id=visitor.contact_point_id, channel_account_id=visitor.channel_account_id
+    )
+    if conversation_id is None:
+        return VisitorSnapshot(position=position, conversation=None, messages=[], queue=None)
+    summary = (await conversations.summaries_of(session, [conversation_id], reader_id=None))[conversation_id]
+    messages = await conversations.list_public_messages(session, conversation_id, limit=MAX_MESSAGES)
+    waits = summary.owner is None and summary.queue is not None and summary.status == "open"
+    return VisitorSnapshot(
+        position=position,
+        conversation={
+            "id": str(summary.id),
+            "number": summary.number,
+            "status": summary.status,
+            "agent": {"name": summary.owner.name} if summary.owner else None,
+        },
+        messages=[shown for each in messages if (shown := public_message(each.model_dump(mode="json")))],
+        queue={"name": summary.queue.name, "names": summary.queue.names} if waits and summary.queue else None,
     )

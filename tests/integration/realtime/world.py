@@ -14,8 +14,10 @@ import asyncpg
 import uvicorn
 import websockets
 from fastapi import FastAPI
+from pydantic import SecretStr
 from websockets.asyncio.client import ClientConnection
 
+from app.channels.intake import Intake
 from app.core import event_log
 from app.core.act import Act
 from app.core.config import Settings
@@ -24,11 +26,12 @@ from app.core.log_signal import LogSignal
 from app.core.partitions import ensure_partitions
 from app.events.conversations import ConversationOpened, ConversationRightsChanged, MessageReceived, NoteAdded
 from app.events.event import Event, Rights
-from app.realtime import agent_socket
+from app.realtime import agent_socket, widget_socket
 from app.realtime.hub import Hub
 from tests.clocks import ManualClock
 
 PATIENCE_SECONDS = 10
+SECRET_KEY = "a secret of the tests, long enough to sign"
 
 
 @dataclass
@@ -117,6 +120,10 @@ class World:
             await event_log.append(session, self.act, [opened])
         return talk
 
+    def talk_of(self, row: asyncpg.Record) -> Talk:
+        rights = Rights(owner_id=row["owner_id"], team_id=row["team_id"], queue_id=row["queue_id"])
+        return Talk(row["id"], row["contact_point_id"], rights, row["last_sequence"])
+
     async def say(self, talk: Talk, body: str, *, note_by: Person | None = None) -> UUID:
         """A customer's message, or a note."""
         async with self.database.transaction() as session:
@@ -125,7 +132,7 @@ class World:
                 "UPDATE conversation SET last_sequence = last_sequence + 1 WHERE id = $1 RETURNING last_sequence",
                 talk.id,
             )
-            message_id, now = uuid4(), self.clock.now()
+            message_id, now = self.act.new_id(), self.clock.now()
             kind = ("agent_internal", "internal", "internal") if note_by else ("customer", "inbound", "public")
             await connection.execute(
                 "INSERT INTO message (id, arrived_at, conversation_id, sequence, message_class, direction, visibility,"
@@ -245,9 +252,12 @@ class Client:
         await self.socket.send(json.dumps(frame))
 
     async def next(self) -> dict[str, Any]:
+        """The next frame, but for the presence that connecting itself changes."""
         async with asyncio.timeout(PATIENCE_SECONDS):
-            frame: dict[str, Any] = json.loads(await self.socket.recv())
-        return frame
+            while True:
+                frame: dict[str, Any] = json.loads(await self.socket.recv())
+                if frame.get("event") != "presence.changed":
+                    return frame
 
     async def until(self, kind: str) -> list[dict[str, Any]]:
         """All frames up to and with the first of this type."""
@@ -284,8 +294,11 @@ async def serving(world: World, signal: LogSignal, *, board_source: Any = None) 
     hub = Hub(world.database, world.clock, signal, bus, board_source=board_source)
     app = FastAPI()
     app.include_router(agent_socket.router)
+    app.include_router(widget_socket.router)
     app.state.hub, app.state.clock, app.state.database = hub, world.clock, world.database
-    app.state.settings = Settings(_env_file=None)
+    app.state.settings = Settings(_env_file=None, secret_key=SecretStr(SECRET_KEY))
+    app.state.intake = intake = Intake(world.database, world.clock)
+    await intake.start()
     config = uvicorn.Config(
         app, port=0, ws="websockets-sansio", ws_per_message_deflate=False, log_level="warning", lifespan="off"
     )
@@ -303,6 +316,7 @@ async def serving(world: World, signal: LogSignal, *, board_source: Any = None) 
         for client in opened.clients:
             client.socket.transport.abort()
             await client.socket.wait_closed()
+        await intake.stop()
         server.should_exit = True
         await running
         following.cancel()

@@ -27,7 +27,7 @@ MESSAGE = {
     "arrived_at": NOW.isoformat(),
     "delivery_state": "sent",
 }
-VISITOR = Visitor(name="v1", channel_account_id=SUBJECT, contact_point_id=CONTACT)
+VISITOR = Visitor(contact_point_id=CONTACT, channel_account_id=SUBJECT)
 
 
 def texts_of(event: Event, message: dict | None = None) -> Texts:

@@ -1,6 +1,6 @@
 // What the agent can do: each is one command or one call, with its outcome put into the store.
 import { all, call } from "../shared/api.js";
-import { newId } from "../shared/ids.js";
+import { newId } from "../shared/socket.js";
 import { changed, changes, putConversation, putMessages, saveOutbox, dropOutbox, state, thread } from "./store.js";
 
 const PAGE = 50;
@@ -55,14 +55,17 @@ export async function loadMessages(id, older = false) {
 }
 
 let countsTimer = null;
+
+/** The server's figures, asked at most once a second: counts of the views and, for who takes work, the load. */
 export function refreshCounts() {
-  if (countsTimer) return;
-  countsTimer = setTimeout(async () => {
+  countsTimer ??= setTimeout(async () => {
     countsTimer = null;
-    try {
-      state.counts = await call("GET", "/v1/views");
-      changed();
-    } catch { /* the last figures stay until the next change */ }
+    const worker = state.me.scopes.includes("work");
+    const [counts, presence] = await Promise.allSettled([call("GET", "/v1/views"), worker ? call("GET", "/v1/presence") : null]);
+    // A failed call leaves the last figures until the next change.
+    state.counts = counts.value ?? state.counts;
+    state.presence = presence.value ?? state.presence;
+    changed();
   }, COUNTS_MS);
 }
 
@@ -89,9 +92,11 @@ async function deliver(entry) {
   try {
     const name = entry.mode === "note" ? "note.add" : "message.send";
     const answer = await state.live.command(name, data, { key: entry.client_id });
-    const message = answer.message ?? answer;
-    if (message?.sequence && message.body !== undefined) putMessages(entry.conversation_id, [message]);
-    entry.sent = true;
+    // A first sending shows itself by its event. A repeat has had its event before this page could hear it.
+    if (answer.duplicate) {
+      await loadMessages(entry.conversation_id);
+      dropOutbox(entry.client_id);
+    }
   } catch (problem) {
     dropOutbox(entry.client_id);
     throw problem;

@@ -67,9 +67,7 @@ export class ConsoleBar extends HTMLElement {
     const reason = word === "not_ready" && presence.reason ? t(`console.reason.${presence.reason}`) : t(`console.presence.${word}`);
     setText(this.presence.children[1], presence.pending_reason ? t("console.presence.after_work") : reason);
     this.tick();
-    const used = presence.used_units ?? presence.load?.used;
-    const capacity = presence.capacity_units ?? presence.load?.capacity;
-    setText(this.load, capacity ? t("console.load", { used, capacity }) : "");
+    setText(this.load, presence.capacity_units ? t("console.load", { used: presence.used_units, capacity: presence.capacity_units }) : "");
   }
 
   word(presence) {

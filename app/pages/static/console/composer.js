@@ -1,12 +1,11 @@
 // One composer per conversation: reply and note are two boxes with two drafts, and never look alike.
 import { explain } from "../shared/api.js";
-import { el, icon, set, setText } from "../shared/dom.js";
-import { watchComposition } from "../shared/ime.js";
+import { el, icon, set, setText, watchComposition } from "../shared/dom.js";
 import { t } from "../shared/i18n.js";
 import { send } from "./acts.js";
 import { draftOf, saveDraft } from "./drafts.js";
 import { customerName } from "./list.js";
-import { announce, state, thread } from "./store.js";
+import { announce, state } from "./store.js";
 
 const SAVE_MS = 300;
 const TYPING_EVERY_MS = 3000;
@@ -126,17 +125,11 @@ export class MessageComposer extends HTMLElement {
     field.value = field.value ? `${body}\n${field.value}` : body;
     this.grow(field);
     this.save();
-    const stale = mode === "reply" && (problem.status === 412 || problem.code.includes("sequence") || problem.code === "newer_reply");
+    const stale = mode === "reply" && (problem.code === "newer_reply_exists");
     this.warning.hidden = false;
-    this.warning.replaceChildren(el("p", { text: stale ? this.staleText() : explain(problem) }));
+    this.warning.replaceChildren(el("p", { text: stale ? t("console.composer.colleague_replied", { name: problem.document.author?.name ?? t("console.thread.team") }) : explain(problem) }));
     if (stale) this.warning.append(el("button", { class: "button", type: "button", text: t("console.composer.send_anyway"), onclick: () => this.submit({ anyway: true }) }));
     this.drawButton();
-  }
-
-  staleText() {
-    const last = thread(this.conversationId).messages.findLast((message) => message.visibility === "public");
-    if (last?.direction === "inbound") return t("console.composer.customer_wrote");
-    return t("console.composer.colleague_replied", { name: last?.author?.name ?? t("console.thread.team") });
   }
 
   hideWarning() {

@@ -53,8 +53,8 @@ async function targets(select, conversation) {
   const [queues, agents] = await Promise.all([all("/v1/queues").catch(() => []), all("/v1/agents").catch(() => [])]);
   const options = (key, items, prefix) => items.length && el("optgroup", { label: t(key) }, ...items.map((item) => el("option", { value: `${prefix}:${item.id}`, text: nameOf(item) })));
   select.replaceChildren(el("option", { value: "", text: t("console.transfer.choose") }),
-    ...[options("console.transfer.queues", queues.filter((one) => one.id !== conversation.queue?.id || conversation.owner), "queue_id"),
-      options("console.transfer.agents", agents.filter((one) => one.id !== state.me.id && !one.disabled && !one.disabled_at), "agent_id")].filter(Boolean));
+    ...[options("console.transfer.queues", queues.filter((one) => !one.synthetic && (one.id !== conversation.queue?.id || conversation.owner)), "queue_id"),
+      options("console.transfer.agents", agents.filter((one) => one.id !== state.me.id && !one.synthetic && !one.disabled_at), "agent_id")].filter(Boolean));
 }
 
 export function confirmTransfer(conversation, opener) {

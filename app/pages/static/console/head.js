@@ -14,7 +14,7 @@ export class ConversationHead extends HTMLElement {
     this.about = el("p", { class: "soft about" });
     const button = (name, press, filled = "") => el("button", { class: `button ${filled}`, type: "button", onclick: press }, icon(name, true), el("span"));
     this.take = button("person", () => this.perform("pick"));
-    this.wait = button("pause", () => this.perform("status", { to: "pending" }));
+    this.wait = button("pause", () => this.perform("status", { status: "pending" }));
     this.reopen = button("sync", () => this.perform("reopen"));
     this.transfer = button("transfer", () => this.openTransfer());
     this.resolve = button("done", () => this.openResolve());

@@ -8,8 +8,14 @@ import { loadView } from "./acts.js";
 
 const SETTLE_MS = 2000;
 const ROWS_MOST = 500;
+const COUNT_MOST = 1000;
 const SORTS = ["longest", "newest", "opened"];
 const SPOKE = { agent_public: "you", agent_internal: "note", bot: "bot" };
+
+/** The server stops counting at a thousand. */
+function figure(count) {
+  return count >= COUNT_MOST ? `${number(COUNT_MOST - 1)}+` : number(count);
+}
 
 export function customerName(conversation) {
   return conversation.customer?.name || t("console.visitor", { number: conversation.number });
@@ -82,7 +88,7 @@ export class ConversationList extends HTMLElement {
 
   drawHead(count) {
     setText(this.heading, t(`console.view.${state.view}`));
-    setText(this.count, number(state.counts?.[state.view] ?? count));
+    setText(this.count, figure(state.counts?.[state.view] ?? count));
     [...this.sort.options].forEach((option) => setText(option, t(`console.sort.${option.value}`)));
     this.sort.value = state.sort;
     this.sort.setAttribute("aria-label", t("console.sort"));
@@ -206,7 +212,7 @@ export class ViewRail extends HTMLElement {
       setText(link.label, t(`console.view.${link.view}`));
       const local = [...state.conversations.values()].filter((one) => inView(one, link.view)).length;
       const count = link.view === "resolved" ? 0 : state.counts?.[link.view] ?? local;
-      setText(link.badge, count && (link.view === "mine" || link.view === "queue") ? number(count) : "");
+      setText(link.badge, count && (link.view === "mine" || link.view === "queue") ? figure(count) : "");
       link.setAttribute("aria-current", link.view === state.view ? "page" : "false");
       link.title = t(`console.view.${link.view}`);
     }

@@ -23,6 +23,7 @@ const VIEWS = ["mine", "queue", "all", "resolved"];
 const COMPOSERS_MOST = 20;
 const GAP_TOLD_MS = 30000;
 const TOAST_MS = 6000;
+const WIDE = matchMedia("(min-width: 1280px)");
 const root = document.querySelector("#root");
 const composers = new Map();
 let view = {};
@@ -32,7 +33,7 @@ async function start() {
   applyTheme();
   await useLanguage();
   await identify();
-  await useLanguage(state.me.language ?? state.me.languages?.[0]);
+  await useLanguage(state.me.languages[0]);
   await openDrafts(state.me.id);
   loadOutbox();
   build();
@@ -45,11 +46,17 @@ async function useLanguage(profile) {
   document.documentElement.lang = language;
 }
 
+/** The caller under the id that conversations and offers name them by. */
+function person(me) {
+  const agent = me.agent ?? {};
+  return { ...me, id: agent.id ?? me.id, name: agent.name ?? agent.login ?? me.role, languages: agent.languages ?? [] };
+}
+
 async function identify(note = "") {
   if (!wasSignedIn()) await signIn(root, base, "console");
   for (;;) {
     try {
-      state.me = await call("GET", "/v1/me");
+      state.me = person(await call("GET", "/v1/me"));
       return;
     } catch (problem) {
       if (problem.status !== 401) note = explain(problem);
@@ -112,7 +119,7 @@ async function sessionEnded() {
   cover.remove();
   root.inert = false;
   const before = state.me.id;
-  state.me = await call("GET", "/v1/me");
+  state.me = person(await call("GET", "/v1/me"));
   if (state.me.id !== before) return location.reload();
   connect();
 }
@@ -241,18 +248,16 @@ function drawMissed() {
   view.missed.replaceChildren(t("console.missed"), " ", el("button", { class: "button", type: "button", text: t("console.back_to_ready"), onclick: () => clearPenalty().catch((problem) => toast(explain(problem))) }));
 }
 
+/** Folded by choice on wide screens, and remembered; on narrow ones a drawer that starts closed. */
 function togglePanel() {
-  localStorage.setItem("switchboard.panel", localStorage.getItem("switchboard.panel") === "off" ? "on" : "off");
+  if (WIDE.matches) localStorage.setItem("switchboard.panel", localStorage.getItem("switchboard.panel") === "off" ? "on" : "off");
+  else view.layout.classList.toggle("panel-drawn");
   applyPanel();
   changed();
 }
 
-/** Folded by choice on wide screens; on narrow ones a drawer that starts closed. */
 function applyPanel() {
-  const folded = localStorage.getItem("switchboard.panel") === "off";
-  view.layout.classList.toggle("panel-folded", folded);
-  view.layout.classList.toggle("panel-drawn", !view.layout.classList.contains("panel-drawn") && view.layout.dataset.ready === "1");
-  view.layout.dataset.ready = "1";
+  view.layout.classList.toggle("panel-folded", localStorage.getItem("switchboard.panel") === "off");
 }
 
 function toast(text, label, press) {

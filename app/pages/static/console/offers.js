@@ -12,10 +12,7 @@ const LATE_SECONDS = 10;
 const REASONS = ["busy", "wrong_skill", "conflict", "other"];
 
 function reasonWhy(offer) {
-  const why = offer.why;
-  if (!why) return "";
-  if (typeof why === "string") return has(`console.why.${why}`) ? t(`console.why.${why}`) : why;
-  return why.code && has(`console.why.${why.code}`) ? t(`console.why.${why.code}`, why) : why.sentence ?? "";
+  return has(`console.why.${offer.why}`) ? t(`console.why.${offer.why}`) : "";
 }
 
 export class OfferDock extends HTMLElement {

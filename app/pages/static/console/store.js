@@ -103,8 +103,8 @@ function takeMessage(data) {
   const conversation = state.conversations.get(data.conversation_id);
   if (message) putMessages(data.conversation_id, [message]);
   state.typing.delete(data.conversation_id);
-  if (!conversation) return announce("unknown", data.conversation_id);
   if (data.conversation) return putConversation(data.conversation);
+  if (!conversation) return announce("unknown", data.conversation_id);
   if (!message || message.sequence <= conversation.last_sequence) return;
   conversation.last_sequence = message.sequence;
   conversation.preview = message.body;

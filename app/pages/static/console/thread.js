@@ -168,6 +168,8 @@ export class MessageThread extends HTMLElement {
     setText(title, t("console.note.title"));
     setText(author, this.authorOf(kind, message));
     setText(body, message.body ?? "");
+    // So that Chinese, Japanese and Korean customers get their own glyphs.
+    body.lang = kind === "customer" ? state.conversations.get(this.shown)?.language ?? "" : "";
     time.dateTime = message.arrived_at;
     setText(time, moment(message.arrived_at));
     time.title = fullMoment(message.arrived_at);

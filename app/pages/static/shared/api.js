@@ -1,17 +1,8 @@
 // HTTP calls to the public API, and problem documents in the reader's words.
 import { has, t } from "./i18n.js";
+import { Problem } from "./socket.js";
 
 const TIMEOUT_MS = 15000;
-
-/** A problem+json answer, or the network's failure under the code `network`. */
-export class Problem extends Error {
-  constructor(document) {
-    super(document.detail ?? document.title ?? document.code);
-    this.document = document;
-    this.status = document.status ?? 0;
-    this.code = document.code ?? "unknown";
-  }
-}
 
 export async function call(method, path, body, { key, token } = {}) {
   const headers = { Accept: "application/json" };

@@ -1,6 +1,8 @@
 // Makes elements. Text goes in as text only: nothing here can turn a customer's words into markup.
 const SVG = "http://www.w3.org/2000/svg";
 
+const AFTER_COMPOSITION_MS = 50;
+
 const PATHS = {
   chat: "M4 4h12v9H9l-4 3v-3H4z",
   email: "M3 5h14v10H3zM3 6l7 5 7-5",
@@ -98,4 +100,15 @@ export function reconcile(parent, items, keyOf, create, update) {
     else parent.insertBefore(element, place);
   }
   for (const element of present.values()) element.remove();
+}
+
+/** Watches `field`; the answer is asked of each keydown: true while it belongs to the input method. */
+export function watchComposition(field) {
+  let composing = false;
+  let endedAt = -Infinity;
+  field.addEventListener("compositionstart", () => { composing = true; });
+  field.addEventListener("compositionend", (event) => { composing = false; endedAt = event.timeStamp; });
+  // Safari ends the composition before the keydown of the Enter that ended it: hence the 50 ms.
+  return (event) => composing || event.isComposing || event.keyCode === 229
+    || (event.timeStamp !== undefined && event.timeStamp - endedAt < AFTER_COMPOSITION_MS);
 }

@@ -35,7 +35,8 @@ export function rememberLanguage(tag) {
 /** Fetches the page's texts and tells everybody who shows some. */
 export async function load(base, page, tag) {
   const response = await fetch(`${base}/texts/${page}.${tag}.json`);
-  words = await response.json();
+  // Added, not replaced: on one page a shop and its widget may share this module. Keys begin with their page's name.
+  words = { ...words, ...(await response.json()) };
   language = tag;
   plural = new Intl.PluralRules(tag);
   for (const callback of listeners) callback(tag);
@@ -79,7 +80,7 @@ export function dayName(at) {
 }
 
 export function languageName(tag) {
-  try { return new Intl.DisplayNames(language, { type: "language" }).of(tag); } catch { return tag; }
+  try { return new Intl.DisplayNames(language, { type: "language" }).of(tag.split("-")[0]); } catch { return tag; }
 }
 
 /** 0:42, 12:05, then hours and days in words. */

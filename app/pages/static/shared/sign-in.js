@@ -48,7 +48,7 @@ export function signIn(root, base, page, note = "") {
         }
       };
       root.replaceChildren(el("main", { class: "login" }, el("form", { onsubmit: submit },
-        el("div", { class: "row" }, el("h1", { text: t(`${page}.title`) }), languageSwitch(base, page, () => show(name.value, secret.value))),
+        el("div", { class: "form-head" }, el("h1", { text: t(`${page}.title`) }), languageSwitch(base, page, () => show(name.value, secret.value))),
         el("label", { class: "field" }, el("span", { text: t("common.login") }), name),
         el("label", { class: "field" }, el("span", { text: t("common.password") }), secret),
         error, button)));

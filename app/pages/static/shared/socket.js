@@ -1,12 +1,32 @@
 // One live connection: authenticate, subscribe from the last position, replay, catch up, and again after every break.
-import { Problem } from "./api.js";
-import { newId } from "./ids.js";
+// The widget may make eight requests in all: what else it shares with the console stands here, not in files of its own.
 
 const BACK_OFF_LEAST_MS = 500;
 const BACK_OFF_MOST_MS = 15000;
 const TELL_AFTER_MS = 2000;
 const SILENT_HEARTBEATS = 2.5;
 const ENDING_CODES = new Set([4401, 4403]);
+
+/** A problem+json answer, or the network's failure under the code `network`. */
+export class Problem extends Error {
+  constructor(document) {
+    super(document.detail ?? document.title ?? document.code);
+    this.document = document;
+    this.status = document.status ?? 0;
+    this.code = document.code ?? "unknown";
+  }
+}
+
+/** An id made by the page: what is sent twice is known as one. */
+export function newId() {
+  if (crypto.randomUUID) return crypto.randomUUID();
+  // On plain http away from loopback browsers withhold randomUUID.
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6] & 0x0f) | 0x40;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex.replace(/(.{8})(.{4})(.{4})(.{4})(.{12})/, "$1-$2-$3-$4-$5");
+}
 
 function numberOf(position) {
   const [incarnation, number] = String(position).split("-");
@@ -66,7 +86,7 @@ export class Live extends EventTarget {
 
   /** For what is worthless when late: typing and the like. Answers are ignored. */
   hint(name, data) {
-    if (this.state === "live") this.#write({ type: "command", id: newId(), name, key: newId(), data });
+    if (this.state === "live") this.#write({ type: "command", id: newId(), name, data });
   }
 
   #setState(state) {
@@ -171,6 +191,8 @@ export class Live extends EventTarget {
 
   _pong(frame) {
     this.offset_ms = Date.parse(frame.server_time) - Date.now();
+    // Nothing up to there was for us: a resume need not read it again.
+    if (this.state === "live" && frame.position) this.position = frame.position;
   }
 
   _snapshot(frame) {

@@ -1,0 +1,58 @@
+// What a figure means: pure rules of the wallboard, apart from how they are drawn.
+const AGENT_ORDER = { ready: 0, not_responding: 1, not_ready: 2, offline: 3 };
+
+/** Seconds the oldest has waited, or null when nobody waits. The server's instant, so that it ticks here. */
+export function longestSeconds(queue, now) {
+  const since = queue.longest_since;
+  return since ? Math.max(0, (now - Date.parse(since)) / 1000) : null;
+}
+
+/** ok, warn at half the target's wait, bad past the target or when nobody is ready for, or able to take, those who wait. */
+export function queueState(queue, now) {
+  const wait = longestSeconds(queue, now);
+  const target = queue.target_seconds;
+  if ((queue.waiting > 0 && queue.ready === 0) || queue.unroutable > 0 || (wait !== null && wait >= target)) return "bad";
+  if (wait !== null && wait >= target / 2) return "warn";
+  return "ok";
+}
+
+export function presenceWord(agent) {
+  if (agent.session === "gone") return "offline";
+  if (agent.penalty === "not_responding") return "not_responding";
+  return agent.readiness === "ready" ? "ready" : "not_ready";
+}
+
+export function sortedAgents(agents) {
+  return [...agents].sort((one, other) => AGENT_ORDER[presenceWord(one)] - AGENT_ORDER[presenceWord(other)] || (one.agent.name < other.agent.name ? -1 : 1));
+}
+
+/** A new state must hold before it shows, so that nothing flickers around a limit. */
+export class Steady {
+  constructor(holdMs) {
+    this.holdMs = holdMs;
+    this.shown = new Map();
+  }
+
+  of(id, state, now) {
+    const kept = this.shown.get(id);
+    if (!kept || kept.state === state) {
+      this.shown.set(id, { state, candidate: state, since: now });
+      return state;
+    }
+    if (kept.candidate !== state) Object.assign(kept, { candidate: state, since: now });
+    if (now - kept.since >= this.holdMs) this.shown.set(id, { state, candidate: state, since: now });
+    return this.shown.get(id).state;
+  }
+}
+
+export function totals(board, now) {
+  const waits = board.queues.map((queue) => longestSeconds(queue, now)).filter((wait) => wait !== null);
+  const { agents } = board;
+  return {
+    waiting: board.queues.reduce((sum, queue) => sum + queue.waiting, 0),
+    longest: waits.length ? Math.max(...waits) : null,
+    ready: agents.filter((agent) => presenceWord(agent) === "ready").length,
+    staffed: agents.filter((agent) => agent.session !== "gone").length,
+    talking: agents.reduce((sum, agent) => sum + (agent.conversations), 0),
+  };
+}

@@ -1,0 +1,178 @@
+// The wallboard: figures pushed by the server once a second, waits that tick between, and honesty when they are old.
+import { call, explain } from "../shared/api.js";
+import { el, icon, reconcile, set, setIcon, setText } from "../shared/dom.js";
+import { chosenLanguage, clockTime, load, nameOf, number, span, t, has } from "../shared/i18n.js";
+import { languageSwitch, signIn, wasSignedIn } from "../shared/sign-in.js";
+import { Live } from "../shared/socket.js";
+import { startWorker } from "../shared/trusted.js";
+import { longestSeconds, presenceWord, queueState, sortedAgents, Steady, totals } from "./board.js";
+
+const base = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
+const STALE_MS = 10000;
+const BANNER_MS = 60000;
+const HOLD_MS = 10000;
+const STATE_ICONS = { ok: "done", warn: "clock", bad: "failed" };
+const PRESENCE_ICONS = { ready: "ready", not_ready: "pause", not_responding: "failed", offline: "offline" };
+const QUEUE_COLUMNS = ["queue", "state", "waiting", "longest", "target", "ready_staffed", "load"];
+const AGENT_COLUMNS = ["agent", "state", "in_state", "conversations", "load", "connection"];
+const root = document.querySelector("#root");
+const steady = new Steady(HOLD_MS);
+let live, board, boardAt, view;
+
+async function start() {
+  document.body.dataset.assets = base;
+  const theme = localStorage.getItem("switchboard.theme") ?? "auto";
+  if (theme !== "auto") document.documentElement.dataset.theme = theme;
+  const language = chosenLanguage();
+  await load(base, "wallboard", language);
+  document.documentElement.lang = language;
+  if (!wasSignedIn()) await signIn(root, base, "wallboard");
+  await identify();
+  build();
+  connect();
+}
+
+async function identify(note = "") {
+  for (;;) {
+    try { return await call("GET", "/v1/me"); } catch (problem) {
+      if (problem.status !== 401) note = explain(problem);
+      await signIn(root, base, "wallboard", note);
+    }
+  }
+}
+
+function connect() {
+  const url = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/v1/socket`;
+  live = new Live({ url, board: true, worker: startWorker(`${base}/shared/ping-worker.js`) });
+  live.addEventListener("board", ({ detail }) => {
+    board = detail;
+    boardAt = Date.now();
+    draw();
+  });
+  live.addEventListener("state", () => {
+    if (live.state === "ended") location.reload();
+    draw();
+  });
+  live.open();
+  setInterval(draw, 1000);
+}
+
+function table(columns) {
+  const body = el("tbody");
+  const headings = columns.map((name) => el("th", { scope: "col", data: { name } }));
+  return { element: el("div", { class: "table", tabIndex: 0 }, el("table", {}, el("thead", {}, el("tr", {}, ...headings)), body)), body, headings };
+}
+
+function tile(name) {
+  const figure = el("b", { class: "figure" });
+  const label = el("span");
+  const box = el("div", { class: "tile" }, label, figure);
+  return { box, figure, label, name };
+}
+
+function build() {
+  if (new URLSearchParams(location.search).get("tv") === "1") keepAwake();
+  view = {
+    title: el("h1"), connection: el("span", { class: "line-state", role: "status" }, icon("live", true), el("span")),
+    asOf: el("time"), stale: el("p", { class: "stale-banner", role: "alert", hidden: true }),
+    tiles: ["waiting", "longest", "ready_agents", "talking"].map(tile),
+    queuesTitle: el("h2"), queues: table(QUEUE_COLUMNS), queuesEmpty: el("p", { class: "empty" }),
+    agentsTitle: el("h2"), agents: table(AGENT_COLUMNS), agentsEmpty: el("p", { class: "empty" }),
+  };
+  root.className = new URLSearchParams(location.search).get("tv") === "1" ? "tv" : "";
+  root.replaceChildren(
+    el("header", {}, view.title, view.connection, view.asOf, el("span", { class: "gap" }), languageSwitch(base, "wallboard", draw)),
+    el("main", {}, view.stale, el("div", { class: "tiles" }, ...view.tiles.map((one) => one.box)),
+      el("div", { class: "tables" },
+        el("section", {}, view.queuesTitle, view.queues.element, view.queuesEmpty),
+        el("section", {}, view.agentsTitle, view.agents.element, view.agentsEmpty))));
+  draw();
+}
+
+async function keepAwake() {
+  const ask = () => navigator.wakeLock?.request("screen").catch(() => {});
+  await ask();
+  document.addEventListener("visibilitychange", () => !document.hidden && ask());
+}
+
+function draw() {
+  if (!view || !live) return;
+  const age = board ? Date.now() - boardAt : 0;
+  root.classList.toggle("stale", age > STALE_MS);
+  setText(view.title, t("wallboard.title"));
+  document.title = `${t("wallboard.title")} – Switchboard`;
+  view.connection.className = `line-state ${live.state}`;
+  setIcon(view.connection.firstChild, live.state === "live" ? "live" : live.state === "offline" ? "offline" : "sync");
+  setText(view.connection.lastChild, t(`common.connection.${live.state}`, { count: live.caught }));
+  setText(view.asOf, board ? t("wallboard.as_of", { time: clockTime(board.as_of) }) : "");
+  view.stale.hidden = age <= BANNER_MS;
+  setText(view.stale, t("wallboard.stale", { span: span(age / 1000) }));
+  for (const part of [view.queues, view.agents]) for (const heading of part.headings) setText(heading, t(`wallboard.${heading.dataset.name}`));
+  setText(view.queuesTitle, t("wallboard.queues"));
+  setText(view.agentsTitle, t("wallboard.agents"));
+  view.queues.element.setAttribute("aria-label", t("wallboard.queues"));
+  view.agents.element.setAttribute("aria-label", t("wallboard.agents"));
+  if (board) drawBoard(Math.min(live.now(), Date.parse(board.as_of) + STALE_MS));
+}
+
+/** `now`: figures stop ticking when nothing confirms them any more. */
+function drawBoard(now) {
+  const sums = totals(board, now);
+  const values = { waiting: number(sums.waiting), longest: sums.longest === null ? "–" : span(sums.longest), ready_agents: `${number(sums.ready)} / ${number(sums.staffed)}`, talking: number(sums.talking) };
+  for (const { name, figure, label } of view.tiles) {
+    setText(label, t(`wallboard.${name}`));
+    setText(figure, values[name]);
+  }
+  view.queuesEmpty.hidden = board.queues.length > 0;
+  setText(view.queuesEmpty, t("wallboard.empty_queues"));
+  view.queues.element.hidden = !board.queues.length;
+  reconcile(view.queues.body, board.queues, (queue) => queue.queue.id, () => makeRow(QUEUE_COLUMNS), (row, queue) => drawQueue(row, queue, now));
+  const agents = sortedAgents(board.agents);
+  view.agentsEmpty.hidden = agents.length > 0;
+  setText(view.agentsEmpty, t("wallboard.empty_agents"));
+  view.agents.element.hidden = !agents.length;
+  reconcile(view.agents.body, agents, (agent) => agent.agent.id, () => makeRow(AGENT_COLUMNS), (row, agent) => drawAgent(row, agent, now));
+}
+
+function makeRow(columns) {
+  const cells = Object.fromEntries(columns.map((name, index) => [name, el(index ? "td" : "th", index ? { class: name } : { scope: "row" })]));
+  cells.state.append(el("span", { class: "chip" }, icon("done", true), el("span")));
+  const row = el("tr", {}, ...Object.values(cells));
+  row.cells_ = cells;
+  return row;
+}
+
+function drawChip(cell, look, name, text) {
+  const chip = cell.firstChild;
+  chip.className = `chip ${look}`;
+  setIcon(chip.firstChild, name);
+  setText(chip.lastChild, text);
+}
+
+function drawQueue(row, queue, now) {
+  const cells = row.cells_;
+  const state = steady.of(queue.queue.id, queueState(queue, now), now);
+  const wait = longestSeconds(queue, now);
+  setText(cells.queue, nameOf(queue.queue));
+  drawChip(cells.state, state, STATE_ICONS[state], t(`wallboard.state.${state}`));
+  setText(cells.waiting, number(queue.waiting));
+  setText(cells.longest, wait === null ? "–" : span(wait));
+  setText(cells.target, span(queue.target_seconds));
+  setText(cells.ready_staffed, `${number(queue.ready)} / ${number(queue.staffed)}`);
+  setText(cells.load, queue.capacity_units ? `${number(queue.used_units)} / ${number(queue.capacity_units)}` : "–");
+  set(row, { class: state });
+}
+
+function drawAgent(row, agent, now) {
+  const cells = row.cells_;
+  const word = presenceWord(agent);
+  const reason = word === "not_ready" && has(`wallboard.reason.${agent.reason}`) ? t(`wallboard.reason.${agent.reason}`) : t(`wallboard.presence.${word}`);
+  setText(cells.agent, agent.agent.name);
+  drawChip(cells.state, { ready: "ok", not_responding: "bad", not_ready: "warn", offline: "off" }[word], PRESENCE_ICONS[word], reason);
+  setText(cells.in_state, agent.since ? span((now - Date.parse(agent.since)) / 1000) : "–");
+  setText(cells.conversations, number(agent.conversations));
+  setText(cells.load, agent.capacity_units ? `${number(agent.used_units)} / ${number(agent.capacity_units)}` : "–");
+  setText(cells.connection, t(`wallboard.connection.${agent.session}`));
+}
+
+start();

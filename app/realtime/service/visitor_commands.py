@@ -1,0 +1,77 @@
+"""What a visitor's widget may ask for over its socket."""
+
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.channels.chat.adapter import envelope_of
+from app.channels.chat.schemas import WidgetMessageIn
+from app.channels.chat.visitor_tokens import VisitorPrincipal
+from app.channels.intake import Intake
+from app.conversations import service as conversations
+from app.core.act import Act
+from app.core.errors import InvalidInput, NotFound, TooManyRequests
+from app.realtime.commands import VisitorMark, VisitorTyping
+from app.realtime.frames import Command, Json, Result, Who
+from app.realtime.service.once import run_once
+from app.realtime.service.signals import Signals
+
+RETRY_SECONDS = 2
+
+
+def keep_pace(is_allowed: bool) -> None:
+    if not is_allowed:
+        raise TooManyRequests("too_many_messages", "Too many messages at once.", retry_after_seconds=RETRY_SECONDS)
+
+
+async def send(intake: Intake, visitor: VisitorPrincipal, command: Command, *, request_id: str) -> Result:
+    """A message into the door. The client id makes a repeat safe, so the command's key has nothing to add."""
+    given = WidgetMessageIn.model_validate(command.data)
+    if given.attachments:
+        raise InvalidInput("attachments_need_upload", "Send a message with attachments by POST /v1/widget/messages.")
+    received = await intake.submit(envelope_of(visitor, given), request_id=request_id)
+    data = {
+        "conversation_id": str(received.conversation_id),
+        "message_id": str(received.message_id),
+        "sequence": received.sequence,
+        "client_id": given.client_id,
+        "duplicate": received.duplicate,
+    }
+    return Result(id=command.id, data=data, events=[])
+
+
+async def obey(
+    session: AsyncSession, act: Act, visitor: VisitorPrincipal, signals: Signals, command: Command
+) -> Result:
+    """typing, delivered, read. Raises ValidationError for malformed data, NotFound before the first message."""
+    if command.name == "typing":
+        typing = VisitorTyping.model_validate(command.data)
+        who = Who(kind="customer", id=None, name=visitor.name)
+        await signals.tell_as_visitor(who, await _conversation_of(session, visitor), on=typing.on)
+        return Result(id=command.id, data={}, events=[])
+    if command.name not in ("delivered", "read"):
+        raise InvalidInput("unknown_command", "There is no such command. Known: message.send, typing, delivered, read.")
+    mark = VisitorMark.model_validate(command.data)
+    conversation_id = await _conversation_of(session, visitor)
+
+    async def move_mark() -> Json:
+        await conversations.mark_customer_delivery(
+            session,
+            act,
+            conversation_id=conversation_id,
+            state="read" if command.name == "read" else "delivered",
+            up_to_sequence=mark.sequence,
+        )
+        return mark.model_dump()
+
+    # Marks move only up, so a repeat does no harm: the key is not stored for what every shown message sends.
+    return await run_once(session, act, command.model_copy(update={"key": None}), move_mark)
+
+
+async def _conversation_of(session: AsyncSession, visitor: VisitorPrincipal) -> UUID:
+    found = await conversations.find_of_contact(
+        session, contact_point_id=visitor.contact_point_id, channel_account_id=visitor.channel_account_id
+    )
+    if found is None:
+        raise NotFound("conversation_not_found", "There is no conversation yet: send a message first.")
+    return found

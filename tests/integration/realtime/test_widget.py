@@ -1,0 +1,141 @@
+"""The widget's socket: one visitor's own conversation, public things only, from allowed origins."""
+
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+import websockets
+
+from app.channels.chat.visitor_tokens import VisitorPrincipal, VisitorTokens
+from tests.integration.realtime.world import SECRET_KEY, Client, Running, World
+
+ORIGIN = "https://shop.example"
+
+
+def token_of(world: World, visitor_id: UUID, *, hours: int = 1, account_id: UUID | None = None) -> str:
+    expires_at = world.clock.now() + timedelta(hours=hours)
+    visitor = VisitorPrincipal(visitor_id, account_id or world.account_id, expires_at, "Ada", "en")
+    return VisitorTokens(SECRET_KEY).make(visitor)
+
+
+async def visit(server: Running, world: World, visitor_id: UUID, after: str | None = None) -> Client:
+    client = await server.open(f"/v1/widget/socket?key={world.public_key}", origin=ORIGIN)
+    await client.send(type="authenticate", token=token_of(world, visitor_id))
+    await client.send(type="subscribe", after=after)
+    assert (await client.next())["principal"] == {"kind": "visitor", "id": str(visitor_id)}
+    return client
+
+
+async def command(client: Client, name: str, **data: object) -> dict:
+    await client.send(type="command", id=name, name=name, key=uuid4().hex, data=data)
+    return (await client.until("result"))[-1]
+
+
+async def test_a_visitor_writes_and_both_sides_see_it_at_once(server: Running, world: World) -> None:
+    agent = await server.join(await world.add_person("Wu Gang", team_id=world.team_id))
+    await agent.next()
+    visitor_id = world.act.new_id()
+    visitor, tab = await visit(server, world, visitor_id), await visit(server, world, visitor_id)
+    empty = await visitor.next()
+    assert (empty["conversation"], empty["messages"], empty["queue"]) == (None, [], None)
+    await tab.next()
+    await visitor.send(
+        type="command", id="1", name="message.send", data={"client_id": "c1", "body": "<script>alert(1)</script>"}
+    )
+    frames = [await visitor.next() for _ in range(3)]
+    result = next(frame for frame in frames if frame["type"] == "result")
+    opened, received = [frame for frame in frames if frame["type"] == "event"]
+    assert (opened["event"], received["event"]) == ("conversation.opened", "message.received")
+    assert received["data"]["message"]["body"] == "<script>alert(1)</script>"
+    assert result["data"]["sequence"] == received["data"]["sequence"] == 1
+    assert [(await tab.next())["event"] for _ in range(2)] == ["conversation.opened", "message.received"]
+    assert [(await agent.next())["event"] for _ in range(2)] == ["conversation.opened", "message.received"]
+    again = await command(visitor, "message.send", client_id="c1", body="<script>alert(1)</script>")
+    assert (again["data"]["duplicate"], again["data"]["message_id"]) == (True, result["data"]["message_id"])
+    assert await tab.through(await world.head()) == []
+
+
+async def test_a_reload_shows_the_conversation_without_notes_or_ids_of_ours(server: Running, world: World) -> None:
+    visitor_id = world.act.new_id()
+    visitor = await visit(server, world, visitor_id)
+    start = (await visitor.next())["position"]
+    sent = await command(visitor, "message.send", client_id="c1", body="hello")
+    (row,) = await world.rows("SELECT * FROM conversation WHERE id = $1", UUID(sent["data"]["conversation_id"]))
+    owner = await world.add_person("Wu Gang", team_id=world.team_id)
+    talk = world.talk_of(row)
+    await world.say(talk, "the customer is angry", note_by=owner)
+    await world.hand_over(talk, owner)
+    head = await world.head()
+    replayed = await (await visit(server, world, visitor_id, start)).until("caught_up")
+    events = [frame["event"] for frame in replayed[:-1]]
+    assert events == ["conversation.opened", "message.received", "conversation.rights_changed"]
+    assert replayed[2]["data"]["agent"] == {"name": "Wu Gang"}
+    reloaded = await (await visit(server, world, visitor_id)).next()
+    assert reloaded["conversation"]["agent"] == {"name": "Wu Gang"}
+    assert [message["body"] for message in reloaded["messages"]] == ["hello"]
+    for text in (str(replayed), str(reloaded)):
+        assert "angry" not in text
+        assert str(owner.id) not in text
+        assert str(world.queue_id) not in text
+    assert int(reloaded["position"].partition("-")[2]) == head
+
+
+async def test_a_visitor_never_sees_another_visitors_conversation(server: Running, world: World) -> None:
+    visitor, other = await visit(server, world, world.act.new_id()), await visit(server, world, world.act.new_id())
+    await visitor.next()
+    start = (await other.next())["position"]
+    await command(visitor, "message.send", client_id="c1", body="secret")
+    assert await other.through(await world.head()) == []
+    replayed = await (await visit(server, world, world.act.new_id(), start)).until("caught_up")
+    assert [frame["type"] for frame in replayed] == ["caught_up"]
+
+
+async def test_marks_and_typing_reach_the_agent(server: Running, world: World) -> None:
+    agent = await server.join(await world.add_person("Wu Gang", team_id=world.team_id))
+    await agent.next()
+    visitor = await visit(server, world, world.act.new_id())
+    await visitor.next()
+    refused = await command(visitor, "typing", on=True)
+    assert refused["problem"]["code"] == "conversation_not_found"
+    await command(visitor, "message.send", client_id="c1", body="hello")
+    assert (await command(visitor, "typing", on=True))["ok"]
+    signal = (await agent.until("signal"))[-1]
+    assert signal["who"] == {"kind": "customer", "id": None, "name": "Ada"}
+    answered = await command(visitor, "read", sequence=1)
+    assert (answered["ok"], len(answered["events"])) == (True, 1)
+    assert (await command(visitor, "read", sequence=1))["events"] == []
+    marks = [frame for frame in await agent.through(await world.head()) if frame["type"] == "event"]
+    assert [(frame["event"], frame["data"]["state"]) for frame in marks] == [("message.delivery_changed", "read")]
+
+
+async def test_agents_typing_reaches_the_visitor_without_an_id(server: Running, world: World) -> None:
+    agent = await server.join(await world.add_person("Wu Gang", team_id=world.team_id))
+    await agent.next()
+    visitor = await visit(server, world, world.act.new_id())
+    await visitor.next()
+    sent = await command(visitor, "message.send", client_id="c1", body="hello")
+    await agent.send(
+        type="command",
+        id="1",
+        name="typing",
+        data={"conversation_id": sent["data"]["conversation_id"], "on": True},
+    )
+    signal = (await visitor.until("signal"))[-1]
+    assert signal["who"] == {"kind": "agent", "id": None, "name": "Wu Gang"}
+
+
+@pytest.mark.parametrize(("origin", "key"), [("https://evil.example", None), (None, None), (ORIGIN, "pk_nobody")])
+async def test_a_foreign_page_or_an_unknown_key_gets_403(
+    server: Running, world: World, origin: str | None, key: str | None
+) -> None:
+    with pytest.raises(websockets.InvalidStatus) as refused:
+        await server.open(f"/v1/widget/socket?key={key or world.public_key}", origin=origin)
+    assert refused.value.response.status_code == 403
+
+
+async def test_tokens_that_are_false_expired_or_of_another_account_are_refused(server: Running, world: World) -> None:
+    expired = token_of(world, uuid4(), hours=-1)
+    for token in ("nonsense", expired, token_of(world, uuid4(), account_id=uuid4())):
+        client = await server.open(f"/v1/widget/socket?key={world.public_key}", origin=ORIGIN)
+        await client.send(type="authenticate", token=token)
+        assert (await client.closed())[0] == 4401

@@ -1,0 +1,159 @@
+"""The four pages in a real browser: they open without a complaint, fit their screens and speak their language."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from playwright.async_api import BrowserContext, Page, async_playwright
+
+from app.core.http import Manners, install_error_handlers
+from app.pages import api
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+VIEWPORTS = [(1280, 800), (1024, 768), (768, 1024), (375, 667)]
+LANGUAGES = ["en", "zh-CN"]
+PAGES = ["/console", "/wallboard", "/widget/demo"]
+OPENING = {"/console": "form", "/wallboard": "form", "/widget/demo": "#shop", "/docs": ".swagger-ui .info"}
+
+pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="Chromium is not installed")
+
+
+def pages_only() -> FastAPI:
+    """The pages with nothing behind them: what they show before anybody logs in."""
+    app = FastAPI(docs_url=None)
+
+    @app.get("/widget/demo/config.json")
+    async def config() -> dict[str, str]:
+        return {"key": "demo"}
+
+    app.include_router(api.router)
+    install_error_handlers(app)
+    app.add_middleware(Manners)
+    return app
+
+
+@pytest.fixture(scope="module")
+async def address() -> AsyncIterator[str]:
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(pages_only(), log_level="error", ws="websockets-sansio"))
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    server.should_exit = True
+    await serving
+
+
+@asynccontextmanager
+async def browser(folder: Path, *, language: str, width: int, height: int, dark: bool) -> AsyncIterator[BrowserContext]:
+    async with async_playwright() as playwright:
+        context = await playwright.chromium.launch_persistent_context(
+            folder,
+            executable_path=CHROMIUM,
+            headless=True,
+            args=ARGUMENTS,
+            locale=language,
+            viewport={"width": width, "height": height},
+            color_scheme="dark" if dark else "light",
+        )
+        yield context
+        await context.close()
+
+
+def complaints_of(page: Page) -> list[str]:
+    found: list[str] = []
+    page.on("console", lambda message: found.append(message.text) if message.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: found.append(str(error)))
+    return found
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(("width", "height"), VIEWPORTS)
+async def test_pages_open_without_a_complaint_and_fit(
+    address: str, tmp_path: Path, language: str, width: int, height: int
+) -> None:
+    async with browser(tmp_path, language=language, width=width, height=height, dark=width % 512 == 0) as context:
+        page = context.pages[0]
+        complaints = complaints_of(page)
+        for path in PAGES:
+            await page.goto(address + path)
+            await page.wait_for_selector(OPENING[path])
+            assert await page.get_attribute("html", "lang") == language, path
+            assert await page.evaluate("document.documentElement.scrollWidth") <= width, path
+            assert await page.locator("h1").count() == 1, path
+            text = await page.inner_text("body")
+            assert not any(f"{prefix}." in text for prefix in ("common", "console", "wallboard", "shop")), path
+        assert complaints == []
+
+
+async def test_the_documentation_opens_without_a_complaint(address: str, tmp_path: Path) -> None:
+    async with browser(tmp_path, language="en", width=1280, height=800, dark=False) as context:
+        page = context.pages[0]
+        complaints = complaints_of(page)
+        await page.goto(f"{address}/docs")
+        await page.wait_for_selector(OPENING["/docs"])
+        assert complaints == []
+
+
+async def test_chinese_text_has_glyphs(address: str, tmp_path: Path) -> None:
+    """A missing glyph is drawn as a box, the same for every character: two different ones then look alike."""
+    async with browser(tmp_path, language="zh-CN", width=1280, height=800, dark=False) as context:
+        page = context.pages[0]
+        await page.goto(f"{address}/console")
+        await page.wait_for_selector("form")
+        drawn = await page.evaluate(
+            """() => [...'坐席'].map((character) => {
+              const canvas = document.createElement('canvas');
+              const pen = canvas.getContext('2d');
+              pen.font = '32px ' + getComputedStyle(document.body).fontFamily;
+              pen.fillText(character, 4, 40);
+              return canvas.toDataURL();
+            })"""
+        )
+        assert drawn[0] != drawn[1]
+
+
+async def test_the_widget_stays_closed_and_silent_until_asked(address: str, tmp_path: Path) -> None:
+    async with browser(tmp_path, language="en", width=1280, height=800, dark=False) as context:
+        page = context.pages[0]
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("websocket", lambda opened: asked.append(opened.url))
+        await page.goto(f"{address}/widget/demo")
+        await page.wait_for_selector("sb-chat .bubble")
+        assert [url for url in asked if "/v1/" in url or "panel" in url] == []
+        assert await page.get_attribute("sb-chat .bubble", "aria-expanded") == "false"
+        assert await context.cookies() == []
+
+
+async def test_enter_during_composition_sends_nothing(address: str, tmp_path: Path) -> None:
+    async with browser(tmp_path, language="zh-CN", width=375, height=667, dark=False) as context:
+        page = context.pages[0]
+        await page.goto(f"{address}/widget/demo")
+        await page.click("sb-chat .bubble")
+        field = page.locator("sb-chat textarea")
+        await field.focus()
+        keyboard = await context.new_cdp_session(page)
+        await keyboard.send("Input.imeSetComposition", {"text": "nihao", "selectionStart": 5, "selectionEnd": 5})
+        enter = {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13}
+        await keyboard.send("Input.dispatchKeyEvent", {"type": "rawKeyDown", **enter})
+        await keyboard.send("Input.dispatchKeyEvent", {"type": "keyUp", **enter})
+        assert await page.locator("sb-chat .message").count() == 0
+        await keyboard.send("Input.insertText", {"text": "你好"})
+        await page.wait_for_timeout(100)  # past the 50 ms in which Safari's late keydown still belongs to the method
+        await page.keyboard.press("Enter")
+        await page.wait_for_selector("sb-chat .message.own")
+        assert await page.locator("sb-chat .message.own .body").all_inner_texts() == ["你好"]
+        assert await field.input_value() == ""
