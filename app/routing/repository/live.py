@@ -4,14 +4,16 @@ One order of locks everywhere: agents (ledger, then presence, by agent id), then
 conversations. Whoever changes a work item that an agent holds has that agent's lock, so under it they stand still.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.database import driver_connection
 from app.core.errors import NotFound
 from app.routing.capacity import DEFAULT_CAPACITY_UNITS
 from app.routing.models import AgentLedger, AgentPresence, Offer, QueueMember, RoutingDecision, WorkItem
@@ -95,6 +97,20 @@ async def lock_works(session: AsyncSession, work_ids: Collection[UUID]) -> dict[
         .execution_options(populate_existing=True)
     )
     return {row.id: row for row in rows}
+
+
+WAITING = """
+    SELECT id, conversation_id, queue_id, channel, units, tier, priority, requirements::text, ready_at, due_at,
+           version, sticky_agent_id, sticky_until, cool_downs::text, tries::text
+    FROM work_item WHERE state = 'queued' AND ($1::uuid[] IS NULL OR id = ANY ($1))
+"""
+
+
+async def fetch_waiting(session: AsyncSession, work_ids: Collection[UUID] | None) -> Sequence[Mapping[str, Any]]:
+    """Rows of the queued work, JSON columns as text."""
+    connection = await driver_connection(session)
+    rows: list[Mapping[str, Any]] = await connection.fetch(WAITING, None if work_ids is None else list(work_ids))
+    return rows
 
 
 async def find_live_work_ids(session: AsyncSession, conversation_ids: Collection[UUID]) -> dict[UUID, UUID]:

@@ -17,7 +17,7 @@ from app.routing.models import WorkItem
 from app.routing.repository import live as live_rows
 from app.routing.repository import queues as queue_rows
 from app.routing.schemas import AssignBody, Explanation, TransferBody
-from app.routing.service.desk import Desk, let_go, lock_work, move, settle
+from app.routing.service.desk import Desk, let_go, lock_desks, lock_work, move, settle
 from app.routing.service.making import Wanted, make_queued
 from app.routing.service.publish import publish
 from app.routing.service.views import explain, explain_work
@@ -184,6 +184,8 @@ async def _lock_or_make(
     """The conversation's live work under lock. A conversation that waits for the customer may have none yet."""
     live = await live_rows.find_live_work_ids(session, [conversation_id])
     if not live:
+        # Before the work item, as everywhere: the consumer may be making the same one under these locks.
+        await lock_desks(session, agents, act.now)
         await make_queued(session, [Wanted(conversation_id, facts, act)], reason="by_hand")
         live = await live_rows.find_live_work_ids(session, [conversation_id])
     if not live:
