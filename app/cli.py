@@ -76,6 +76,14 @@ def doctor(as_json: AsJson = False) -> None:
     raise typer.Exit(0 if program.is_healthy(findings) else 1)
 
 
+@cli.command()
+def simulate(file: Annotated[Path, typer.Argument(help="The scenario, JSON.")], as_json: AsJson = False) -> None:
+    """Run a scenario of queues, agents and customers through the router's own engine."""
+    from app.ops import simulate as program
+
+    raise typer.Exit(program.run(file, as_json))
+
+
 def _settings() -> Settings:
     try:
         return Settings()
