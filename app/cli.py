@@ -111,6 +111,14 @@ def play_customers(url: str, keys: list[str], per_minute: Annotated[float, typer
     asyncio.run(program.play(url, keys, per_minute=per_minute))
 
 
+@cli.command()
+def simulate(file: Annotated[Path, typer.Argument(help="The scenario, JSON.")], as_json: AsJson = False) -> None:
+    """Run a scenario of queues, agents and customers through the router's own engine."""
+    from app.ops import simulate as program
+
+    raise typer.Exit(program.run(file, as_json))
+
+
 def _settings() -> Settings:
     try:
         return Settings()

@@ -1,6 +1,6 @@
 """`switchboard simulate FILE`: run a scenario through the router's own engine and report."""
 
-import json as json_format
+import json
 import sys
 from pathlib import Path
 from time import perf_counter
@@ -14,7 +14,7 @@ EXIT_BAD_SCENARIO = 2
 MAX_SCENARIO_BYTES = 16 * 1024 * 1024
 
 
-def run(path: Path, json: bool) -> int:
+def run(path: Path, as_json: bool) -> int:
     """The exit code: 0, or 2 with the path of the wrong field on stderr. Progress goes to stderr."""
     try:
         scenario = read_scenario(_load(path))
@@ -25,7 +25,7 @@ def run(path: Path, json: bool) -> int:
     answer = Simulation(scenario, _show_progress).run()
     elapsed_seconds = perf_counter() - started
     answer["decisions_per_second"] = round(int(str(answer["decisions"])) / max(elapsed_seconds, 1e-9))
-    sys.stdout.write((json_format.dumps(answer, ensure_ascii=False) if json else _as_text(answer)) + "\n")
+    sys.stdout.write((json.dumps(answer, ensure_ascii=False) if as_json else _as_text(answer)) + "\n")
     return 0
 
 
@@ -33,7 +33,7 @@ def _load(path: Path) -> Any:
     try:
         if path.stat().st_size > MAX_SCENARIO_BYTES:
             raise InvalidInput("bad_scenario", f"the file may have {MAX_SCENARIO_BYTES} bytes at most")
-        return json_format.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InvalidInput("bad_scenario", f"cannot be read: {error.strerror}") from error
     except ValueError as error:

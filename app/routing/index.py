@@ -11,19 +11,10 @@ from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Mapping
 from uuid import UUID
 
-from app.routing.capacity import (
-    WHOLE_AGENT_CHANNELS,
-    Fit,
-    Ledger,
-    could_ever_fit,
-    credit,
-    debit,
-    engage,
-    fits,
-    resume,
-)
+from app.routing.capacity import Fit
 from app.routing.decisions import UnroutableReason
 from app.routing.facts import AgentFacts, OrderKey, QueueFacts, WorkFacts, order_key
+from app.routing.loads import Kind, State
 from app.routing.ranking import Policy, band, stable_hash
 from app.routing.rings import Terms
 
@@ -32,69 +23,6 @@ Bucket = tuple[tuple[float, ...], list[Slot]]
 
 NOBODY = (float("inf"),)
 """The turn of an empty lane: after every other."""
-
-
-class Kind:
-    """A channel, a weight and the policy's load rule: what decides which loads fit and in which order."""
-
-    __slots__ = ("channel", "policy", "weight", "whole")
-
-    def __init__(self, channel: str, weight: int, policy: Policy) -> None:
-        self.channel = channel
-        self.weight = weight
-        self.policy = policy
-        self.whole = channel in WHOLE_AGENT_CHANNELS
-
-
-class State:
-    """One ledger, kept once, with its arithmetic remembered: agents move among few distinct loads."""
-
-    __slots__ = ("_credited", "_debited", "_fits", "_known", "ledger", "whole")
-
-    def __init__(self, ledger: Ledger, known: "dict[Ledger, State]") -> None:
-        self.ledger = ledger
-        self.whole = ledger.holds_whole_agent_work
-        self._known = known
-        self._fits: dict[Kind, Fit | None] = {}
-        self._debited: dict[tuple[str, int], State] = {}
-        self._credited: dict[tuple[str, int, bool], State] = {}
-
-    @staticmethod
-    def of(ledger: Ledger, known: "dict[Ledger, State]") -> "State":
-        state = known.get(ledger)
-        if state is None:
-            state = known[ledger] = State(ledger, known)
-        return state
-
-    def fit(self, kind: Kind) -> Fit | None:
-        try:
-            return self._fits[kind]
-        except KeyError:
-            fit = self._fits[kind] = fits(self.ledger, kind.channel, kind.weight)
-            return fit
-
-    def could_hold(self, kind: Kind) -> bool:
-        return could_ever_fit(self.ledger, kind.channel, kind.weight)
-
-    def debited(self, channel: str, weight: int) -> "State":
-        after = self._debited.get((channel, weight))
-        if after is None:
-            after = State.of(debit(self.ledger, channel, weight, forced=True), self._known)
-            self._debited[channel, weight] = after
-        return after
-
-    def credited(self, channel: str, weight: int, *, engaged: bool) -> "State":
-        after = self._credited.get((channel, weight, engaged))
-        if after is None:
-            after = State.of(credit(self.ledger, channel, weight, engaged=engaged), self._known)
-            self._credited[channel, weight, engaged] = after
-        return after
-
-    def engaged(self, channel: str, weight: int) -> "State":
-        return State.of(engage(self.ledger, channel, weight), self._known)
-
-    def resumed(self, channel: str, weight: int) -> "State":
-        return State.of(resume(self.ledger, channel, weight, forced=True), self._known)
 
 
 class Work:

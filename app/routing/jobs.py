@@ -14,7 +14,9 @@ from app.core.due_rows import DueTable
 from app.core.tasks import Periodic
 from app.routing.repository import checks
 from app.routing.repository import live as live_rows
-from app.routing.service.offers import expire_offer, set_timer
+from app.routing.repository import queues as queue_rows
+from app.routing.service.desk import set_timer
+from app.routing.service.offers import expire_offer
 from app.routing.service.presences import check_silence
 
 log = structlog.get_logger(__name__)
@@ -39,7 +41,7 @@ async def _renew_timer(session: AsyncSession, act: Act, work_id: UUID, _: Any) -
     if work is None or work.run_at is None or work.run_at > act.now:
         return
     if work.state == "queued":
-        await set_timer(session, work, act.now)
+        set_timer(work, await queue_rows.get_queue(session, work.queue_id), act.now)
     else:
         work.run_at = None
     await session.flush()

@@ -6,7 +6,8 @@ from app.core.errors import NotFound
 from app.routing.capacity import WHOLE_AGENT_CHANNELS, Ledger, could_ever_fit
 from app.routing.decisions import UnroutableReason
 from app.routing.facts import AgentFacts, QueueFacts, WorkFacts
-from app.routing.index import Agent, Group, Kind, Lane, Reach, State, Work, profile_key
+from app.routing.index import Agent, Group, Lane, Reach, Work, profile_key
+from app.routing.loads import Kind, State
 from app.routing.ranking import Standing, get_policy
 from app.routing.rings import barred_agents, check_rings, meets, next_ring_at, ring_at, terms_at
 

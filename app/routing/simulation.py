@@ -13,8 +13,9 @@ from app.routing.capacity import Ledger, could_ever_fit, credit, debit, engage, 
 from app.routing.decisions import Offer
 from app.routing.engine import Engine
 from app.routing.facts import AgentFacts, QueueFacts, WorkFacts
+from app.routing.measures import draw, gini, percentile
 from app.routing.rings import meets, terms_at
-from app.routing.scenario import Duration, PoissonArrival, Scenario, ScenarioQueue, queue_facts
+from app.routing.scenario import PoissonArrival, Scenario, ScenarioQueue, queue_facts
 
 START = datetime(2000, 1, 1, tzinfo=UTC)
 PROGRESS_EVERY_EVENTS = 20_000
@@ -289,29 +290,6 @@ class Simulation:
             "violations": self.violations,
             "decisions": self.decisions,
         }
-
-
-def draw(model: Duration, random: Random) -> float:
-    if model.kind == "constant":
-        return model.mean_s
-    if model.kind == "exponential":
-        return random.expovariate(1 / model.mean_s)
-    variance = math.log(1 + model.cv**2)
-    return random.lognormvariate(math.log(model.mean_s) - variance / 2, math.sqrt(variance))
-
-
-def gini(values: list[float]) -> float:
-    """0: all alike; towards 1: one does everything."""
-    total = sum(values)
-    if not total:
-        return 0.0
-    ranked = sum(rank * value for rank, value in enumerate(sorted(values), start=1))
-    return 2 * ranked / (len(values) * total) - (len(values) + 1) / len(values)
-
-
-def percentile(ordered: list[float], share: float) -> float:
-    """The smallest value that at least this share does not exceed; 0 for none."""
-    return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else 0.0
 
 
 def _queue_answer(queue: SimulatedQueue) -> dict[str, float]:

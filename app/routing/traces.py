@@ -11,6 +11,7 @@ def document(trace: Trace) -> dict[str, object]:
         "policy": trace.policy,
         "policy_version": trace.policy_version,
         "ring": trace.ring,
+        "asked_alone": trace.asked_alone,
         "decided_by": trace.decided_by,
         "eligible": trace.eligible,
         "candidates": [

@@ -101,8 +101,8 @@ def test_a_file_without_an_io_name_is_pure(source: Source) -> None:
 )
 def test_the_check_finds_what_it_is_for(text: str) -> None:
     by_module = {
-        "app.routing.repository": Source(Path("app/routing/repository.py"), ast.parse("")),
         **{each.module: each for each in all_sources()},
+        "app.routing.repository": Source(Path("app/routing/repository.py"), ast.parse("")),
     }
     planted = Source(Path("app/routing/engine.py"), ast.parse(text))
     assert impurities(planted) + impure_app_imports(planted, by_module) != []

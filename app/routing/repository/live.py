@@ -4,14 +4,16 @@ One order of locks everywhere: agents (ledger, then presence, by agent id), then
 conversations. Whoever changes a work item that an agent holds has that agent's lock, so under it they stand still.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.database import driver_connection
 from app.core.errors import NotFound
 from app.routing.capacity import DEFAULT_CAPACITY_UNITS
 from app.routing.models import AgentLedger, AgentPresence, Offer, QueueMember, RoutingDecision, WorkItem
@@ -97,6 +99,20 @@ async def lock_works(session: AsyncSession, work_ids: Collection[UUID]) -> dict[
     return {row.id: row for row in rows}
 
 
+WAITING = """
+    SELECT id, conversation_id, queue_id, channel, units, tier, priority, requirements::text, ready_at, due_at,
+           version, sticky_agent_id, sticky_until, cool_downs::text, tries::text
+    FROM work_item WHERE state = 'queued' AND ($1::uuid[] IS NULL OR id = ANY ($1))
+"""
+
+
+async def fetch_waiting(session: AsyncSession, work_ids: Collection[UUID] | None) -> Sequence[Mapping[str, Any]]:
+    """Rows of the queued work, JSON columns as text."""
+    connection = await driver_connection(session)
+    rows: list[Mapping[str, Any]] = await connection.fetch(WAITING, None if work_ids is None else list(work_ids))
+    return rows
+
+
 async def find_live_work_ids(session: AsyncSession, conversation_ids: Collection[UUID]) -> dict[UUID, UUID]:
     """Conversation to its live work item."""
     rows = await session.execute(
@@ -107,12 +123,14 @@ async def find_live_work_ids(session: AsyncSession, conversation_ids: Collection
     return {row.conversation_id: row.id for row in rows}
 
 
-async def add_work(session: AsyncSession, work: WorkItem) -> bool:
-    """False if the conversation has live work already: somebody else made it meanwhile."""
-    values = {column.key: getattr(work, column.key) for column in WorkItem.__table__.columns}
-    given = {key: value for key, value in values.items() if value is not None}
-    made = await session.execute(insert(WorkItem).values(**given).on_conflict_do_nothing().returning(WorkItem.id))
-    return made.scalar_one_or_none() is not None
+async def add_works(session: AsyncSession, works: Sequence[WorkItem]) -> set[UUID]:
+    """The ids of those added: a conversation that has live work already gets no second one."""
+    if not works:
+        return set()
+    columns = [column.key for column in WorkItem.__table__.columns]
+    values = [{key: getattr(work, key) for key in columns} for work in works]
+    made = await session.scalars(insert(WorkItem).values(values).on_conflict_do_nothing().returning(WorkItem.id))
+    return set(made)
 
 
 async def get_offer(session: AsyncSession, offer_id: UUID) -> Offer:

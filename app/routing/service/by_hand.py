@@ -17,11 +17,11 @@ from app.routing.models import WorkItem
 from app.routing.repository import live as live_rows
 from app.routing.repository import queues as queue_rows
 from app.routing.schemas import AssignBody, Explanation, TransferBody
-from app.routing.service.desk import Desk, changed, let_go, lock_work, move, settle
-from app.routing.service.offers import set_timer
+from app.routing.service.desk import Desk, let_go, lock_desks, lock_work, move, settle
+from app.routing.service.making import Wanted, make_queued
 from app.routing.service.publish import publish
 from app.routing.service.views import explain, explain_work
-from app.routing.service.work import build_work, manual_decision, take, withdraw
+from app.routing.service.work import manual_decision, take, withdraw
 
 OVERRIDE_SCOPE = "routing:write"
 UNRESOLVED = frozenset({"open", "pending", "on_hold", "snoozed"})
@@ -121,11 +121,9 @@ async def _to_queue(
     events.append(move(work, "moved", reason="transferred", agent_id=former.agent_id if former else None))
     work.ended_at, work.run_at = act.now, None
     await publish(session, act, events)
-    successor = await build_work(session, act, conversation_id, facts, queue_id=queue_id, ready_at=work.ready_at)
-    if successor is not None and facts.status == "open":
-        await set_timer(session, successor, act.now)
-        await live_rows.add_work(session, successor)
-        await publish(session, act, [changed(successor, None, "transferred", agent_id=None)])
+    if facts.status == "open":
+        successor = Wanted(conversation_id, facts, act, queue_id=queue_id, ready_at=work.ready_at)
+        await make_queued(session, [successor], reason="transferred")
     await conversations.set_queue(
         session,
         act,
@@ -186,13 +184,12 @@ async def _lock_or_make(
     """The conversation's live work under lock. A conversation that waits for the customer may have none yet."""
     live = await live_rows.find_live_work_ids(session, [conversation_id])
     if not live:
-        work = await build_work(session, act, conversation_id, facts)
-        if work is None:
-            raise Conflict("conversation_without_queue", "Move the conversation to a queue first.")
-        await set_timer(session, work, act.now)
-        await live_rows.add_work(session, work)
-        await publish(session, act, [changed(work, None, "by_hand", agent_id=None)])
+        # Before the work item, as everywhere: the consumer may be making the same one under these locks.
+        await lock_desks(session, agents, act.now)
+        await make_queued(session, [Wanted(conversation_id, facts, act)], reason="by_hand")
         live = await live_rows.find_live_work_ids(session, [conversation_id])
+    if not live:
+        raise Conflict("conversation_without_queue", "Move the conversation to a queue first.")
     works, desks = await lock_work(session, set(live.values()), act.now, agents=agents)
     return works[live[conversation_id]], desks
 

@@ -12,8 +12,9 @@ from app.core.errors import Conflict
 from app.events.event import Event
 from app.events.routing import Penalty, PresenceChanged, Readiness, SessionState, WorkChanged, WorkState
 from app.routing import capacity, presence
-from app.routing.models import AgentLedger, AgentPresence, WorkItem
+from app.routing.models import AgentLedger, AgentPresence, Queue, WorkItem
 from app.routing.repository import live as live_rows
+from app.routing.timers import next_timer_at
 from app.routing.work_states import check_transition
 
 
@@ -183,3 +184,15 @@ def park(desk: Desk, interrupted: tuple[tuple[int, str], ...]) -> list[Event]:
         events.append(move(work, "parked", reason="interrupted", agent_id=desk.agent_id))
         free(desk, work)
     return events
+
+
+def set_timer(work: WorkItem, queue: Queue, now: datetime) -> None:
+    """Every queued work has a persisted next timer."""
+    work.run_at = next_timer_at(
+        now,
+        ready_at=work.ready_at,
+        due_at=work.due_at,
+        sticky_until=work.sticky_until,
+        cool_downs=work.cool_downs,
+        rings_after_seconds=[ring["enter_after_seconds"] for ring in queue.rings],
+    )

@@ -1,8 +1,10 @@
 """What the engine and the checks need to know, from rows: the only place where the two vocabularies meet."""
 
-from collections.abc import Collection, Iterable
+import json
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -62,27 +64,10 @@ def _ring(stored: dict[str, Any]) -> Ring:
     )
 
 
-def work_facts(work: WorkItem, queue: Queue) -> WorkFacts:
-    """What the work asks for itself comes on top of the queue's own requirements."""
+def demand_of(work: WorkItem, queue: Queue) -> tuple[dict[str, int] | None, tuple[str, int] | None]:
+    """(requirements that replace the queue's own, language): what the work asks for comes on top of the queue's."""
     required, language = languages.split(work.requirements)
-    return WorkFacts(
-        id=work.id,
-        conversation_id=work.conversation_id,
-        queue_id=work.queue_id,
-        channel=work.channel,
-        weight=work.units,
-        ready_at=work.ready_at,
-        due_at=work.due_at,
-        tier=work.tier,
-        priority=work.priority,
-        requirements={**queue.requirements, **required} if required else None,
-        language=language,
-        version=work.version,
-        sticky_agent_id=work.sticky_agent_id,
-        sticky_until_at=work.sticky_until,
-        cool_downs={UUID(agent): datetime.fromisoformat(until) for agent, until in work.cool_downs.items()},
-        tries={UUID(agent): tries for agent, tries in work.tries.items()},
-    )
+    return ({**queue.requirements, **required} if required else None), language
 
 
 def skills_of(profile: AgentProfile) -> dict[str, int]:
@@ -99,11 +84,44 @@ async def load_queues(session: AsyncSession, queue_ids: Collection[UUID] | None)
 
 
 async def load_waiting(session: AsyncSession, work_ids: Collection[UUID] | None) -> list[WorkFacts]:
-    """Queued work; all of it when `work_ids` is None."""
-    statement = select(WorkItem, Queue).join(Queue, Queue.id == WorkItem.queue_id).where(WorkItem.state == "queued")
-    if work_ids is not None:
-        statement = statement.where(WorkItem.id.in_(work_ids))
-    return [work_facts(work, queue) for work, queue in await session.execute(statement)]
+    """Queued work; all of it when `work_ids` is None. By the driver: a new owner loads 100,000 of them at once."""
+    queues = {queue.id: queue for queue in await queue_rows.list_queues(session)}
+    return [_waiting(row, queues[row["queue_id"]]) for row in await live_rows.fetch_waiting(session, work_ids)]
+
+
+def _waiting(row: Mapping[str, Any], queue: Queue) -> WorkFacts:
+    required, language = _NOTHING_ASKED if row["requirements"] == "{}" else _asked(row["requirements"])
+    return WorkFacts(
+        id=row["id"],
+        conversation_id=row["conversation_id"],
+        queue_id=row["queue_id"],
+        channel=row["channel"],
+        weight=row["units"],
+        ready_at=row["ready_at"],
+        due_at=row["due_at"],
+        tier=row["tier"],
+        priority=row["priority"],
+        requirements={**queue.requirements, **required} if required else None,
+        language=language,
+        version=row["version"],
+        sticky_agent_id=row["sticky_agent_id"],
+        sticky_until_at=row["sticky_until"],
+        cool_downs={} if row["cool_downs"] == "{}" else _instants(json.loads(row["cool_downs"])),
+        tries={} if row["tries"] == "{}" else {UUID(agent): n for agent, n in json.loads(row["tries"]).items()},
+    )
+
+
+_NOTHING_ASKED: tuple[dict[str, int], tuple[str, int] | None] = ({}, None)
+
+
+@lru_cache(maxsize=10_000)
+def _asked(requirements: str) -> tuple[dict[str, int], tuple[str, int] | None]:
+    """Of the stored JSON: the same few demands come again and again."""
+    return languages.split(json.loads(requirements))
+
+
+def _instants(stored: Mapping[str, str]) -> dict[UUID, datetime]:
+    return {UUID(agent): datetime.fromisoformat(until) for agent, until in stored.items()}
 
 
 async def load_agents(session: AsyncSession, agent_ids: Collection[UUID] | None) -> list[LoadedAgent]:

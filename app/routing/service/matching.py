@@ -22,8 +22,8 @@ from app.routing.offer_rules import unmet
 from app.routing.repository import live as live_rows
 from app.routing.repository import queues as queue_rows
 from app.routing.rings import COOL_DOWN_ALONE_SECONDS, COOL_DOWN_SECONDS, terms_at
-from app.routing.service.desk import Desk, hold, lock_work, move, park
-from app.routing.service.loading import queue_facts, skills_of, work_facts
+from app.routing.service.desk import Desk, hold, lock_desks, move, park
+from app.routing.service.loading import demand_of, queue_facts, skills_of
 from app.routing.service.offers import accept
 from app.routing.service.publish import publish
 
@@ -82,7 +82,9 @@ async def _load(
     session: AsyncSession, act: Act, decided: Sequence[decisions.Decision], offers: Sequence[decisions.Offer]
 ) -> _Table:
     agent_ids = {offer.agent_id for offer in offers}
-    works, desks = await lock_work(session, {decision.work_id for decision in decided}, act.now, agents=agent_ids)
+    desks = await lock_desks(session, agent_ids, act.now)
+    # Not their holders: work that is somebody's by now is stale and left alone.
+    works = await live_rows.lock_works(session, {decision.work_id for decision in decided})
     queues = await queue_rows.list_queues(session, {work.queue_id for work in works.values()})
     memberships = await live_rows.list_memberships(session, agent_ids) if agent_ids else set()
     profiles = await agents.list_facts(session, list(agent_ids)) if agent_ids else []
@@ -102,8 +104,8 @@ def _why_not(decision: decisions.Offer, table: _Table, now: datetime) -> str | N
     if _is_cooling_down(work, decision.agent_id, now):
         return "cooling_down"
     queue = table.queues[work.queue_id]
-    wanted = work_facts(work, queue)
-    terms = terms_at(queue_facts(queue), max(decision.ring, 0), override=wanted.requirements, language=wanted.language)
+    requirements, language = demand_of(work, queue)
+    terms = terms_at(queue_facts(queue), max(decision.ring, 0), override=requirements, language=language)
     if (desk.agent_id, queue.id) not in table.memberships and profile.team_id not in terms.groups:
         return "not_member"
     if unmet(dict(terms.requirements), skills_of(profile)) is not None:

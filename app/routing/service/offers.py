@@ -20,9 +20,8 @@ from app.routing.repository import live as live_rows
 from app.routing.repository import queues as queue_rows
 from app.routing.rings import COOL_DOWN_SECONDS
 from app.routing.schemas import OfferAnswered
-from app.routing.service.desk import Desk, HolderChanged, let_go, lock_work, move, put_presence, settle
+from app.routing.service.desk import Desk, HolderChanged, let_go, lock_work, move, put_presence, set_timer, settle
 from app.routing.service.publish import publish
-from app.routing.timers import next_timer_at
 
 MAX_REASON_LENGTH = 200
 
@@ -118,21 +117,8 @@ async def put_back(
         until = now + timedelta(seconds=COOL_DOWN_SECONDS)
         work.cool_downs = {**work.cool_downs, agent: until.isoformat()}
         work.tries = {**work.tries, agent: work.tries.get(agent, 0) + 1}
-    await set_timer(session, work, now)
+    set_timer(work, await queue_rows.get_queue(session, work.queue_id), now)
     return events + settle(desk, now)
-
-
-async def set_timer(session: AsyncSession, work: WorkItem, now: datetime) -> None:
-    """Every queued work has a persisted next timer."""
-    queue = await queue_rows.get_queue(session, work.queue_id)
-    work.run_at = next_timer_at(
-        now,
-        ready_at=work.ready_at,
-        due_at=work.due_at,
-        sticky_until=work.sticky_until,
-        cool_downs=work.cool_downs,
-        rings_after_seconds=[ring["enter_after_seconds"] for ring in queue.rings],
-    )
 
 
 def facts_of_offer(offer: Offer) -> OfferFacts:

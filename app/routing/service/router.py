@@ -13,7 +13,7 @@ from app.core import event_log
 from app.core.act import system_act
 from app.core.clock import Clock
 from app.core.database import Database
-from app.core.driver import SharedLogConnection
+from app.core.driver import SharedLogConnection, raise_if_cancelled
 from app.core.event_log import Position, StoredEvent
 from app.core.log_signal import NET_SECONDS, LogSignal
 from app.core.owners import Deposed, Ownership
@@ -103,6 +103,7 @@ class Router:
                 log.info("router_deposed", epoch=epoch)
                 return
             except Exception:
+                raise_if_cancelled()
                 log.warning("router_rebuilds", epoch=epoch, exc_info=True)
                 await asyncio.sleep(REBUILD_PAUSE_SECONDS)
 
@@ -130,9 +131,11 @@ class Router:
             await self._run_sweep()
         decided = self._engine.decide(self._clock.now(), limit=DECISIONS_PER_COMMIT)
         WAITING.set(self._engine.waiting)
-        if decided:
-            await self._commit(epoch, decided)
-        return bool(decided) or read
+        # Standing in line behind others like it leaves nothing to store, and may be told of a whole queue at once.
+        worth_storing = [each for each in decided if not isinstance(each, decisions.Wait) or each.trace is not None]
+        for first in range(0, len(worth_storing), DECISIONS_PER_COMMIT):
+            await self._commit(epoch, worth_storing[first : first + DECISIONS_PER_COMMIT])
+        return bool(worth_storing) or read
 
     async def _commit(self, epoch: int, decided: list[decisions.Decision]) -> None:
         act = system_act(self._clock, ROUTER)

@@ -2,26 +2,24 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import cast
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.agents import service as agents
 from app.conversations import service as conversations
 from app.conversations.schemas import ConversationFacts
 from app.core.act import Act
 from app.events.event import Event
 from app.events.routing import WorkState
-from app.routing import capacity, languages
-from app.routing.facts import virtual_due_at
-from app.routing.models import Queue, RoutingDecision, WorkItem
+from app.routing import capacity
+from app.routing.models import RoutingDecision, WorkItem
 from app.routing.repository import live as live_rows
 from app.routing.repository import queues as queue_rows
 from app.routing.rings import sticky_until
-from app.routing.service.desk import Desk, changed, free, hold, let_go, lock_work, move, park, settle
-from app.routing.service.offers import put_back, set_timer
+from app.routing.service.desk import Desk, changed, free, hold, let_go, lock_work, move, park, set_timer, settle
+from app.routing.service.making import Wanted, add_works, build_works, make_queued
+from app.routing.service.offers import put_back
 from app.routing.service.publish import publish
 from app.routing.work_states import Live, next_step
 
@@ -53,21 +51,25 @@ async def follow_conversations(session: AsyncSession, act: Act, causes: Mapping[
     live = await live_rows.find_live_work_ids(session, list(facts))
     owners = {fact.rights.owner_id for fact in facts.values() if fact.rights.owner_id is not None}
     works, desks = await lock_work(session, set(live.values()), act.now, agents=owners)
+    unowned: list[Wanted] = []
     for conversation_id in sorted(facts):
         fact = facts[conversation_id]
         work = works.get(live[conversation_id]) if conversation_id in live else None
         holder = work.agent_id if work is not None and work.agent_id is not None else fact.rights.owner_id
         case = _Case(fact, work, desks.get(holder) if holder else None, causes[conversation_id])
-        await _follow(session, act.under(case.cause.request_id), conversation_id, case)
+        own_act = act.under(case.cause.request_id)
+        if work is None and next_step(fact.status, fact.rights.owner_id, None) == "make_queued":
+            unowned.append(Wanted(conversation_id, fact, own_act))
+        else:
+            await _follow(session, own_act, conversation_id, case)
+    await make_queued(session, unowned)
 
 
 async def _follow(session: AsyncSession, act: Act, conversation_id: UUID, case: _Case) -> None:
     work, owner = case.work, case.owner
     live = Live(cast(WorkState, work.state), work.agent_id, work.units_held) if work is not None else None
     step = next_step(case.facts.status, case.facts.rights.owner_id, live)
-    if step == "make_queued":
-        await make_queued(session, act, conversation_id, case.facts)
-    elif step == "make_owned" and owner is not None:
+    if step == "make_owned" and owner is not None:
         await _make_owned(session, act, conversation_id, case, owner)
     elif step == "resume" and work is not None and owner is not None:
         await _resume(session, act, case, work, owner)
@@ -94,84 +96,21 @@ def release_units(desk: Desk, work: WorkItem, act: Act, *, reason: str) -> list[
     return [changed(work, "assigned", reason, agent_id=desk.agent_id), *settle(desk, act.now)]
 
 
-async def make_queued(
-    session: AsyncSession, act: Act, conversation_id: UUID, facts: ConversationFacts
-) -> WorkItem | None:
-    """New work for a conversation without an owner. None if it has no queue, or its work was made meanwhile."""
-    work = await build_work(session, act, conversation_id, facts)
-    if work is None:
-        return None
-    await set_timer(session, work, act.now)
-    return work if await _add(session, act, work, reason="opened") else None
-
-
-async def build_work(
-    session: AsyncSession,
-    act: Act,
-    conversation_id: UUID,
-    facts: ConversationFacts,
-    *,
-    queue_id: UUID | None = None,
-    ready_at: datetime | None = None,
-) -> WorkItem | None:
-    """Queued work, not stored yet. `ready_at` is given where it goes on waiting that began elsewhere."""
-    queue_id = queue_id or facts.rights.queue_id
-    if queue_id is None:
-        return None
-    queue = await queue_rows.get_queue(session, queue_id)
-    return WorkItem(
-        id=act.new_id(),
-        conversation_id=conversation_id,
-        queue_id=queue.id,
-        channel=facts.channel,
-        state="queued",
-        units=capacity.default_weight(facts.channel),
-        units_held=False,
-        tier=queue.tier,
-        priority=max(facts.priority, queue.priority),
-        requirements=await _language_requirement(session, queue, facts.language),
-        ready_at=ready_at or act.now,
-        due_at=virtual_due_at(ready_at or act.now, queue.target_seconds),
-        cool_downs={},
-        tries={},
-        synthetic=facts.synthetic,
-        version=1,
-        attempts=0,
-        created_at=act.now,
-    )
-
-
-async def _language_requirement(session: AsyncSession, queue: Queue, language: str) -> dict[str, int]:
-    """The customer's language, if anybody in the queue speaks it: else somebody must answer all the same."""
-    members = (await queue_rows.list_member_ids(session, [queue.id]))[queue.id]
-    if not language or not members:
-        return {}
-    profiles = await agents.list_facts(session, members)
-    return languages.requirement(language, [profile.languages for profile in profiles])
-
-
-async def _add(session: AsyncSession, act: Act, work: WorkItem, *, reason: str) -> bool:
-    if not await live_rows.add_work(session, work):
-        return False
-    await publish(session, act, [changed(work, None, reason, agent_id=work.agent_id)])
-    return True
-
-
 async def _make_owned(session: AsyncSession, act: Act, conversation_id: UUID, case: _Case, owner: Desk) -> None:
     """It opened or reopened with an owner, who goes on if possible."""
-    work = await build_work(session, act, conversation_id, case.facts)
-    if work is None:
+    built = await build_works(session, [Wanted(conversation_id, case.facts, act)])
+    if not built:
         return
+    work = built[0]
     if may_resume(owner, work, case.cause.actor):
-        work.state = "assigned"
-        work.agent_id = owner.agent_id
-        if await _add(session, act, work, reason="reopened"):
+        work.state, work.agent_id, work.run_at = "assigned", owner.agent_id, None
+        if await add_works(session, [work], {conversation_id: act}, reason="reopened"):
             stored = (await live_rows.lock_works(session, [work.id]))[work.id]
             await publish(session, act, take(session, act, owner, stored))
         return
     make_sticky(work, owner.agent_id, act)
-    await set_timer(session, work, act.now)
-    if await _add(session, act, work, reason="reopened"):
+    set_timer(work, await queue_rows.get_queue(session, work.queue_id), act.now)
+    if await add_works(session, [work], {conversation_id: act}, reason="reopened"):
         await conversations.set_owner(session, act, conversation_id=conversation_id, owner_id=None, reason="released")
 
 
@@ -225,7 +164,7 @@ async def requeue(session: AsyncSession, act: Act, desk: Desk, work: WorkItem, *
     moved = move(work, "queued", reason=reason, agent_id=desk.agent_id)
     let_go(desk, work)
     make_sticky(work, desk.agent_id, act)
-    await set_timer(session, work, act.now)
+    set_timer(work, await queue_rows.get_queue(session, work.queue_id), act.now)
     return [moved, *settle(desk, act.now)]
 
 

@@ -2,9 +2,11 @@
 
 import asyncio
 from typing import Any
+from uuid import UUID
 
 from prometheus_client import REGISTRY
 
+from app.core.database import Database
 from app.core.log_signal import LogSignal
 from app.routing.jobs import check_invariants
 from app.routing.schemas import QueueBody
@@ -181,3 +183,41 @@ async def test_the_lines_of_the_board_count_what_is_there(world: World, routed: 
         line = (await views.list_queue_lines(session))[0]
     assert (line.waiting, line.offered, line.staffed, line.ready) == (2, 3, 2, 1)
     assert (line.used_units, line.capacity_units) == (100, 200)
+
+
+async def test_a_second_router_stands_by_and_goes_on_when_the_first_one_stops(
+    world: World, router: Router, signal: LogSignal, clock: ManualClock
+) -> None:
+    second_database = Database(world.database.url, application_name="second-router")
+    second = Router(second_database, clock, signal, holder="second")
+    tasks = [asyncio.create_task(each.run()) for each in (router, second)]
+    try:
+        for _ in range(3):
+            await world.add_agent()
+        before = [await world.add_waiting() for _ in range(6)]
+        await until_offered(world, signal, before)
+        first_holder = (await world.execute("SELECT holder FROM owner WHERE name = 'router'"))[0].holder
+        stopped = tasks[0] if first_holder == "tests" else tasks[1]
+        stopped.cancel()
+        await asyncio.gather(stopped, return_exceptions=True)
+        after = [await world.add_waiting() for _ in range(6)]
+        await until_offered(world, signal, after)
+        owner = (await world.execute("SELECT holder, epoch FROM owner WHERE name = 'router'"))[0]
+        assert (owner.holder != first_holder, owner.epoch) == (True, 2)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await second_database.close()
+    offered = [offer.conversation_id for offer in await world.offers()]
+    assert sorted(offered) == sorted([*before, *after])
+    await world.assert_sound()
+
+
+async def until_offered(world: World, signal: LogSignal, conversations: list[UUID]) -> None:
+    async with asyncio.timeout(30):
+        while True:
+            seen = signal.position
+            if {offer.conversation_id for offer in await world.offers()} >= set(conversations):
+                return
+            await signal.wait(seen)

@@ -1,0 +1,258 @@
+"""What follows from a change: which work goes to whom, who drains for a late call, who is told to wait."""
+
+import heapq
+from operator import attrgetter
+
+from app.routing.decisions import Candidate, Decision, Drain, Offer, Removed, Trace, Wait, WaitReason
+from app.routing.facts import OrderKey
+from app.routing.index import Agent, Lane, Work
+from app.routing.loads import State
+from app.routing.places import Places
+from app.routing.rings import exhausted_agents
+from app.routing.search import Findings, drainable, find, find_for
+
+Todo = tuple[OrderKey, int, Lane | Work, Agent | None]
+"""What may be done, first key first: place the head of a lane, take it for an agent, or find somebody who
+drains for a late call (a work). An agent stands with the lane it would take."""
+
+
+class Matching(Places):
+    """Goes through what may be done in the order of the work, so that earlier work is always served first."""
+
+    def _only_dirty_agent(self) -> Agent | None:
+        """If all that changed is one agent, whatever can be placed now is placed with that agent."""
+        if len(self._dirty_agents) != 1 or self._dirty_lanes or self._draining or self._late:
+            return None
+        agent = next(iter(self._dirty_agents))
+        return agent if agent.group is not None and not agent.lanes else None
+
+    def _serve(self, agent: Agent, limit: int, decided: list[Decision]) -> None:
+        offers = 0
+        while offers < limit:
+            lane = None if agent.state is agent.content_at else self._first_lane_for(agent)
+            if lane is None:
+                agent.content_at = None
+                self._dirty_agents.clear()
+                self._tell_the_rest(decided)
+                break
+            work = lane.first()
+            if lane.barred:
+                agent.enter()
+                found = find(lane, work, self._roster.agents)
+            else:
+                found = find_for(agent, lane, work, lane.reach.staffed(self._roster.presence))
+            decided.append(self._offer(lane, work, found))
+            offers += 1
+        agent.enter()
+
+    def _match(self, limit: int, decided: list[Decision]) -> None:
+        todo = self._todo()
+        offers = 0
+        while todo and offers < limit:
+            key, _, subject, agent = todo[0]
+            if isinstance(subject, Work):
+                heapq.heappop(todo)
+                self._drain_for(subject, decided)
+            elif agent is not None and (subject.head != key or not self._would_take(agent, subject)):
+                heapq.heappop(todo)
+                self._push_agent(todo, agent)
+            elif subject.head is None:
+                heapq.heappop(todo)
+                self._clean(subject)
+            elif subject.head != key:
+                heapq.heapreplace(todo, self._entry(subject.head, subject))
+            else:
+                offers += self._try(subject, agent, todo, decided)
+        for _, _, late, _ in todo:
+            if isinstance(late, Work) and late.lane is not None:
+                self._mark(late.lane)
+        if not todo:
+            self._tell_the_rest(decided)
+
+    def _try(self, lane: Lane, asking: Agent | None, todo: list[Todo], decided: list[Decision]) -> bool:
+        """Place the head of a lane, or find that it must wait. True if an offer came of it."""
+        heapq.heappop(todo)
+        work = lane.first()
+        if asking is not None and self._asks_alone(asking, lane):
+            found = find_for(asking, lane, work, lane.reach.staffed(self._roster.presence))
+        else:
+            found = find(lane, work, self._roster.agents)
+        if not found.ranked:
+            self._block(lane, work, found, todo, decided)
+            return False
+        drainer = work.drainer
+        decided.append(self._offer(lane, work, found))
+        if drainer is not None:
+            for late in self._late_lanes(drainer):
+                self._push_late(todo, late)
+            self._push_agent(todo, drainer)
+        if asking is not None:
+            self._push_agent(todo, asking)
+        elif lane.head is not None:
+            heapq.heappush(todo, self._entry(lane.head, lane))
+        else:
+            self._clean(lane)
+        return True
+
+    def _asks_alone(self, agent: Agent, lane: Lane) -> bool:
+        """A lane that is not dirty can only be served by a dirty agent, and this is the only one."""
+        plain = not lane.barred and lane.only is None
+        return plain and not self._draining and len(self._dirty_agents) == 1 and agent in self._dirty_agents
+
+    def _todo(self) -> list[Todo]:
+        for agent in self._dirty_agents:
+            for lane in self._late_lanes(agent):
+                self._mark(lane)
+        for lane in [lane for lane in self._dirty_lanes if lane.head is None]:
+            self._clean(lane)
+        todo: list[Todo] = [self._entry(lane.head, lane) for lane in self._dirty_lanes if lane.head]
+        heapq.heapify(todo)
+        for agent in list(self._dirty_agents):
+            self._push_agent(todo, agent)
+        return todo
+
+    def _push_agent(self, todo: list[Todo], agent: Agent) -> None:
+        lane = None if agent.state is agent.content_at else self._first_lane_for(agent)
+        if lane is None or lane.head is None:
+            agent.content_at = None
+            self._dirty_agents.pop(agent, None)
+        else:
+            heapq.heappush(todo, self._entry(lane.head, lane, agent))
+
+    def _entry(self, key: OrderKey, subject: Lane | Work, agent: Agent | None = None) -> Todo:
+        self._serial += 1
+        return (key, self._serial, subject, agent)
+
+    def _would_take(self, agent: Agent, lane: Lane) -> bool:
+        return not lane.dirty and agent.facts.routable and agent.state.fit(lane.kind) is not None
+
+    def _late_lanes(self, agent: Agent) -> list[Lane]:
+        """Lanes with late calls for which this agent could drain."""
+        if not self._late or not agent.facts.routable or agent.draining_for is not None or agent.state.whole:
+            return []
+        return [lane for lane in self._late if agent.group in lane.reach.groups]
+
+    def _first_lane_for(self, agent: Agent) -> Lane | None:
+        """The lane with the earliest head that this agent can take; dirty lanes speak for themselves."""
+        group = agent.group
+        if group is None or not agent.facts.routable:
+            return None
+        chosen: Lane | None = None
+        for kind, lanes in group.lanes.items():
+            if lanes and agent.state.fit(kind) is not None:
+                first = min(lanes, key=_turn)
+                if first.dirty or first.barred:
+                    first = min((lane for lane in lanes if _may_ask(agent, lane)), key=_turn, default=first)
+                if _may_ask(agent, first) and (chosen is None or first.turn < chosen.turn):
+                    chosen = first
+        for lane in agent.lanes:
+            fitting = _may_ask(agent, lane) and agent.state.fit(lane.kind) is not None
+            if fitting and (chosen is None or lane.turn < chosen.turn):
+                chosen = lane
+        kept_free = agent.draining_for is not None and chosen is not None and chosen.turn > agent.draining_for.key
+        return None if kept_free else chosen
+
+    def _offer(self, lane: Lane, work: Work, found: Findings) -> Offer:
+        agent = found.ranked[0][1]
+        fit = agent.state.fit(lane.kind)
+        assert fit is not None
+        before = agent.state
+        self._displace(work)
+        if work.drainer is not None:
+            self._end_drain(work.drainer)
+        entered = agent.slot is not None or agent.draining_for is not None
+        agent.leave()
+        agent.state = before.debited(lane.kind.channel, lane.kind.weight)
+        if entered:
+            agent.enter()
+        work.offered = (agent, fit)
+        self._offered_to.setdefault(agent, {})[work] = fit
+        self._untold.pop(work, None)
+        trace = self._trace(lane, found, before, agent.state)
+        return Offer(work.facts.id, work.facts.version, agent.facts.id, trace.ring, fit.parks, trace)
+
+    def _block(self, lane: Lane, work: Work, found: Findings, todo: list[Todo], decided: list[Decision]) -> None:
+        if work in self._untold:
+            del self._untold[work]
+            if not work.told_wait:
+                work.told_wait = True
+                reason = self._wait_reason(lane, work, found)
+                decided.append(Wait(work.facts.id, reason, self._trace(lane, found)))
+        self._clean(lane)
+        if lane in self._late:
+            self._push_late(todo, lane)
+
+    def _push_late(self, todo: list[Todo], lane: Lane) -> None:
+        """Every late call without an agent that drains for it asks for one, in its own place in the order."""
+        asking = [work for work in lane.in_order() if work.drainer is None and work.due <= self._now]
+        if not asking:
+            del self._late[lane]
+        elif drainable(lane) is None:
+            return
+        for work in asking:
+            heapq.heappush(todo, self._entry(work.key, work))
+
+    def _drain_for(self, work: Work, decided: list[Decision]) -> None:
+        lane = work.lane
+        if lane is None or work.drainer is not None:
+            return
+        agent = drainable(lane)
+        if agent is None:
+            return
+        agent.leave()
+        agent.draining_for, work.drainer = work, agent
+        self._draining += 1
+        agent.enter()
+        trace = self._trace(lane, find(lane, work, self._roster.agents))
+        decided.append(Drain(work.facts.id, agent.facts.id, trace))
+
+    def _tell_the_rest(self, decided: list[Decision]) -> None:
+        """Whoever still waits unheard stands behind other work like it."""
+        for work in self._untold:
+            if work.lane is not None and not work.told_wait:
+                work.told_wait = True
+                decided.append(Wait(work.facts.id, "in_line", None))
+        self._untold.clear()
+
+    def _wait_reason(self, lane: Lane, work: Work, found: Findings) -> WaitReason:
+        if lane.only is not None:
+            return "waiting_for_sticky"
+        if not found.staffed:
+            return "nobody_staffed"
+        exhausted = exhausted_agents(work.facts)
+        if exhausted and all(agent.facts.id in exhausted for group in lane.reach.groups for agent in group.agents):
+            return "tries_exhausted"
+        return "cooling_down" if found.cooling_down == found.staffed else "no_free_units"
+
+    def _trace(self, lane: Lane, found: Findings, before: State | None = None, after: State | None = None) -> Trace:
+        queue = lane.reach.queue
+        admitted, qualified = lane.reach.count(self._roster.version, self._roster.groups.values())
+        removed = Removed(
+            len(self._roster.agents) - admitted,
+            admitted - qualified,
+            qualified - found.staffed,
+            found.cooling_down,
+            found.draining,
+            found.staffed - found.cooling_down - found.draining - found.eligible,
+        )
+        return Trace(
+            queue.id,
+            queue.policy,
+            queue.policy_version,
+            lane.reach.ring,
+            lane.only is not None,
+            lane.kind.policy.rules,
+            found.eligible,
+            tuple([Candidate(agent.facts.id, rank) for rank, agent in found.ranked]),
+            removed,
+            before.ledger if before else None,
+            after.ledger if after else None,
+        )
+
+
+_turn = attrgetter("turn")
+
+
+def _may_ask(agent: Agent, lane: Lane) -> bool:
+    """Dirty lanes speak for themselves."""
+    return lane.head is not None and not lane.dirty and agent.facts.id not in lane.barred

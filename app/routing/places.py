@@ -1,0 +1,178 @@
+"""Where every waiting work and every agent stands, and what changed since the last decision."""
+
+import heapq
+from uuid import UUID
+
+from app.routing.capacity import Fit
+from app.routing.decisions import Decision, Unroutable
+from app.routing.index import Agent, Lane, Work
+from app.routing.loads import State
+from app.routing.roster import Roster
+
+
+class Places:
+    """Between decisions one thing always holds: no waiting work can be placed but through an agent or a lane
+    marked dirty, so a decision looks at what changed, never at the whole queue.
+    """
+
+    def __init__(self) -> None:
+        self._roster = Roster()
+        self._works: dict[UUID, Work] = {}
+        self._arrivals: dict[Work, None] = {}
+        self._untold: dict[Work, None] = {}
+        self._timers: list[tuple[float, int, Work]] = []
+        self._dirty_agents: dict[Agent, None] = {}
+        self._dirty_lanes: dict[Lane, None] = {}
+        self._offered_to: dict[Agent, dict[Work, Fit]] = {}
+        self._sticky: dict[UUID, dict[Work, None]] = {}
+        self._serial = 0
+        self._now = 0.0
+        self._draining = 0
+        self._late: dict[Lane, None] = {}
+        self._outside: dict[Agent, None] = {}
+        self._checked_roster = -1
+
+    def _settle(self, now: float, decided: list[Decision] | None) -> None:
+        self._now = now
+        while self._timers and self._timers[0][0] <= now:
+            due = heapq.heappop(self._timers)
+            if self._is_live(due):
+                self._displace(due[2])
+                self._arrivals[due[2]] = None
+        if self._roster.refresh():
+            self._dirty_agents.update(dict.fromkeys(self._roster.agents.values()))
+        for lane in self._roster.take_moved_lanes():
+            self._mark(lane)
+        arrivals, self._arrivals = self._arrivals, {}
+        for work in arrivals:
+            self._place(work, now)
+        if decided is None:
+            return
+        if self._checked_roster != self._roster.version:
+            self._checked_roster = self._roster.version
+            self._untold.update(dict.fromkeys(work for work in self._works.values() if work.offered is None))
+        self._tell_unroutable(decided)
+
+    def _place(self, work: Work, now: float) -> None:
+        if self._works.get(work.facts.id) is not work or work.facts.queue_id not in self._roster.queues:
+            return
+        lane = self._lane_for(work, now)
+        self._serial += 1
+        stood_in_line = lane.size > 0 and not self._draining
+        # Nobody could take the old head, so nobody can take the new one: but an agent that is kept free might.
+        if lane.add(work, self._serial) and not stood_in_line:
+            self._mark(lane)
+        if lane.kind.whole and work.due <= now and work.drainer is None:
+            self._late[lane] = None
+            self._mark(lane)
+        at = self._roster.next_change_at(work.facts, work.due, now)
+        if at is not None:
+            heapq.heappush(self._timers, (at, self._serial, work))
+            work.timer = self._serial
+
+    def _lane_for(self, work: Work, now: float) -> Lane:
+        lane = self._roster.lane_for(work.facts, now)
+        for moved in self._roster.take_moved_lanes():
+            self._mark(moved)
+        return lane
+
+    def _arrive(self, work: Work) -> None:
+        self._arrivals[work] = None
+        self._untold[work] = None
+
+    def _displace(self, work: Work) -> None:
+        lane = work.lane
+        if lane is not None:
+            lane.remove(work)
+            if not lane.size:
+                self._roster.retire(lane)
+
+    def _take_back(self, work: Work) -> None:
+        """Undo the debit of an offer that was not confirmed."""
+        if work.offered is None:
+            return
+        agent, fit = work.offered
+        work.offered = None
+        del self._offered_to[agent][work]
+        state = agent.state.credited(work.facts.channel, work.facts.weight, engaged=False)
+        for units, channel in fit.parks:
+            state = state.resumed(channel, units)
+        self._move(agent, state)
+
+    def _forget(self, work: Work) -> None:
+        self._displace(work)
+        if work.drainer is not None:
+            self._end_drain(work.drainer)
+        self._arrivals.pop(work, None)
+        self._untold.pop(work, None)
+        del self._works[work.facts.id]
+        sticky = self._sticky.get(work.facts.sticky_agent_id) if work.facts.sticky_agent_id else None
+        if sticky is not None:
+            sticky.pop(work, None)
+
+    def _forget_places(self) -> None:
+        """Demands changed: every waiting work finds its place anew."""
+        for work in self._works.values():
+            work.lane = None
+            if work.offered is None:
+                self._arrive(work)
+        self._dirty_lanes.clear()
+        self._late.clear()
+
+    def _replace_sticky(self, agent_id: UUID) -> None:
+        """Whether its work waits for this agent alone may have changed."""
+        for work in self._sticky.get(agent_id, {}):
+            if work.offered is None:
+                self._displace(work)
+                self._arrivals[work] = None
+
+    def _move(self, agent: Agent, state: State) -> None:
+        self._note(agent)
+        agent.leave()
+        agent.state = state
+        self._outside[agent] = None
+
+    def _note(self, agent: Agent) -> None:
+        """Before its load changes: until now it could take nothing that waits."""
+        if agent not in self._dirty_agents:
+            agent.content_at = agent.state
+            self._dirty_agents[agent] = None
+
+    def _is_live(self, timer: tuple[float, int, Work]) -> bool:
+        _, serial, work = timer
+        return work.timer == serial and work.offered is None and self._works.get(work.facts.id) is work
+
+    def _mark(self, lane: Lane) -> None:
+        lane.dirty = True
+        self._dirty_lanes[lane] = None
+
+    def _clean(self, lane: Lane) -> None:
+        lane.dirty = False
+        self._dirty_lanes.pop(lane, None)
+
+    def _end_drain(self, agent: Agent) -> None:
+        work = agent.draining_for
+        if work is None:
+            return
+        agent.leave()
+        agent.draining_for = work.drainer = agent.content_at = None
+        self._draining -= 1
+        agent.enter()
+        self._dirty_agents[agent] = None
+        if work.lane is not None:
+            self._late[work.lane] = None
+            self._mark(work.lane)
+
+    def _end_all_drains(self) -> None:
+        """Who may drain for whom depends on the demands."""
+        for agent in self._roster.agents.values():
+            self._end_drain(agent)
+
+    def _tell_unroutable(self, decided: list[Decision]) -> None:
+        for work in self._untold:
+            reason = self._roster.unroutable_reason(work)
+            if reason is None:
+                work.told_unroutable = False
+            elif not work.told_unroutable:
+                work.told_unroutable = work.told_wait = True
+                decided.append(Unroutable(work.facts.id, reason))
