@@ -9,12 +9,14 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from app.customers.schemas import NO_NUL
+
 MAX_ORIGINS = 50
 MAX_ORIGIN_CHARACTERS = 255
 
 ChannelKind = Literal["chat"]
-AccountName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
-Brand = Annotated[str, StringConstraints(strip_whitespace=True, max_length=100)]
+AccountName = Annotated[str, StringConstraints(strip_whitespace=True, pattern=NO_NUL, min_length=1, max_length=100)]
+Brand = Annotated[str, StringConstraints(strip_whitespace=True, pattern=NO_NUL, max_length=100)]
 HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\]")
 
 

@@ -41,7 +41,7 @@ async def list_conversations(
     view: View = "all",
     status: Annotated[list[Status] | None, Query(max_length=6)] = None,
     queue_id: UUID | None = None,
-    channel: Annotated[str | None, Query(max_length=20)] = None,
+    channel: Annotated[str | None, Query(pattern="^[a-z_]{1,20}$")] = None,
     customer_id: UUID | None = None,
     sort: Sort = "newest",
     cursor: CursorQuery = None,

@@ -13,10 +13,16 @@ MAX_CONTACT_VALUE = 320
 MAX_SEGMENTS = 40
 MAX_CONTACT_POINTS = 50
 
+NO_NUL = r"^[^\x00]*$"
+"""PostgreSQL has no place for a NUL in a text."""
+
 ContactKind = Literal["visitor", "email", "phone", "social"]
-Name = Annotated[str, StringConstraints(strip_whitespace=True, max_length=MAX_NAME)]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, pattern=NO_NUL, max_length=MAX_NAME)]
 Language = Annotated[str, StringConstraints(pattern=r"^([A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*)?$", max_length=MAX_LANGUAGE)]
-Segment = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60)]
+ContactValue = Annotated[
+    str, StringConstraints(strip_whitespace=True, pattern=NO_NUL, min_length=1, max_length=MAX_CONTACT_VALUE)
+]
+Segment = Annotated[str, StringConstraints(strip_whitespace=True, pattern=NO_NUL, min_length=1, max_length=60)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +92,9 @@ class ContactPointIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     kind: ContactKind
-    value: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_CONTACT_VALUE)]
+    value: Annotated[
+        str, StringConstraints(strip_whitespace=True, pattern=NO_NUL, min_length=1, max_length=MAX_CONTACT_VALUE)
+    ]
 
 
 class CustomerIn(BaseModel):

@@ -24,7 +24,8 @@ from app.core.database import Database
 from app.core.errors import Forbidden, InvalidInput, Unauthenticated
 from app.customers.schemas import MAX_NAME
 
-VISITORS_BY_ADDRESS = Rate(burst=30, per_second=0.5)
+# Storing nothing, a visitor is cheap; a school or an office may send a class of them at once.
+VISITORS_BY_ADDRESS = Rate(burst=300, per_second=5)
 MESSAGES_BY_VISITOR = Rate(burst=20, per_second=1)
 # Offices and phone networks share addresses: this one only stops floods.
 MESSAGES_BY_ADDRESS = Rate(burst=5_000, per_second=2_000)
