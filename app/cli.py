@@ -76,6 +76,14 @@ def doctor(as_json: AsJson = False) -> None:
     raise typer.Exit(0 if program.is_healthy(findings) else 1)
 
 
+@cli.command()
+def sla(file: Path, as_json: AsJson = False) -> None:
+    """Say what the SLA clocks of the cases in FILE show. docs/sla.md has the format."""
+    from app.ops import sla as program
+
+    raise typer.Exit(program.run(file, as_json=as_json))
+
+
 def _settings() -> Settings:
     try:
         return Settings()
