@@ -24,6 +24,7 @@ class Walk:
 
     def __init__(self, calendar: dict[str, Any], start: datetime, days: int) -> None:
         self.calendar, self.start = calendar, start
+        self._of_day: dict[date, list[tuple[int, int]]] = {}
         zone = ZoneInfo(calendar["timezone"])
         minutes = (start + timedelta(minutes=number) for number in range(days * 1440))
         self.open = bytes(self._is_open(minute.astimezone(zone)) for minute in minutes)
@@ -36,6 +37,11 @@ class Walk:
         )
 
     def _spans(self, day: date) -> list[tuple[int, int]]:
+        if day not in self._of_day:
+            self._of_day[day] = self._written(day)
+        return self._of_day[day]
+
+    def _written(self, day: date) -> list[tuple[int, int]]:
         if day.isoformat() in self.calendar.get("open", {}):
             return [_minutes(text) for text in self.calendar["open"][day.isoformat()]]
         if day.isoformat() in self.calendar.get("closed", []):
