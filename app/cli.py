@@ -119,6 +119,14 @@ def simulate(file: Annotated[Path, typer.Argument(help="The scenario, JSON.")], 
     raise typer.Exit(program.run(file, as_json))
 
 
+@cli.command()
+def sla(file: Path, as_json: AsJson = False) -> None:
+    """Say what the SLA clocks of the cases in FILE show. docs/sla.md has the format."""
+    from app.ops import sla as program
+
+    raise typer.Exit(program.run(file, as_json=as_json))
+
+
 def _settings() -> Settings:
     try:
         return Settings()
