@@ -178,9 +178,7 @@ class DueRowRunner:
 
         for claimed in claims:
             LATENESS.labels(table.name).observe((now - claimed.run_at).total_seconds())
-        async with asyncio.TaskGroup() as group:
-            for claimed in claims:
-                group.create_task(work(claimed))
+        await asyncio.gather(*(work(claimed) for claimed in claims))
         return len(claims)
 
     async def _run_table(self, table: DueTable) -> None:

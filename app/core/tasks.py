@@ -1,15 +1,15 @@
 """Background tasks that outlive their failures."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 from prometheus_client import Counter
 
 from app.core.clock import Clock
 from app.core.database import Database
-from app.core.driver import raise_if_cancelled
 
 log = structlog.get_logger(__name__)
 
@@ -17,13 +17,18 @@ RESTART_SECONDS = 1.0
 FAILURES = Counter("switchboard_task_failures_total", "Background tasks that raised and were started again", ["task"])
 
 
-async def keep_running(name: str, run: Callable[[], Awaitable[None]]) -> None:
+async def keep_running(name: str, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Run for ever: a failure is logged, counted and followed by a fresh start."""
     while True:
+        # Each run is a task of its own: a TaskGroup that fails leaves its task marked as cancelled (Python 3.11, 3.12).
+        running = asyncio.create_task(run(), name=name)
         try:
-            await run()
+            await running
+        except asyncio.CancelledError:
+            running.cancel()
+            await asyncio.wait({running})
+            raise
         except Exception:
-            raise_if_cancelled()
             FAILURES.labels(name).inc()
             log.error("task_failed", task=name, exc_info=True)
         await asyncio.sleep(RESTART_SECONDS)

@@ -98,7 +98,10 @@ class Connection:
         except TimeoutError:
             log.info("socket_cut", reason=self._close)
         except (WebSocketDisconnect, OSError):
-            self.ended.set()  # the peer went away: whoever waits for room must not wait any longer
+            log.debug("socket_left")
+        finally:
+            # However it ended: nothing more is taken, and whoever waits for room must not wait any longer.
+            self.ended.set()
             self._room.set()
 
     async def _write_all(self) -> None:

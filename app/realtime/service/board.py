@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access.schemas import Principal
 from app.core.clock import Clock
 from app.core.database import Database
+from app.core.driver import raise_if_cancelled
 from app.events.event import Event
 from app.events.routing import OfferEnded, OfferMade, PresenceChanged, QueueChanged, WorkChanged
 from app.realtime.audience import Viewer
@@ -60,6 +61,7 @@ class Boards:
             try:
                 await self._send_round()
             except Exception as error:
+                raise_if_cancelled()
                 log.warning("board_failed", exc_info=error)
             await asyncio.sleep(AT_MOST_EVERY_SECONDS)
 

@@ -13,6 +13,7 @@ from app.access.visibility import may_see
 from app.conversations import service as conversations
 from app.core.bus import Bus
 from app.core.database import Database
+from app.core.driver import raise_if_cancelled
 from app.core.errors import NotFound
 from app.realtime.audience import Reach, Viewer, Visitor
 from app.realtime.connection import Connection
@@ -73,6 +74,7 @@ class Signals:
                 async with self._database.transaction() as session:
                     await self._pass_on(session, batch)
             except Exception as error:
+                raise_if_cancelled()
                 log.warning("signals_lost", count=len(batch), exc_info=error)
 
     async def _pass_on(self, session: AsyncSession, batch: list[Signal]) -> None:
