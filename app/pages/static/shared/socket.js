@@ -4,6 +4,8 @@
 const BACK_OFF_LEAST_MS = 500;
 const BACK_OFF_MOST_MS = 15000;
 const TELL_AFTER_MS = 2000;
+const TOO_MANY = 4429;
+const TOO_MANY_MS = 5000;
 const SILENT_HEARTBEATS = 2.5;
 const ENDING_CODES = new Set([4401, 4403]);
 
@@ -145,7 +147,8 @@ export class Live extends EventTarget {
     else this.tell ??= setTimeout(() => this.#setState("reconnecting"), this.state === "live" ? TELL_AFTER_MS : 0);
     if (this.state === "live" || this.state === "catching_up") this.quiet = true;
     const ceiling = Math.min(BACK_OFF_MOST_MS, BACK_OFF_LEAST_MS * 2 ** this.attempt++);
-    const least = code === 4429 ? 5000 : 0;
+    // Without a network each try is only noise; `online` tries at once.
+    const least = !navigator.onLine ? BACK_OFF_MOST_MS : code === TOO_MANY ? TOO_MANY_MS : 0;
     this.retry = setTimeout(() => this.#connect(), Math.max(wait, least, ceiling * (0.5 + Math.random() / 2)));
   }
 
