@@ -75,12 +75,19 @@ class Hub:
 
     async def run(self) -> None:
         """Work until cancelled. Raises when the database goes away; a fresh run goes on where it stood."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._follow_log())
-            group.create_task(self._settle_doubts())
-            group.create_task(self.signals.run())
-            if self.boards is not None:
-                group.create_task(self.boards.run())
+        # No TaskGroup: on Python 3.11 it leaves its parent marked as cancelled after a child's failure, and whoever
+        # starts us again would take that for the end.
+        works = [self._follow_log(), self._settle_doubts(), self.signals.run()]
+        works += [self.boards.run()] if self.boards is not None else []
+        tasks = [asyncio.create_task(work) for work in works]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _follow_log(self) -> None:
         connection = await connect_to_log(self._database.url, application_name="switchboard hub")
