@@ -43,7 +43,8 @@ async def test_a_woken_dispatcher_positions_what_was_committed_and_tells_it(data
         await say("a", "b")
         dispatcher.wake()
         await reaches(signal, 2)
-    assert await heard.get() == '{"position" : 2}'
+    told = [heard.get_nowait() for _ in range(heard.qsize())]  # the first start may tell of the empty log before
+    assert told[-1] == '{"position" : 2}'
     assert len(await event_log.read(log_connection, ZERO)) == 2
 
 

@@ -129,9 +129,15 @@ async def test_a_crash_tells_no_internals_and_leaves_nothing(client: httpx.Async
 async def test_bad_bodies_get_a_clear_answer(
     client: httpx.AsyncClient, database: Database, body: bytes, status: int, code: str
 ) -> None:
-    answer = await client.post("/entries", content=body, headers={"content-type": "application/json"})
+    headers = {"content-type": "application/json", "authorization": "Bearer something"}
+    answer = await client.post("/entries", content=body, headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert await count(database) == 0
+
+
+async def test_a_stranger_is_not_told_what_is_wrong_with_the_body(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/entries", content=b"{", headers={"content-type": "application/json"})
+    assert (answer.status_code, answer.json()["code"]) == (401, "not_authenticated")
 
 
 async def test_an_oversize_body_without_a_length_is_stopped_while_it_comes(client: httpx.AsyncClient) -> None:
