@@ -31,19 +31,23 @@ class UnknownCountryError(ValueError):
     """The library knows no such country, or no such region of it."""
 
 
-def require_country(country: str, region: str | None = None) -> None:
+def require_country(country: str) -> None:
     """Raises UnknownCountryError with the sentence to show."""
-    regions = holidays.list_supported_countries(include_aliases=False).get(country)
-    if regions is None:
+    if country not in holidays.list_supported_countries(include_aliases=False):
         raise UnknownCountryError(f"{country!r} is no country with known holidays; give an ISO 3166 code such as CN")
-    if region is not None and region not in regions:
+
+
+def require_region(country: str | None, region: str) -> None:
+    """Raises UnknownCountryError with the sentence to show."""
+    regions = holidays.list_supported_countries(include_aliases=False).get(country or "", [])
+    if region not in regions:
         known = ", ".join(regions) or "none"
-        raise UnknownCountryError(f"{country} has no region {region!r}; its regions are: {known}")
+        raise UnknownCountryError(f"{country or 'no country'} has no region {region!r}; its regions are: {known}")
 
 
 @lru_cache(maxsize=YEARS_REMEMBERED)
 def country_year(country: str, region: str | None, year: int) -> CountryYear:
-    """The dates of one year. Needs a country and region that `require_country` let pass."""
+    """The dates of one year. Needs a country and a region that the functions above let pass."""
     if country == "CN":
         return _china(year)
     table = holidays.country_holidays(country, subdiv=region, years=year, expand=False)

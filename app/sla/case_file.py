@@ -210,10 +210,14 @@ def _problems(case: Case, path: str) -> Iterator[tuple[str, str]]:
     if calendar.as_calendar().never_opens():
         yield f"{path}.calendar.weekly", "the calendar has no open time at all; give at least one span"
     try:
+        field = "country"
         if calendar.country is not None:
-            calendar_data.require_country(calendar.country, calendar.region)
+            calendar_data.require_country(calendar.country)
+        field = "region"
+        if calendar.region is not None:
+            calendar_data.require_region(calendar.country, calendar.region)
     except calendar_data.UnknownCountryError as error:
-        yield f"{path}.calendar.country", str(error)
+        yield f"{path}.calendar.{field}", str(error)
     names = [target.metric for target in case.targets]
     for number, name in enumerate(names):
         if name in names[:number]:

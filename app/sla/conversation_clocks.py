@@ -36,7 +36,8 @@ class Rules:
 class State:
     """The checkpoint: all that later facts need, of a size that does not grow with the conversation.
 
-    `clocks` holds the latest clock of each metric; earlier ones are finished and were handed out as changes.
+    `clocks` holds the latest clock of each metric; earlier ones are finished and were handed out as changes. A state is
+    folded on under the rules it was made with; other targets mean a recompute.
     """
 
     clocks: Mapping[str, Clock] = field(default_factory=dict)

@@ -1,16 +1,12 @@
-import sys
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from types import FrameType
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 
-from app.sla import business_hours
 from app.sla.business_hours import HORIZON_YEARS, BusinessHours
 from app.sla.calendars import Calendar, around_the_clock
 from tests.unit.sla.calendars_at_hand import amounts, at, calendars, day_spans, hours, instants, weekdays
+from tests.unit.sla.steps import lines_run
 
 
 @pytest.mark.parametrize(
@@ -134,26 +130,6 @@ def test_between_sums_over_any_cut_and_over_the_open_spans(
     whole = working.between(start, end)
     assert whole == working.between(start, middle) + working.between(middle, end)
     assert whole == sum((closes - opens for opens, closes in working.spans(start, end)), timedelta(0))
-
-
-def lines_run(call: Callable[[], Any]) -> int:
-    """How many lines of the module a call executes: its cost, whatever the machine."""
-    count = 0
-
-    def trace(frame: FrameType, event: str, _: Any) -> Any:
-        nonlocal count
-        if frame.f_code.co_filename != business_hours.__file__:
-            return None
-        count += event == "line"
-        return trace
-
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        call()
-    finally:
-        sys.settrace(before)
-    return count
 
 
 @pytest.mark.parametrize("start", ["2026-01-04T00:30:00+00:00", "2026-12-31T08:00:00+00:00"])

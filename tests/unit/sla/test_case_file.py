@@ -1,5 +1,6 @@
 import json
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from app.sla import case_file
 from app.sla.business_hours import BusinessHours
 from app.sla.case_file import WrongFileError
 
+DOCUMENTATION = Path(__file__).parents[3] / "docs" / "sla.md"
 OFFICE = ["08:30-12:00", "13:30-17:30"]
 CASE: dict[str, Any] = {
     "calendar": {
@@ -107,6 +109,7 @@ def test_fractions_of_a_second_are_kept() -> None:
         ("calendar.open", {"2026-13-10": []}, "cases[0].calendar.open.2026-13-10", "date"),
         ("calendar.closed", ["tomorrow"], "cases[0].calendar.closed[0]", "date"),
         ("calendar.country", "XX", "cases[0].calendar.country", "ISO 3166"),
+        ("calendar.region", "BY", "cases[0].calendar.region", "no country"),
         ("calendar", {"timezone": "UTC", "weekly": {"mon": []}}, "cases[0].calendar.weekly", "no open time"),
         ("targets.0.seconds", 0, "cases[0].targets[0].seconds", "greater than 0"),
         ("targets.0.seconds", -1, "cases[0].targets[0].seconds", "greater than 0"),
@@ -149,3 +152,9 @@ def test_a_field_nobody_knows_is_named() -> None:
     file = case_file.parse(changed("calendar.zone", "UTC"))
     assert list(case_file.unknown_fields(file)) == ["cases[0].calendar.zone"]
     assert list(case_file.unknown_fields(case_file.parse(changed("events.0.note", "x")))) == ["cases[0].events[0].note"]
+
+
+def test_the_example_of_the_documentation_gives_the_answer_printed_there() -> None:
+    _, example, printed, *_ = DOCUMENTATION.read_text().split("```json\n")
+    (expected,) = json.loads(printed.split("```")[0])["cases"]
+    assert answer(example.split("```")[0].encode()) == expected["clocks"]

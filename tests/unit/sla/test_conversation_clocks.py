@@ -26,6 +26,7 @@ from app.sla.conversation_clocks import (
 from app.sla.explanation import explain
 from app.sla.facts import Fact
 from tests.unit.sla.calendars_at_hand import NOVEMBER, at, histories, hours, rules, weekdays
+from tests.unit.sla.steps import lines_run
 
 OFFICE = BusinessHours(weekdays("08:30-12:00", "13:30-17:30", zone="America/New_York"))
 ALWAYS = BusinessHours(around_the_clock())
@@ -145,6 +146,15 @@ def test_the_checkpoint_does_not_grow_with_the_conversation() -> None:
     chatter = [after(10 * n, "message", ("customer", "agent_public")[n % 2]) for n in range(400)]
     short = len(json.dumps(checkpoint.dump(recompute(rules_, chatter[:40])[0])))
     assert len(json.dumps(checkpoint.dump(recompute(rules_, chatter)[0]))) < short + 100
+
+
+def test_a_message_costs_the_same_however_long_the_conversation_is() -> None:
+    rules_ = rules(OFFICE)
+    chatter = [after(10 * n, "message", ("customer", "agent_public")[n % 2]) for n in range(1_000)]
+    early, late = recompute(rules_, chatter[:100])[0], recompute(rules_, chatter)[0]
+    assert lines_run(lambda: fold(rules_, late, [after(10_000, "message", "customer")])) == lines_run(
+        lambda: fold(rules_, early, [after(1_000, "message", "customer")])
+    )
 
 
 def test_with_too_much_said_after_it_a_resolution_stands() -> None:
