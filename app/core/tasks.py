@@ -10,6 +10,7 @@ from prometheus_client import Counter
 
 from app.core.clock import Clock
 from app.core.database import Database
+from app.core.driver import raise_if_cancelled
 
 log = structlog.get_logger(__name__)
 
@@ -29,6 +30,7 @@ async def keep_running(name: str, run: Callable[[], Coroutine[Any, Any, None]]) 
             await asyncio.wait({running})
             raise
         except Exception:
+            raise_if_cancelled()  # our cancellation went to `running` first, which may have made an error of it
             FAILURES.labels(name).inc()
             log.error("task_failed", task=name, exc_info=True)
         await asyncio.sleep(RESTART_SECONDS)
