@@ -21,6 +21,8 @@ log = structlog.get_logger(__name__)
 
 WAKE_CHANNEL = "wake"
 LOG_CHANNEL = "log"
+STOP_TRIES = 5
+STOP_AGAIN_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,11 @@ async def _keep_aligned(clock: DatabaseClock, database: Database) -> None:
 
 
 async def stop_tasks(tasks: list[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    """End them all. A cancellation can get lost inside a driver's call, so it is said again to whoever goes on."""
+    for _ in range(STOP_TRIES):
+        for task in tasks:
+            task.cancel()
+        _, tasks_left = await asyncio.wait(tasks, timeout=STOP_AGAIN_SECONDS)
+        if not tasks_left:
+            return
+        log.warning("tasks_go_on", names=sorted(task.get_name() for task in tasks_left))
