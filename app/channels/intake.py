@@ -5,10 +5,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import asyncpg
 import structlog
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.channels import repository
@@ -21,7 +19,7 @@ from app.core import event_log
 from app.core.act import Act, system_act
 from app.core.clock import Clock
 from app.core.database import Database
-from app.core.driver import is_transient
+from app.core.driver import is_away
 from app.core.errors import Conflict, InvalidInput, NotFound, SwitchboardError, Unavailable
 from app.customers import service as customers
 from app.customers.schemas import MAX_CONTACT_VALUE, MAX_LANGUAGE, MAX_NAME, Known, Writer
@@ -93,7 +91,7 @@ class Intake:
         try:
             received = await self._store(batch)
         except Exception as error:
-            if len(batch) > 1 and not _is_away(error):
+            if len(batch) > 1 and not is_away(error):
                 log.warning("intake_batch_split", size=len(batch), error=repr(error))
                 for waiting in batch:
                     await self._settle([waiting])
@@ -203,20 +201,11 @@ def _sqlstate(error: Exception) -> str | None:
     return getattr(error.orig if isinstance(error, DBAPIError) else error, "sqlstate", None)
 
 
-def _is_away(error: Exception) -> bool:
-    """The database's own trouble: nothing is wrong with the messages, so trying each alone would not help."""
-    if isinstance(error, DBAPIError) and error.connection_invalidated:
-        return True
-    if isinstance(error, asyncpg.InterfaceError) and not isinstance(error, ValueError):  # ValueError: a bad argument
-        return True
-    return isinstance(error, (OSError, TimeoutError, PoolTimeout)) or is_transient(error)
-
-
 def _told(error: Exception) -> Exception:
     """What the sender learns. The same message may be sent again after any of these."""
     if isinstance(error, SwitchboardError):
         return error
-    if _is_away(error):
+    if is_away(error):
         return Unavailable("database_unavailable", "The database does not answer. Send the same message again.")
     log.error("intake_failed", exc_info=error)
     return error

@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.core.database import IDLE_IN_TRANSACTION_TIMEOUT_MS, LOCK_TIMEOUT_MS, STATEMENT_TIMEOUT_MS, asyncpg_url
 
@@ -102,6 +104,24 @@ def is_transient(error: BaseException) -> bool:
             return True
         cause = cause.__cause__
     return False
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether the database did not answer, in any of the shapes in which SQLAlchemy, the driver and the system say so.
+
+    Nothing is wrong with what was asked. A statement that met the loss may have been committed.
+    """
+    if isinstance(error, DBAPIError) and (error.connection_invalidated or isinstance(error, OperationalError)):
+        return True
+    # A server's socket that is gone is a missing file to the system.
+    return isinstance(error, (OSError, PoolTimeout)) or is_transient(error) or _is_closed(error)
+
+
+def _is_closed(error: BaseException | None) -> bool:
+    """The driver's word for using a connection that is gone; ValueError: the same class for a bad argument."""
+    while error is not None and not isinstance(error, asyncpg.InterfaceError):
+        error = error.__cause__
+    return error is not None and not isinstance(error, ValueError)
 
 
 def raise_if_cancelled() -> None:

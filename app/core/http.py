@@ -13,11 +13,12 @@ from fastapi import FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.core.driver import is_away
 from app.core.errors import (
     Conflict,
     InvalidInput,
@@ -98,19 +99,17 @@ def problem_of(error: Exception) -> SwitchboardError:
     """What a client may be told of any exception: ours as they are, the database away as 503, the rest as 500."""
     if isinstance(error, SwitchboardError):
         return error
-    if isinstance(error, (OperationalError, InterfaceError, PoolTimeout, ConnectionError, TimeoutError)):
-        return Unavailable("database_unavailable", "The database does not answer. Try again in a moment.")
     sqlstate = (
         getattr(error.orig, "sqlstate", None) if isinstance(error, DBAPIError) else getattr(error, "sqlstate", None)
     )
     if sqlstate in ("40001", "40P01", "55P03"):
         return Conflict("concurrent_change", "Somebody changed the same thing at this moment. Try again.")
-    if sqlstate in ("57P01", "57P02", "57P03", "25P03", "53300", "53100", "25006") or (sqlstate or "").startswith("08"):
+    if is_away(error) or sqlstate == "25006":  # 25006: it is becoming a replica
         return Unavailable("database_unavailable", "The database does not answer. Try again in a moment.")
     return SwitchboardError("internal_error", "The server failed. Nothing was changed. Try again or report request_id.")
 
 
-def request_id_of(request: Request) -> str:
+def request_id_of(request: HTTPConnection) -> str:
     return str(request.scope.get("state", {}).get("request_id", ""))
 
 

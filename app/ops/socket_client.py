@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar
 from uuid import uuid4
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import InvalidStatus, WebSocketException
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 from websockets.typing import Origin
 
 BACK_OFF_SECONDS = (0.05, 2.0)
@@ -154,16 +154,19 @@ class ResumingSocket:
                     self._connection = connection
                     self.connections += 1
                     await self._converse(connection)
-                    attempt = 0
             except InvalidStatus as refusal:
                 if refusal.response.status_code in (401, 403):
                     raise SocketRefused(str(refusal.response.status_code)) from refusal
+            except ConnectionClosed as closed:
+                if closed.rcvd is not None and closed.rcvd.code in FINAL_CLOSE_CODES:
+                    raise SocketRefused(str(closed.rcvd.code)) from closed
             except (OSError, WebSocketException, TimeoutError):
                 pass
             finally:
+                # A connection that went live had started well: its end is a new story.
+                attempt = 0 if self._live.is_set() else attempt + 1
                 self._connection = None
                 self._live.clear()
-            attempt += 1
             least, most = BACK_OFF_SECONDS
             await asyncio.sleep(min(least * 2**attempt, most) * random.uniform(0.5, 1))  # noqa: S311 (jitter)
 
@@ -177,13 +180,12 @@ class ResumingSocket:
                 await self._apply(connection, json.loads(text))
         finally:
             pinging.cancel()
-        if connection.close_code in FINAL_CLOSE_CODES:
-            raise SocketRefused(str(connection.close_code))
 
     async def _ping(self, connection: ClientConnection) -> None:
-        while True:
-            await asyncio.sleep(PING_SECONDS)
-            await connection.send('{"type":"ping"}')
+        with contextlib.suppress(WebSocketException):  # the reader hears of it as well
+            while True:
+                await asyncio.sleep(PING_SECONDS)
+                await connection.send('{"type":"ping"}')
 
     async def _apply(self, connection: ClientConnection, frame: Frame) -> None:
         match frame["type"]:

@@ -7,7 +7,8 @@ from app.channels import service as channels
 from app.channels.chat.service import ChatFront
 from app.channels.chat.visitor_tokens import VisitorPrincipal
 from app.channels.schemas import AccountFacts
-from app.core.errors import Forbidden, NotFound, Unauthenticated
+from app.core.errors import Forbidden, NotFound, Unauthenticated, Unavailable
+from app.core.http import problem_of, problem_response, request_id_of
 from app.realtime.audience import Viewer, Visitor
 from app.realtime.frame_socket import FrameSocket
 from app.realtime.frames import Close, Command, Frame, Hello, Refused, Result
@@ -25,6 +26,12 @@ async def widget_socket(socket: WebSocket, key: str = "") -> None:
     except (NotFound, Forbidden):
         # Before accepting: the browser of a page that may not embed us gets a plain 403.
         await socket.close(Close.NOT_ALLOWED)
+        return
+    except Exception as error:
+        problem = problem_of(error)
+        if not isinstance(problem, Unavailable):
+            raise
+        await socket.send_denial_response(problem_response(problem, request_id_of(socket)))
         return
     await WidgetSocket(socket, account).run(None)
 
