@@ -62,6 +62,9 @@ class LocalObjectStore:
             while chunk := await asyncio.to_thread(file.read, CHUNK_BYTES):
                 yield chunk
 
+    async def holds(self, sha256: bytes) -> bool:
+        return await asyncio.to_thread(self._path(sha256).exists)
+
     async def delete(self, sha256: bytes) -> None:
         """What is gone already is no error."""
         await asyncio.to_thread(self._path(sha256).unlink, missing_ok=True)
