@@ -25,6 +25,7 @@ class FileForm:
         self.name: str | None = None
         self._parts = 0
         self._in_file = False
+        self._ended = False
         self._field = self._value = b""
         self._headers: dict[bytes, bytes] = {}
         self._pieces: list[bytes] = []
@@ -38,6 +39,7 @@ class FileForm:
                     "on_header_end": self._end_header,
                     "on_headers_finished": self._end_headers,
                     "on_part_data": self._take_data,
+                    "on_end": self._end,
                 },
             )
         except FormParserError as error:
@@ -54,10 +56,8 @@ class FileForm:
 
     def finish(self) -> None:
         """Raises InvalidInput when the form broke off, or had no file."""
-        try:
-            self._parser.finalize()
-        except FormParserError as error:
-            raise _malformed() from error
+        if not self._ended:
+            raise _malformed()
         if self.name is None:
             raise InvalidInput("file_missing", "The form has no file: send it as the part `file`.")
 
@@ -89,6 +89,9 @@ class FileForm:
     def _take_data(self, data: bytes, start: int, end: int) -> None:
         if self._in_file:
             self._pieces.append(data[start:end])
+
+    def _end(self) -> None:
+        self._ended = True
 
 
 def _malformed() -> InvalidInput:

@@ -43,7 +43,8 @@ def judge(name: str, head: bytes, *, whole: bool) -> str:
 
     Raises InvalidInput `file_type_not_allowed` for what a browser would show as a page or a machine would run.
     """
-    if name.lower().rpartition(".")[2] in REFUSED_ENDINGS:
+    _, dot, ending = name.lower().rpartition(".")
+    if dot and ending in REFUSED_ENDINGS:
         raise _refused()
     if _is_program(head) or _is_markup(head):
         raise _refused()
