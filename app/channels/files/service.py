@@ -183,6 +183,7 @@ async def open_linked(
 
 async def forget_unattached(database: Database, store: LocalObjectStore, now: datetime) -> int:
     """Delete uploads that no message took within a day, and bytes nothing refers to any more. Returns how many."""
+    await store.sweep(before=now - KEPT_UNATTACHED)
     forgotten = 0
     while True:
         async with database.transaction() as session:

@@ -6,13 +6,12 @@ import { newId, Problem } from "./socket.js";
 export const MOST_FILES = 10;
 const MOST_BYTES = 20 * 1024 * 1024;
 const PICTURES = new Set(["image/png", "image/jpeg", "image/gif", "image/webp", "image/avif"]);
-const UNITS = ["byte", "kilobyte", "megabyte"];
 
 /** 1234567 as "1.2 MB", in the reader's language. */
 export function sizeText(bytes) {
-  const step = bytes < 1000 ? 0 : bytes < 1e6 ? 1 : 2;
-  const format = { style: "unit", unit: UNITS[step], unitDisplay: "short", maximumFractionDigits: step === 2 ? 1 : 0 };
-  return new Intl.NumberFormat(language, format).format(bytes / 1000 ** step);
+  const large = bytes >= 1e6;
+  const format = { style: "unit", unit: large ? "megabyte" : "kilobyte", unitDisplay: "short", maximumFractionDigits: large ? 1 : 0 };
+  return new Intl.NumberFormat(language, format).format(large ? bytes / 1e6 : Math.ceil(bytes / 1000));
 }
 
 /** Sends one file. `fetch` cannot tell how far it is, hence the older interface. */
