@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from app import __version__, wiring
 from app.channels.chat.guards import WidgetCors
 from app.channels.chat.service import ChatFront
+from app.channels.files.service import FileFront, open_store
 from app.channels.intake import Intake
 from app.core import health
 from app.core.config import Settings
@@ -42,6 +43,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             app.state.chat = ChatFront(
                 settings.secret_key.get_secret_value(), runtime.database, public_url=settings.public_url
             )
+            app.state.files = FileFront(settings.secret_key.get_secret_value(), open_store(settings.data_dir))
             app.state.intake = intake = Intake(runtime.database, runtime.clock)
             app.state.hub = hub = Hub(
                 runtime.database, runtime.clock, runtime.signal, runtime.bus, board_source=get_wallboard

@@ -11,6 +11,9 @@ from app.channels.adapter import ChannelAdapter
 from app.channels.chat import api as chat
 from app.channels.chat.adapter import ChatAdapter
 from app.channels.chat.visitor_tokens import VisitorTokens
+from app.channels.files import api as files
+from app.channels.files import service as files_service
+from app.channels.replies import api as replies
 from app.conversations import api as conversations
 from app.conversations import jobs as conversation_jobs
 from app.core import idempotency, partitions
@@ -38,6 +41,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     routing.router,
     channels.router,
     chat.router,
+    files.router,
+    replies.router,
     workspace.router,
     agent_socket.router,
     widget_socket.router,
@@ -77,9 +82,16 @@ async def _forget_ended_sessions(database: Database, clock: Clock) -> None:
         await access_service.delete_old(session, system_act(clock, "housekeeping"))
 
 
-PERIODIC: tuple[Periodic, ...] = (
-    Periodic("partitions", 3600, _make_partitions),
-    Periodic("idempotency_keys", 3600, _forget_idempotency_keys),
-    Periodic("ended_sessions", 3600, _forget_ended_sessions),
-    *routing_jobs.PERIODIC,
-)
+def periodic(settings: Settings) -> tuple[Periodic, ...]:
+    store = files_service.open_store(settings.data_dir)
+
+    async def forget_unattached_files(database: Database, clock: Clock) -> None:
+        await files_service.forget_unattached(database, store, clock.now())
+
+    return (
+        Periodic("partitions", 3600, _make_partitions),
+        Periodic("idempotency_keys", 3600, _forget_idempotency_keys),
+        Periodic("ended_sessions", 3600, _forget_ended_sessions),
+        Periodic("unattached_files", 3600, forget_unattached_files),
+        *routing_jobs.PERIODIC,
+    )

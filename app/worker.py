@@ -48,6 +48,6 @@ async def start_work(runtime: Runtime) -> list[asyncio.Task[None]]:
         "consumers": consumers.run,
         "due_rows": due_rows.run,
         "router": router.run,
-        "periodic": lambda: run_periodic(wiring.PERIODIC, runtime.database, runtime.clock),
+        "periodic": lambda: run_periodic(wiring.periodic(runtime.settings), runtime.database, runtime.clock),
     }
     return [asyncio.create_task(keep_running(name, run), name=name) for name, run in loops.items()]

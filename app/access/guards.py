@@ -110,15 +110,34 @@ PrincipalDep = Annotated[Principal, Depends(_authenticated)]
 @lru_cache
 def require(scope: str) -> Callable[[Principal], Principal]:
     """The dependency that gives the Principal, if it holds `scope`."""
+    return _holder(scope, Depends(_authenticated))
+
+
+def _holder(scope: str, authenticated: Any) -> Callable[[Principal], Principal]:
     if scope not in SCOPES:
         raise LookupError(f"unknown scope {scope!r}")
 
-    def holder(principal: PrincipalDep) -> Principal:
+    def holder(principal: Principal = authenticated) -> Principal:
         if scope not in principal.scopes:
             raise Forbidden("scope_missing", f"This needs the scope {scope}.", scope=scope)
         return principal
 
     return holder
+
+
+async def _authenticated_briefly(
+    request: Request,
+    bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+    cookie: Annotated[str | None, Depends(_cookie)],
+) -> Principal:
+    async with request.app.state.database.transaction() as session:
+        return await _authenticated(request, session, bearer, cookie)
+
+
+@lru_cache
+def require_briefly(scope: str) -> Callable[[Principal], Principal]:
+    """Like `require`, but no transaction stays open while the operation works: for bodies that come in slowly."""
+    return _holder(scope, Depends(_authenticated_briefly))
 
 
 def _person(principal: PrincipalDep) -> Principal:

@@ -28,6 +28,7 @@ class InboundEnvelope:
     `provider_id` names it within the channel account for ever: a second one with the same id is a redelivery.
     `thread_key` is the provider id of an earlier message of the same account that this one answers.
     `provider_at` is the provider's own time, None where it tells none.
+    `attachments` are descriptions of files the store holds (`id`, `name`, `media_type`, `size_bytes`), not yet bound.
     `client_id` is the sender's own name for it, where the sender's page waits to see it again.
     """
 

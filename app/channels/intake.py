@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 import structlog
 from sqlalchemy.exc import DBAPIError
@@ -11,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.channels import repository
 from app.channels.envelope import MAX_PROVIDER_ID, InboundEnvelope
+from app.channels.files import service as files
 from app.channels.schemas import AccountFacts
 from app.conversations.arrival import Arrival, NewMessage, Received, events_of
 from app.conversations.service import receiving
@@ -131,8 +133,22 @@ async def store(session: AsyncSession, act: Act, batch: Sequence[tuple[InboundEn
         for (envelope, request_id), account, customer in zip(batch, facts, known, strict=True)
     ]
     received, messages = await receiving.receive(session, act, arrivals)
+    await files.bind(session, _places(messages), visibility="public")
     await _append(session, act, customer_events, messages)
     return received
+
+
+def _places(messages: Sequence[NewMessage]) -> dict[UUID, tuple[UUID, UUID]]:
+    """Each stored file's (message, conversation). Raises Conflict when two messages of the batch name one."""
+    named = [
+        (UUID(attachment["id"]), (message.id, message.head.id))
+        for message in messages
+        for attachment in message.arrival.attachments
+    ]
+    places = dict(named)
+    if len(places) < len(named):
+        raise Conflict("attachment_used", "A file is in another message already: upload it again.")
+    return places
 
 
 async def _append(

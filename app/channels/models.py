@@ -40,6 +40,7 @@ class Attachment(Base):
     __table_args__ = (
         Index("ix_attachment_sha256", "sha256"),
         Index("ix_attachment_message_id", "message_id"),
+        Index("ix_attachment_unattached", "created_at", postgresql_where=text("message_id is null")),
     )
     id: Mapped[UUID] = mapped_column(primary_key=True)
     sha256: Mapped[bytes] = mapped_column(LargeBinary)

@@ -1,20 +1,17 @@
-"""Operations on conversations and their messages."""
+"""Operations on conversations and their messages; writing one is channels/replies, since its files come along."""
 
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Query
 
 from app.access.guards import GUARDED, ActDep, problems, require
 from app.access.schemas import Principal
 from app.conversations import service
 from app.conversations.schemas import (
     MAX_SEQUENCE,
-    MessageIn,
     MessageOut,
-    NoteIn,
-    PostedMessage,
     ReadIn,
     ResolveIn,
     Sort,
@@ -23,9 +20,7 @@ from app.conversations.schemas import (
     View,
 )
 from app.core.database import SessionDep
-from app.core.errors import InvalidInput
 from app.core.http import PAGE_DEFAULT, CursorQuery, LimitQuery, Page, decode_cursor, encode_cursor
-from app.core.idempotency import OnceDep
 from app.events.conversations import Status
 
 router = APIRouter(prefix="/v1", tags=["conversations"], responses=GUARDED)
@@ -94,54 +89,6 @@ async def list_messages(
     messages = await service.list_messages(session, principal, conversation_id, before=before, limit=limit)
     earlier = str(messages[0].sequence) if len(messages) == limit and messages[0].sequence > 1 else None
     return Page(items=messages, next_cursor=earlier)
-
-
-@router.post(
-    "/conversations/{conversation_id}/messages",
-    status_code=201,
-    summary="Reply to the customer",
-    response_model=PostedMessage,
-    responses=problems(404, 409),
-)
-async def post_message(
-    session: SessionDep, act: ActDep, once: OnceDep, principal: WriterDep, conversation_id: UUID, body: MessageIn
-) -> Response:
-    if body.attachments:
-        raise InvalidInput("attachments_not_supported", "Attachments are not taken yet: send the text alone.")
-    return await once(
-        session,
-        act,
-        lambda: service.post_message(
-            session,
-            act,
-            principal,
-            conversation_id=conversation_id,
-            body=body.body,
-            client_id=body.client_id,
-            expected_public_sequence=body.expected_public_sequence,
-        ),
-        status=201,
-    )
-
-
-@router.post(
-    "/conversations/{conversation_id}/notes",
-    status_code=201,
-    summary="Write an internal note",
-    response_model=PostedMessage,
-    responses=problems(404),
-)
-async def add_note(
-    session: SessionDep, act: ActDep, once: OnceDep, principal: WriterDep, conversation_id: UUID, body: NoteIn
-) -> Response:
-    return await once(
-        session,
-        act,
-        lambda: service.add_note(
-            session, act, principal, conversation_id=conversation_id, body=body.body, client_id=body.client_id
-        ),
-        status=201,
-    )
 
 
 @router.post("/conversations/{conversation_id}/status", summary="Change the status", responses=problems(404, 409))

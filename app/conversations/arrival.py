@@ -191,7 +191,7 @@ def _apply(head: Head, arrival: Arrival, now: datetime, message_id: UUID) -> New
         head.status, head.resolved_at = "open", None
     head.last_sequence += 1
     head.arrived += 1
-    head.preview = preview(arrival.body)
+    head.preview = preview(arrival.body, arrival.attachments)
     head.unanswered_since = head.unanswered_since or now
     return NewMessage(message_id, head, head.last_sequence, arrival, head.last_sequence == 1, woke_from)
 

@@ -152,7 +152,8 @@ class NoteIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     client_id: ClientId
-    body: Body
+    body: Body = ""
+    attachments: list[UUID] = Field(default_factory=list, max_length=MAX_ATTACHMENTS)
 
 
 class StatusIn(BaseModel):

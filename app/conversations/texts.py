@@ -1,5 +1,8 @@
 """What text may be: bounded, and storable."""
 
+from collections.abc import Iterable, Mapping
+from typing import Any
+
 from app.core.errors import InvalidInput
 
 MAX_BODY_CHARACTERS = 16_000
@@ -19,7 +22,7 @@ def check_text(text: str, *, field: str, maximum: int, minimum: int = 0) -> str:
     return text
 
 
-def preview(body: str) -> str:
-    """The beginning of a message on one line, for lists."""
-    line = " ".join(body[: PREVIEW_CHARACTERS * 2].split())
+def preview(body: str, attachments: Iterable[Mapping[str, Any]] = ()) -> str:
+    """The beginning of a message on one line, for lists; without words, what its files are called."""
+    line = " ".join(body[: PREVIEW_CHARACTERS * 2].split()) or ", ".join(str(one.get("name")) for one in attachments)
     return line if len(line) <= PREVIEW_CHARACTERS else line[: PREVIEW_CHARACTERS - 1] + "…"

@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from tempfile import mkstemp
 from typing import BinaryIO
@@ -62,9 +63,22 @@ class LocalObjectStore:
             while chunk := await asyncio.to_thread(file.read, CHUNK_BYTES):
                 yield chunk
 
+    async def holds(self, sha256: bytes) -> bool:
+        return await asyncio.to_thread(self._path(sha256).exists)
+
     async def delete(self, sha256: bytes) -> None:
         """What is gone already is no error."""
         await asyncio.to_thread(self._path(sha256).unlink, missing_ok=True)
+
+    async def sweep(self, *, before: datetime) -> int:
+        """Remove what uploads left aside that were killed before that time. Returns how many."""
+        return await asyncio.to_thread(self._sweep, before.timestamp())
+
+    def _sweep(self, before: float) -> int:
+        left = [path for path in self._aside.glob("*") if path.stat().st_mtime < before]
+        for path in left:
+            path.unlink(missing_ok=True)
+        return len(left)
 
     def _path(self, sha256: bytes) -> Path:
         name = sha256.hex()

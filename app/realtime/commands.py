@@ -3,14 +3,16 @@
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from app.conversations.schemas import ClientId, SequenceNumber
+from app.conversations.schemas import MAX_ATTACHMENTS, ClientId, SequenceNumber
 from app.events.routing import Readiness
 
 MAX_BODY_CHARACTERS = 10_000
 
-Body = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_BODY_CHARACTERS)]
+# Whether it may be empty is for the service to say: a file can speak for itself.
+Body = Annotated[str, StringConstraints(strip_whitespace=True, max_length=MAX_BODY_CHARACTERS)]
+AttachmentIds = Annotated[tuple[UUID, ...], Field(max_length=MAX_ATTACHMENTS)]
 # PostgreSQL stores no NUL.
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, max_length=100, pattern=r"^[^\x00]*$")]
 OfferToken = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$")]
@@ -43,14 +45,16 @@ class MessageSend(CommandData):
 
     conversation_id: UUID
     client_id: ClientId
-    body: Body
+    body: Body = ""
+    attachments: AttachmentIds = ()
     expected_public_sequence: SequenceNumber | None = None
 
 
 class NoteAdd(CommandData):
     conversation_id: UUID
     client_id: ClientId
-    body: Body
+    body: Body = ""
+    attachments: AttachmentIds = ()
 
 
 class ConversationReadMark(CommandData):

@@ -90,7 +90,7 @@ class WidgetSocket(FrameSocket):
             address = self.socket.client.host if self.socket.client else ""
             self._front.take_message(self.visitor, address, self.clock.now())
             return await visitor_commands.send(
-                self.socket.app.state.intake, self.visitor, command, request_id=self.act.request_id
+                self.database, self.socket.app.state.intake, self.visitor, command, request_id=self.act.request_id
             )
         async with self.database.transaction() as session:
             return await visitor_commands.obey(session, self.act, self.visitor, self.hub.signals, command)

@@ -19,6 +19,7 @@ PUBLIC = {
     ("post", "/v1/session"),
     ("get", "/v1/widget/config"),
     ("post", "/v1/widget/visitors"),
+    ("get", "/v1/files/{signed}"),  # the link itself is the permission
 }
 METHODS = ("get", "post", "put", "patch", "delete")
 

@@ -9,18 +9,18 @@ from app.channels.adapter import ChannelLimits, InboundRequest, Outcome, Sent
 from app.channels.chat.schemas import MAX_ATTACHMENTS, MAX_BODY_CHARACTERS, WidgetMessageIn
 from app.channels.chat.visitor_tokens import VisitorPrincipal, VisitorTokens
 from app.channels.envelope import Contact, InboundEnvelope
+from app.channels.files.schemas import MAX_FILE_BYTES
 from app.channels.schemas import AccountFacts
 from app.conversations.schemas import OutgoingMessage
 from app.conversations.texts import check_text
 from app.core.errors import InvalidInput, Unauthenticated
 
 KIND = "chat"
-MAX_ATTACHMENT_BYTES = 20 * 1024 * 1024
 
 
 class ChatAdapter:
     kind: ClassVar[str] = KIND
-    limits: ClassVar[ChannelLimits] = ChannelLimits(MAX_BODY_CHARACTERS, MAX_ATTACHMENTS, MAX_ATTACHMENT_BYTES)
+    limits: ClassVar[ChannelLimits] = ChannelLimits(MAX_BODY_CHARACTERS, MAX_ATTACHMENTS, MAX_FILE_BYTES)
 
     def __init__(self, tokens: VisitorTokens) -> None:
         self._tokens = tokens

@@ -25,6 +25,7 @@ from app.channels.chat.schemas import (
 )
 from app.channels.chat.service import ChatFront
 from app.channels.chat.visitor_tokens import VisitorPrincipal
+from app.channels.files.schemas import MAX_FILE_BYTES
 from app.channels.schemas import AccountFacts
 from app.conversations.schemas import MAX_SEQUENCE
 from app.core.act import Act
@@ -37,12 +38,12 @@ router = APIRouter(prefix="/v1/widget", tags=["widget"])
 _bearer = HTTPBearer(auto_error=False, scheme_name="visitor", description="The token of POST /v1/widget/visitors")
 
 
-def _front(request: Request) -> ChatFront:
+def front_of(request: Request) -> ChatFront:
     front: ChatFront = request.app.state.chat
     return front
 
 
-def _address(request: Request) -> str:
+def address_of(request: Request) -> str:
     return request.client.host if request.client else ""
 
 
@@ -51,13 +52,13 @@ def _let_page_read(request: Request) -> None:
 
 
 def _check_origin(request: Request, account: AccountFacts) -> None:
-    _front(request).check_origin(account, request.headers.get("origin"), request.headers.get("host", ""))
+    front_of(request).check_origin(account, request.headers.get("origin"), request.headers.get("host", ""))
     _let_page_read(request)
 
 
 async def _visitor_of(request: Request) -> VisitorPrincipal:
     """The visitor, whose page's origin is allowed. A page learns of a refused token, so that it can ask for another."""
-    front, now = _front(request), request.app.state.clock.now()
+    front, now = front_of(request), request.app.state.clock.now()
     try:
         visitor = front.tokens.read(bearer_token(request.headers.get("authorization", "")), now)
         account = await front.account_of(visitor, now)
@@ -90,6 +91,7 @@ async def get_config(request: Request, session: SessionDep, key: Annotated[Publi
         brand=account.brand,
         max_body_characters=MAX_BODY_CHARACTERS,
         max_attachments=MAX_ATTACHMENTS,
+        max_attachment_bytes=MAX_FILE_BYTES,
     )
 
 
@@ -105,8 +107,8 @@ async def create_visitor(request: Request, session: SessionDep, body: VisitorIn)
     account = await channels.get_facts_by_key(session, body.key)
     _check_origin(request, account)
     act = _act(request, "widget")
-    _front(request).take_visitor(_address(request), act.now)
-    visitor, token = service.begin(_front(request), act, account, body)
+    front_of(request).take_visitor(address_of(request), act.now)
+    visitor, token = service.begin(front_of(request), act, account, body)
     return VisitorOut(visitor_id=visitor.id, token=token, expires_at=visitor.expires_at)
 
 
@@ -131,9 +133,11 @@ _MESSAGE_DOCS: dict[str, Any] = {
 async def post_message(request: Request) -> Response:
     # The hot path: no dependency, no session, the body parsed once.
     visitor = await _visitor_of(request)
-    _front(request).take_message(visitor, _address(request), request.app.state.clock.now())
+    front_of(request).take_message(visitor, address_of(request), request.app.state.clock.now())
     message = parse_message(await request.body())
-    received = await service.send_message(request.app.state.intake, visitor, message, request_id=request_id_of(request))
+    received = await service.send_message(
+        request.app.state.database, request.app.state.intake, visitor, message, request_id=request_id_of(request)
+    )
     answer = WidgetReceived(
         conversation_id=received.conversation_id,
         message_id=received.message_id,
@@ -153,7 +157,7 @@ async def list_messages(
     after: Annotated[int | None, Query(ge=0, le=MAX_SEQUENCE, description="Only what comes after")] = None,
     limit: LimitQuery = PAGE_DEFAULT,
 ) -> WidgetMessages:
-    _front(request).take_read(visitor, request.app.state.clock.now())
+    front_of(request).take_read(visitor, request.app.state.clock.now())
     conversation_id, messages = await service.list_messages(session, visitor, after=after, limit=limit)
     more = messages[-1].sequence if after is not None and len(messages) == limit else None
     items = [widget_message(message) for message in messages]
@@ -168,5 +172,5 @@ async def list_messages(
 )
 async def mark(request: Request, session: SessionDep, visitor: VisitorDep, body: MarkIn) -> None:
     act = _act(request, visitor.actor)
-    _front(request).take_read(visitor, act.now)
+    front_of(request).take_read(visitor, act.now)
     await service.mark(session, act, visitor, state=body.state, sequence=body.sequence)

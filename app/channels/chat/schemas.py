@@ -19,6 +19,7 @@ class WidgetConfig(BaseModel):
     brand: str
     max_body_characters: int
     max_attachments: int
+    max_attachment_bytes: int
 
 
 class VisitorIn(BaseModel):

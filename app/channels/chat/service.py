@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -13,6 +13,7 @@ from app.channels.chat.adapter import envelope_of
 from app.channels.chat.rate_limits import Buckets, Rate
 from app.channels.chat.schemas import VisitorIn, WidgetMessageIn
 from app.channels.chat.visitor_tokens import GOOD_FOR, VisitorPrincipal, VisitorTokens
+from app.channels.files import service as files
 from app.channels.intake import Intake
 from app.channels.schemas import AccountFacts
 from app.conversations import service as conversations
@@ -21,7 +22,7 @@ from app.conversations.schemas import MessageOut
 from app.conversations.texts import check_text
 from app.core.act import Act
 from app.core.database import Database
-from app.core.errors import Forbidden, InvalidInput, Unauthenticated
+from app.core.errors import Forbidden, Unauthenticated
 from app.customers.schemas import MAX_NAME
 
 # Storing nothing, a visitor is cheap; a school or an office may send a class of them at once.
@@ -89,12 +90,14 @@ def begin(front: ChatFront, act: Act, account: AccountFacts, given: VisitorIn) -
 
 
 async def send_message(
-    intake: Intake, visitor: VisitorPrincipal, message: WidgetMessageIn, *, request_id: str
+    database: Database, intake: Intake, visitor: VisitorPrincipal, message: WidgetMessageIn, *, request_id: str
 ) -> Received:
     """Through the door. The same `client_id` again gives the first result."""
+    attached: list[dict[str, Any]] = []
     if message.attachments:
-        raise InvalidInput("attachments_not_supported", "Attachments are not taken yet: send the text alone.")
-    return await intake.submit(envelope_of(visitor, message), request_id=request_id)
+        async with database.transaction() as session:
+            attached = await files.describe_own(session, visitor.actor, message.attachments)
+    return await intake.submit(envelope_of(visitor, message, attached), request_id=request_id)
 
 
 async def find_conversation(session: AsyncSession, visitor: VisitorPrincipal) -> UUID | None:

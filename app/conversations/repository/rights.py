@@ -1,6 +1,8 @@
 """Who may see which conversation, as a condition inside a query."""
 
-from sqlalchemy import ColumnElement, and_, false, or_, true
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, and_, false, or_, select, true
 
 from app.access.schemas import Principal
 from app.conversations.models import Conversation
@@ -15,3 +17,15 @@ def visible_to(principal: Principal) -> ColumnElement[bool]:
     if principal.visibility == "team":
         return or_(is_mine, is_my_teams)
     return or_(is_mine, and_(Conversation.owner_id.is_(None), is_my_teams))
+
+
+def visible_ids(principal: Principal) -> Select[UUID]:
+    """The conversations the principal may see, as a subquery: permission inside the queries of other packages."""
+    return select(Conversation.id).where(visible_to(principal))
+
+
+def ids_of_contact(*, contact_point_id: UUID, channel_account_id: UUID) -> Select[UUID]:
+    """A contact's own conversations on one channel account, as a subquery."""
+    return select(Conversation.id).where(
+        Conversation.contact_point_id == contact_point_id, Conversation.channel_account_id == channel_account_id
+    )

@@ -1,5 +1,6 @@
 """The use-cases of conversations, one file a group of verbs; other packages call them through here."""
 
+from app.conversations.repository.rights import ids_of_contact, visible_ids
 from app.conversations.service.marks import (
     find_outgoing,
     mark_customer_delivery,
@@ -32,6 +33,7 @@ __all__ = [
     "find_of_contact",
     "find_outgoing",
     "get_summary",
+    "ids_of_contact",
     "list_messages",
     "list_open",
     "list_public_messages",
@@ -51,4 +53,5 @@ __all__ = [
     "set_owner",
     "set_queue",
     "summaries_of",
+    "visible_ids",
 ]

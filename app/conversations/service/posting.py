@@ -68,17 +68,24 @@ async def post_message(
 
 
 async def add_note(
-    session: AsyncSession, act: Act, principal: Principal, *, conversation_id: UUID, body: str, client_id: str
+    session: AsyncSession,
+    act: Act,
+    principal: Principal,
+    *,
+    conversation_id: UUID,
+    body: str,
+    client_id: str,
+    attachments: Sequence[dict[str, Any]] = (),
 ) -> PostedMessage:
     """Write an internal note, in any status. The customer never sees it, and it answers nothing."""
-    check_text(body, field="body", maximum=MAX_BODY_CHARACTERS, minimum=1)
+    check_text(body, field="body", maximum=MAX_BODY_CHARACTERS, minimum=0 if attachments else 1)
     if principal.kind != "agent":
         raise Forbidden("person_needed", "Only a person who logged in writes notes.")
     conversation = await lock_visible(session, principal, conversation_id)
     sent = await _find_sent(session, conversation, principal, client_id)
     if sent is not None:
         return sent
-    message = _message(act, conversation, principal, body, client_id, [], internal=True)
+    message = _message(act, conversation, principal, body, client_id, list(attachments), internal=True)
     session.add(message)
     await _mark_own_read(session, principal, message)
     added = NoteAdded(
@@ -130,7 +137,7 @@ def _message(
 ) -> Message:
     """The next message of the conversation, whose counters and preview follow it."""
     conversation.last_sequence += 1
-    conversation.preview = preview(body)
+    conversation.preview = preview(body, attachments)
     conversation.preview_class = "agent_internal" if internal else "agent_public"
     conversation.last_message_at = max(conversation.last_message_at, act.now)
     conversation.version += 1

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.schemas import Principal
+from app.channels.replies import service as replies
 from app.conversations import service as conversations
 from app.core.act import Act
 from app.core.errors import Forbidden, InvalidInput
@@ -65,7 +66,7 @@ async def presence_of(session: AsyncSession, principal: Principal) -> Json:
 
 
 async def send_message(session: AsyncSession, act: Act, principal: Principal, given: data.MessageSend) -> Json:
-    posted = await conversations.post_message(
+    posted = await replies.post_message(
         session,
         act,
         principal,
@@ -73,18 +74,20 @@ async def send_message(session: AsyncSession, act: Act, principal: Principal, gi
         body=given.body,
         client_id=given.client_id,
         expected_public_sequence=given.expected_public_sequence,
+        attachment_ids=given.attachments,
     )
     return posted.model_dump(mode="json")
 
 
 async def add_note(session: AsyncSession, act: Act, principal: Principal, given: data.NoteAdd) -> Json:
-    posted = await conversations.add_note(
+    posted = await replies.add_note(
         session,
         act,
         principal,
         conversation_id=given.conversation_id,
         body=given.body,
         client_id=given.client_id,
+        attachment_ids=given.attachments,
     )
     return posted.model_dump(mode="json")
 

@@ -10,6 +10,7 @@ from app.channels.chat.schemas import WidgetMessageIn
 from app.channels.chat.visitor_tokens import VisitorPrincipal
 from app.channels.intake import Intake
 from app.core.act import Act
+from app.core.database import Database
 from app.core.errors import InvalidInput, NotFound
 from app.realtime.commands import VisitorMark, VisitorTyping
 from app.realtime.frames import Command, Json, Result, Who
@@ -17,10 +18,12 @@ from app.realtime.service.once import run_once
 from app.realtime.service.signals import Signals
 
 
-async def send(intake: Intake, visitor: VisitorPrincipal, command: Command, *, request_id: str) -> Result:
+async def send(
+    database: Database, intake: Intake, visitor: VisitorPrincipal, command: Command, *, request_id: str
+) -> Result:
     """A message into the door. The client id makes a repeat safe, so the command's key has nothing to add."""
     given = WidgetMessageIn.model_validate(command.data)
-    received = await chat.send_message(intake, visitor, given, request_id=request_id)
+    received = await chat.send_message(database, intake, visitor, given, request_id=request_id)
     data = {
         "conversation_id": str(received.conversation_id),
         "message_id": str(received.message_id),

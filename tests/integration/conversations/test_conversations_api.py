@@ -7,6 +7,7 @@ import pytest
 
 from app.channels import api as channels
 from app.channels.intake import Intake
+from app.channels.replies import api as replies
 from app.conversations import api as conversations
 from app.core.bus import PostgresBus
 from app.customers import api as customers
@@ -19,7 +20,7 @@ async def http(world: World, database_url: str) -> AsyncIterator[httpx.AsyncClie
     bus = PostgresBus(database_url)
     await bus.start()
     app = make_app(world.database, world.clock, bus)
-    for api in (conversations, customers, channels):
+    for api in (conversations, customers, channels, replies):
         app.include_router(api.router)
     account_id = await make_account(world.database, world.clock, "root", "admin")
     await world.rows(

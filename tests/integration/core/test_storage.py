@@ -1,6 +1,8 @@
 import asyncio
 import hashlib
+import os
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -61,10 +63,23 @@ async def test_a_store_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     assert refused.value.code == "storage_unavailable"
 
 
+async def test_what_a_killed_upload_left_is_swept_and_a_running_one_is_not(tmp_path: Path) -> None:
+    store = LocalObjectStore(tmp_path)
+    await store.put(pieces(b"kept"), limit_bytes=10)
+    for name, modified in (("old", 1_000), ("running", 3_000)):
+        (tmp_path / "incoming" / name).write_bytes(b"half")
+        os.utime(tmp_path / "incoming" / name, (modified, modified))
+    assert await store.sweep(before=datetime.fromtimestamp(2_000, UTC)) == 1
+    assert sorted(path.name for path in files(tmp_path / "incoming")) == ["running"]
+    assert len(files(tmp_path)) == 2
+
+
 async def test_what_is_deleted_is_gone(tmp_path: Path) -> None:
     store = LocalObjectStore(tmp_path)
     stored = await store.put(pieces(b"x"), limit_bytes=10)
+    assert await store.holds(stored.sha256)
     await store.delete(stored.sha256)
+    assert not await store.holds(stored.sha256)
     await store.delete(stored.sha256)
     with pytest.raises(NotFound):
         await content(store, stored.sha256)

@@ -1,6 +1,8 @@
 """The widget's socket: one visitor's own conversation, public things only, from allowed origins."""
 
+from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -142,3 +144,48 @@ async def test_tokens_that_are_false_expired_or_of_another_account_are_refused(s
         client = await server.open(f"/v1/widget/socket?key={world.public_key}", origin=ORIGIN)
         await client.send(type="authenticate", token=token)
         assert (await client.closed())[0] == 4401
+
+
+async def stored_file(world: World, uploaded_by: str) -> str:
+    file_id = uuid4()
+    await world.rows(
+        "INSERT INTO attachment (id, sha256, name, media_type, size_bytes, uploaded_by, created_at)"
+        " VALUES ($1, '\\x00', 'a.png', 'image/png', 3, $2, $3)",
+        file_id, uploaded_by, world.clock.now(),
+    )  # fmt: skip
+    return str(file_id)
+
+
+async def test_files_travel_by_commands_and_a_notes_are_told_to_agents_only(server: Running, world: World) -> None:
+    person = await world.add_person("Wu Gang", team_id=world.team_id)
+    agent, visitor_id = await server.join(person), world.act.new_id()
+    await agent.next()
+    visitor = await visit(server, world, visitor_id)
+    await visitor.next()
+    mine = await stored_file(world, f"visitor:{visitor_id}")
+    foreign = await stored_file(world, f"visitor:{uuid4()}")
+    stolen = await command(visitor, "message.send", client_id="c0", attachments=[foreign])
+    assert (stolen["ok"], stolen["problem"]["code"]) == (False, "attachment_not_found")
+    sent = await command(visitor, "message.send", client_id="c1", attachments=[mine])
+    assert sent["ok"], sent
+    shown = [frame async for frame in received(agent, 2)][-1]["data"]["message"]["attachments"]
+    assert shown == [{"id": mine, "name": "a.png", "media_type": "image/png", "size_bytes": 3}]
+    used = await command(visitor, "message.send", client_id="c2", attachments=[mine])
+    assert used["problem"]["code"] == "attachment_used"
+
+    place = {"conversation_id": sent["data"]["conversation_id"]}
+    public, secret = [await stored_file(world, f"agent:{person.id}") for _ in range(2)]
+    note = await command(agent, "note.add", **place, client_id="n1", attachments=[secret])
+    reply = await command(agent, "message.send", **place, client_id="r1", attachments=[public])
+    empty = await command(agent, "message.send", **place, client_id="r2", body="  ")
+    assert (note["ok"], reply["ok"], empty["problem"]["code"]) == (True, True, "text_empty")
+    frames = await visitor.through(await world.head())
+    told = [frame["data"].get("message", {}).get("attachments") for frame in frames if frame["type"] == "event"]
+    assert [file["id"] for files in told if files for file in files if file["id"] != mine] == [public]
+    bound = await world.rows("SELECT id::text, visibility FROM attachment WHERE message_id IS NOT NULL")
+    assert {row["id"]: row["visibility"] for row in bound} == {mine: "public", public: "public", secret: "internal"}
+
+
+async def received(client: Client, count: int) -> AsyncIterator[dict[str, Any]]:
+    for _ in range(count):
+        yield await client.next()

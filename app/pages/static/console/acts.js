@@ -55,6 +55,11 @@ export async function loadMessages(id, older = false) {
   changed();
 }
 
+/** An address of a file that is good for some minutes. */
+export async function linkOf(file) {
+  return (await call("GET", `/v1/attachments/${file.id}/link`)).url;
+}
+
 let countsTimer = null;
 
 /** The server's figures, asked at most once a second: counts of the views and, for who takes work, the load. */
@@ -71,13 +76,14 @@ export function refreshCounts() {
 }
 
 /** Writes to the customer or a note. Shown at once; kept until the server has it; rejects with the Problem. */
-export function send(conversationId, mode, body, { anyway = false, clientId = newId() } = {}) {
+export function send(conversationId, mode, body, { anyway = false, attachments = [], clientId = newId() } = {}) {
   const conversation = state.conversations.get(conversationId);
   const entry = {
     client_id: clientId,
     conversation_id: conversationId,
     mode,
     body,
+    attachments,
     at: new Date(state.live.now()).toISOString(),
     expected: mode === "reply" && !anyway ? conversation?.last_public_sequence ?? null : null,
   };
@@ -89,6 +95,7 @@ export function send(conversationId, mode, body, { anyway = false, clientId = ne
 
 async function deliver(entry) {
   const data = { conversation_id: entry.conversation_id, client_id: entry.client_id, body: entry.body };
+  if (entry.attachments?.length) data.attachments = entry.attachments.map((file) => file.id);
   if (entry.expected !== null && entry.expected !== undefined) data.expected_public_sequence = entry.expected;
   try {
     const name = entry.mode === "note" ? "note.add" : "message.send";

@@ -1,6 +1,7 @@
 // One composer per conversation: reply and note are two boxes with two drafts, and never look alike.
 import { explain } from "../shared/api.js";
-import { el, icon, set, setText, watchComposition } from "../shared/dom.js";
+import { Tray } from "../shared/files.js";
+import { el, filesOf, icon, set, setText, watchComposition } from "../shared/dom.js";
 import { t } from "../shared/i18n.js";
 import { send } from "./acts.js";
 import { draftOf, saveDraft } from "./drafts.js";
@@ -11,6 +12,9 @@ const SAVE_MS = 300;
 const TYPING_EVERY_MS = 3000;
 const BODY_MOST = 8000;
 const MODES = ["reply", "note"];
+const TRAY = { url: "/v1/attachments", words: { remove: "console.files.remove" }, explain };
+// A file that misses the composer must not take the console's place in the tab.
+for (const name of ["dragover", "drop"]) addEventListener(name, (event) => event.preventDefault());
 
 export class MessageComposer extends HTMLElement {
   /** Bound for life: whatever is typed here goes to this conversation. */
@@ -30,22 +34,28 @@ export class MessageComposer extends HTMLElement {
     this.tabs = {};
     this.fields = {};
     this.imes = {};
+    this.trays = {};
     for (const mode of MODES) {
       this.tabs[mode] = el("button", { type: "button", role: "tab", class: `tab ${mode}`, onclick: () => this.switchTo(mode) });
       const field = el("textarea", { rows: 2, maxLength: BODY_MOST, class: mode, value: draftOf(this.conversationId, mode) });
       field.addEventListener("input", () => this.onInput(mode));
       field.addEventListener("keydown", (event) => this.onKey(event, mode));
+      field.addEventListener("paste", (event) => this.attach(filesOf(event)));
       this.imes[mode] = watchComposition(field);
+      this.trays[mode] = new Tray({ ...TRAY, changed: () => this.isConnected && this.drawButton() });
       this.fields[mode] = field;
     }
     this.via = el("p", { class: "via" });
     this.saved = el("span", { class: "saved", role: "status" });
     this.warning = el("div", { class: "warning", role: "alert", hidden: true });
+    this.picker = el("input", { type: "file", multiple: true, hidden: true, onchange: () => this.attach([...this.picker.files]) });
+    this.clip = el("button", { class: "button quiet", type: "button", onclick: () => { this.picker.value = ""; this.picker.click(); } }, icon("attach"));
     this.button = el("button", { class: "button filled", type: "button", onclick: () => this.submit() });
     this.box = el("div", { class: "box" },
       el("div", { class: "tabs", role: "tablist" }, this.tabs.reply, this.tabs.note, this.via),
-      this.warning, ...Object.values(this.fields),
-      el("div", { class: "foot" }, this.saved, this.button));
+      this.warning, ...Object.values(this.fields), ...MODES.map((mode) => this.trays[mode].element),
+      el("div", { class: "foot" }, this.clip, this.picker, this.saved, this.button));
+    this.box.addEventListener("drop", (event) => this.attach(filesOf(event)));
     this.replaceChildren(this.box);
     addEventListener("pagehide", () => this.save({ urgent: true }));
     this.draw();
@@ -92,6 +102,11 @@ export class MessageComposer extends HTMLElement {
     }
   }
 
+  /** To the message that is shown: a note's files never stand in the reply. */
+  attach(files) {
+    if (files.length && !this.blocked(this.mode)) this.trays[this.mode].add(files);
+  }
+
   onKey(event, mode) {
     if (event.key !== "Enter" || this.imes[mode](event)) return;
     if (event.shiftKey || event.altKey) return;
@@ -103,7 +118,9 @@ export class MessageComposer extends HTMLElement {
     const mode = this.mode;
     const field = this.fields[mode];
     const body = field.value.trim();
-    if (!body || this.blocked(mode)) return;
+    const tray = this.trays[mode];
+    if ((!body && tray.empty) || !tray.ready() || this.blocked(mode)) return;
+    const attachments = tray.take();
     field.value = "";
     this.save();
     setText(this.saved, "");
@@ -112,17 +129,18 @@ export class MessageComposer extends HTMLElement {
     this.drawButton();
     announce("sent", this.conversationId);
     try {
-      await send(this.conversationId, mode, body, { anyway });
+      await send(this.conversationId, mode, body, { anyway, attachments });
     } catch (problem) {
-      this.putBack(mode, body, problem);
+      this.putBack(mode, body, problem, attachments);
     }
   }
 
   /** A failed send gives the text back; what was typed since stays behind it. */
-  putBack(mode, body, problem) {
+  putBack(mode, body, problem, attachments = []) {
     const field = this.fields?.[mode];
     if (!field) return saveDraft(this.conversationId, mode, body);
     field.value = field.value ? `${body}\n${field.value}` : body;
+    this.trays[mode].putBack(attachments);
     this.grow(field);
     this.save();
     const stale = mode === "reply" && (problem.code === "newer_reply_exists");
@@ -151,7 +169,9 @@ export class MessageComposer extends HTMLElement {
 
   drawButton() {
     const reason = this.blocked(this.mode);
-    const empty = !this.fields[this.mode].value.trim();
+    const tray = this.trays[this.mode];
+    const empty = (!this.fields[this.mode].value.trim() && tray.empty) || !tray.ready();
+    this.clip.disabled = Boolean(reason);
     set(this.button, { disabled: Boolean(reason) || empty, title: reason });
     if (reason) setText(this.saved, reason);
     else if (this.saved.dataset.reason === "1") setText(this.saved, "");
@@ -166,9 +186,11 @@ export class MessageComposer extends HTMLElement {
       setText(this.tabs[mode], t(`console.composer.${mode}`));
       this.tabs[mode].setAttribute("aria-selected", String(mode === this.mode));
       this.fields[mode].hidden = mode !== this.mode;
+      this.trays[mode].element.classList.toggle("elsewhere", mode !== this.mode);
       this.fields[mode].placeholder = t(`console.composer.${mode}_placeholder`);
       this.fields[mode].setAttribute("aria-label", t(`console.composer.${mode}`));
     }
+    set(this.clip, { "aria-label": t("console.files.attach"), title: t("console.files.attach") });
     if (!this.button.firstChild) this.button.append(icon("send", true), el("span"));
     setText(this.button.lastChild, t(this.mode === "note" ? "console.composer.add_note" : "console.composer.send"));
     this.via.hidden = this.mode === "note";

@@ -186,7 +186,7 @@ function commands() {
 
 function putBack(entry, problem) {
   const composer = composers.get(entry.conversation_id);
-  if (composer) composer.putBack(entry.mode, entry.body, problem);
+  if (composer) composer.putBack(entry.mode, entry.body, problem, entry.attachments);
   else saveDraft(entry.conversation_id, entry.mode, entry.body);
 }
 

@@ -1,8 +1,9 @@
 // The messages of one conversation, in the server's order, with notes that cannot be taken for replies.
-import { explain } from "../shared/api.js";
+import { call, explain } from "../shared/api.js";
+import { drawFiles } from "../shared/files.js";
 import { el, icon, reconcile, setIcon, setText } from "../shared/dom.js";
 import { dayName, fullMoment, moment, t } from "../shared/i18n.js";
-import { loadMessages, markRead, send } from "./acts.js";
+import { linkOf, loadMessages, markRead, send } from "./acts.js";
 import { changed, state, thread } from "./store.js";
 import { customerName } from "./list.js";
 
@@ -136,7 +137,7 @@ export class MessageThread extends HTMLElement {
     const known = new Set(kept.messages.map((message) => message.client_id).filter(Boolean));
     for (const entry of state.outbox) {
       if (entry.conversation_id !== id || known.has(entry.client_id)) continue;
-      const message = { body: entry.body, arrived_at: entry.at, author: { id: state.me.id, name: state.me.name }, pending: true, entry };
+      const message = { body: entry.body, attachments: entry.attachments, arrived_at: entry.at, author: { id: state.me.id, name: state.me.name }, pending: true, entry };
       items.push({ key: entry.client_id, kind: entry.mode === "note" ? "note" : "agent", message });
     }
     return items;
@@ -173,7 +174,7 @@ export class MessageThread extends HTMLElement {
     time.dateTime = message.arrived_at;
     setText(time, moment(message.arrived_at));
     time.title = fullMoment(message.arrived_at);
-    reconcile(files, message.attachments ?? [], (file) => file.id ?? file.name, () => el("li"), (item, file) => setText(item, file.name ?? file.file_name ?? ""));
+    drawFiles(files, message.attachments ?? [], linkOf);
     this.drawMark(element.parts, kind, message);
   }
 
@@ -206,8 +207,14 @@ export class MessageThread extends HTMLElement {
     return message.delivery_state ?? "sent";
   }
 
+  /** A message with files goes itself once more: they cannot be in a second one. */
+  sendAgain(message) {
+    if (message.attachments?.length) return call("POST", `/v1/messages/${message.id}/resend`);
+    return send(this.shown, "reply", message.body);
+  }
+
   retryButton(message) {
-    return el("button", { class: "button quiet", text: t("console.thread.resend"), onclick: () => send(this.shown, "reply", message.body).catch(() => changed()) });
+    return el("button", { class: "button quiet", text: t("console.thread.resend"), onclick: () => this.sendAgain(message).catch(() => changed()) });
   }
 
   drawTyping(id) {

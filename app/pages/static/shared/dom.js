@@ -32,6 +32,7 @@ const PATHS = {
   question: "M10 17a7 7 0 1 0-.01 0zM8 8a2 2 0 1 1 3 1.8c-.7.4-1 .8-1 1.7M10 14v.01",
   ready: "M10 14a4 4 0 1 0-.01 0z",
   pause: "M7 5v10M13 5v10",
+  attach: "M13.5 6.5L7 13a1.7 1.7 0 0 0 2.4 2.4L16 8.8a3.3 3.3 0 0 0-4.7-4.7L4.6 10.8a5 5 0 0 0 7 7L16 13.4",
   verified: "M10 3l6 2v5c0 4-3 6-6 7-3-1-6-3-6-7V5zM7.5 10l2 2 3.5-4",
 };
 
@@ -111,4 +112,11 @@ export function watchComposition(field) {
   // Safari ends the composition before the keydown of the Enter that ended it: hence the 50 ms.
   return (event) => composing || event.isComposing || event.keyCode === 229
     || (event.timeStamp !== undefined && event.timeStamp - endedAt < AFTER_COMPOSITION_MS);
+}
+
+/** The files among what was pasted or dropped. With some, the browser does nothing else with the event. */
+export function filesOf(event) {
+  const files = [...((event.clipboardData ?? event.dataTransfer)?.files ?? [])];
+  if (files.length) event.preventDefault();
+  return files;
 }

@@ -170,8 +170,8 @@ export class Chat extends EventTarget {
   }
 
   // ---- what the visitor does, in any tab
-  send(body) {
-    const entry = { client_id: newId(), body, at: new Date().toISOString() };
+  send(body, attachments = []) {
+    const entry = { client_id: newId(), body, attachments, at: new Date().toISOString() };
     this.write([...this.outbox(), entry], ".outbox");
     this.keep({ active: true });
     this.tell();
@@ -186,7 +186,9 @@ export class Chat extends EventTarget {
   async deliver(entry) {
     this.inFlight.add(entry.client_id);
     try {
-      const answer = await this.live.command("message.send", { client_id: entry.client_id, body: entry.body }, { key: entry.client_id });
+      const data = { client_id: entry.client_id, body: entry.body };
+      if (entry.attachments?.length) data.attachments = entry.attachments.map((file) => file.id);
+      const answer = await this.live.command("message.send", data, { key: entry.client_id });
       // A first sending comes back as its event. A repeat has been shown with the snapshot.
       if (answer.duplicate) this.write(this.outbox().filter((one) => one.client_id !== entry.client_id), ".outbox");
       else this.mark(entry, { sent: true });
@@ -205,6 +207,23 @@ export class Chat extends EventTarget {
     this.mark(entry, { failed: undefined });
     this.tell();
     this.toLeader("flush");
+  }
+
+  /** The visitor's token, as soon as there is one. */
+  async token() {
+    while (!this.kept().token) {
+      if (this.state.line === "error") throw new Problem({ code: "network", status: 0 });
+      await new Promise((resolve) => this.addEventListener("change", resolve, { once: true }));
+    }
+    return this.kept().token;
+  }
+
+  /** An address of a file that is good for some minutes. */
+  async linkOf(file) {
+    const headers = { Authorization: `Bearer ${await this.token()}` };
+    const response = await fetch(`${this.host}/v1/widget/attachments/${file.id}/link`, { headers, credentials: "omit" });
+    if (!response.ok) throw new Problem({ status: response.status, code: "unknown" });
+    return this.host + (await response.json()).url;
   }
 
   typing() {

@@ -1,5 +1,5 @@
 // The open widget: header, messages, composer. One element in the loader's shadow root.
-import { el, icon, reconcile, set, setIcon, setText, watchComposition } from "../shared/dom.js";
+import { el, filesOf, icon, reconcile, set, setIcon, setText, watchComposition } from "../shared/dom.js";
 import { language, load, moment, t, has } from "../shared/i18n.js";
 import { Chat } from "./chat.js";
 
@@ -54,7 +54,9 @@ class Panel {
     this.messages = el("div", { class: "messages", tabIndex: 0 }, this.greeting, this.log, this.queue, this.failure, this.typing);
     this.field = el("textarea", { rows: 1, maxLength: BODY_MOST, enterkeyhint: "send", value: sessionStorage.getItem(DRAFT) ?? "" });
     this.send = el("button", { class: "icon-button send", type: "button", onclick: () => this.submit() }, icon("send"));
-    this.composer = el("div", { class: "composer" }, this.field, this.send);
+    this.picker = el("input", { type: "file", multiple: true, hidden: true, onchange: () => this.put([...this.picker.files]) });
+    this.clip = el("button", { class: "icon-button", type: "button", onclick: () => { this.picker.value = ""; this.picker.click(); } }, icon("attach"));
+    this.composer = el("div", { class: "composer" }, this.clip, this.picker, this.field, this.send);
     this.box = el("section", { class: "panel", role: "dialog", "aria-labelledby": "title", hidden: true },
       el("header", {}, el("div", {}, this.heading, this.sub), this.hide), this.status, this.messages, this.composer);
     this.listen();
@@ -63,6 +65,9 @@ class Panel {
   listen() {
     const composing = watchComposition(this.field);
     this.field.addEventListener("input", () => this.onInput());
+    this.field.addEventListener("paste", (event) => this.put(filesOf(event)));
+    this.box.addEventListener("dragover", (event) => event.preventDefault());
+    this.box.addEventListener("drop", (event) => this.put(filesOf(event)));
     this.field.addEventListener("keydown", (event) => {
       if (event.key !== "Enter" || event.shiftKey || composing(event)) return;
       event.preventDefault();
@@ -139,7 +144,7 @@ class Panel {
   }
 
   holdFocus(event) {
-    const stops = [this.hide, this.messages, this.field, this.send].filter((one) => !one.disabled);
+    const stops = [this.hide, this.messages, this.clip, this.field, this.send].filter((one) => !one.disabled);
     const at = stops.indexOf(this.element.shadowRoot.activeElement);
     event.preventDefault();
     stops[(at + (event.shiftKey ? -1 : 1) + stops.length) % stops.length].focus();
@@ -156,6 +161,7 @@ class Panel {
     this.field.placeholder = t("widget.placeholder");
     this.field.setAttribute("aria-label", t("widget.placeholder"));
     set(this.hide, { "aria-label": t("widget.close"), title: t("widget.close") });
+    set(this.clip, { "aria-label": t("widget.files.attach"), title: t("widget.files.attach") });
     set(this.send, { "aria-label": t("widget.send"), title: t("widget.send") });
     this.log.setAttribute("aria-label", t("widget.log"));
     this.messages.setAttribute("aria-label", t("widget.log"));
@@ -174,17 +180,35 @@ class Panel {
   grow() {
     this.field.style.height = "auto";
     this.field.style.height = `${Math.min(this.field.scrollHeight, 120)}px`;
-    this.send.disabled = !this.field.value.trim();
+    this.send.disabled = !this.canSend();
+  }
+
+  canSend() {
+    return this.tray && !this.tray.empty ? this.tray.ready() : Boolean(this.field.value.trim());
+  }
+
+  async put(files) {
+    if (!files.length) return;
+    const { makeTray } = await import("./files.js");
+    this.tray ??= makeTray({ host: this.settings.host, chat: this.chat, changed: () => this.grow() });
+    this.composer.prepend(this.tray.element);
+    this.tray.add(files);
+  }
+
+  async drawFiles(list, files) {
+    if (!files.length) return;
+    (await import("./files.js")).show(this.chat, list, files);
+    if (this.atEnd) this.toEnd();
   }
 
   submit() {
+    if (!this.canSend()) return;
     const body = this.field.value.trim();
-    if (!body) return;
     this.field.value = "";
     sessionStorage.removeItem(DRAFT);
     this.grow();
     this.atEnd = true;
-    this.chat.send(body);
+    this.chat.send(body, this.tray?.take());
     this.field.focus();
   }
 
@@ -248,9 +272,9 @@ class Panel {
 
   make(item) {
     const kind = item.direction === "inbound" ? "own" : item.message_class === "bot" || item.message_class === "auto_ack" ? "bot" : item.message_class === "system" ? "system" : "agent";
-    const parts = { author: el("b"), body: el("p", { class: "body" }), under: el("p", { class: "under" }), at: el("time"), mark: icon("clock", true), word: el("span"), again: el("button", { class: "link", type: "button", hidden: true }) };
+    const parts = { author: el("b"), body: el("p", { class: "body" }), files: el("ul", { class: "files", hidden: true }), under: el("p", { class: "under" }), at: el("time"), mark: icon("clock", true), word: el("span"), again: el("button", { class: "link", type: "button", hidden: true }) };
     parts.under.append(parts.at, parts.mark, parts.word, parts.again);
-    const element = el("article", { class: `message ${kind}` }, parts.author, parts.body, parts.under);
+    const element = el("article", { class: `message ${kind}` }, parts.author, parts.body, parts.files, parts.under);
     element.parts = { ...parts, kind };
     parts.again.addEventListener("click", () => this.chat.resend(element.item));
     return element;
@@ -264,6 +288,7 @@ class Panel {
     author.hidden = Boolean(follows) || kind === "own" || kind === "system";
     setText(author, kind === "bot" ? t("widget.bot") : item.author?.name ?? t("widget.agent"));
     if (body.textContent !== item.body) body.replaceChildren(...linked(item.body ?? ""));
+    this.drawFiles(element.parts.files, item.attachments ?? []);
     setText(at, moment(item.arrived_at));
     at.dateTime = item.arrived_at;
     const name = kind !== "own" ? "" : item.failed ? "failed" : item.pending && !item.sent ? (this.chat.state.line === "live" ? "sending" : "waiting") : "sent";
