@@ -19,6 +19,9 @@ ADVISORY_LOCK = (0x5377, 0x6C67)
 """Any constant: the two words name the election within the database."""
 STANDBY_POLL_SECONDS = 0.1
 # A blocking wait for the lock would take over sooner, but holds a snapshot all the while and so stops vacuum.
+LOOK_AT_LEADER_SECONDS = 1.0
+FROZEN_AFTER_SECONDS = 3.0
+"""A leader asks at least each NET_SECONDS. One that has asked nothing for so long is frozen, and its lock with it."""
 NET_SECONDS = 0.25
 """How long a committed event waits for its position at most when no wake-up came through."""
 HOUSEKEEPING_SECONDS = 3600.0
@@ -93,6 +96,15 @@ WHERE e.created_at >= $1 AND e.xid < (
 ) AND NOT EXISTS (SELECT FROM event_position p WHERE p.event_id = e.id AND p.positioned_at >= $1)
 """
 
+
+# The lock is a session's, and the session of a frozen process lives on. Who takes its place needs no care for it: the
+# fence of the batches stops it when it wakes.
+_IDLE_LEADER = """
+SELECT pid, state_change FROM pg_locks JOIN pg_stat_activity USING (pid)
+WHERE locktype = 'advisory' AND classid = $1 AND objid = $2 AND objsubid = 2 AND granted AND state = 'idle'
+  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+_END_IDLE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = $1 AND state_change = $2"
 
 # Rows of a restored cluster bear transaction ids of the old one, which the new one has yet to reach: they would be
 # taken for new ones. 3 is the first ordinary id, below any snapshot.
@@ -212,9 +224,22 @@ class Dispatcher:
             connection.terminate()
 
     async def _stand_by(self, connection: "asyncpg.Connection[Any]") -> None:
+        """Until the lock is ours."""
+        time = asyncio.get_running_loop().time
+        idle: asyncpg.Record | None = None
+        idle_since = look_at = time()
         # The lock is the server's: there is no event in this process to await.
-        while not await connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", *ADVISORY_LOCK):  # noqa: ASYNC110
+        while not await connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", *ADVISORY_LOCK):
             await asyncio.sleep(STANDBY_POLL_SECONDS)
+            if time() < look_at:
+                continue
+            look_at = time() + LOOK_AT_LEADER_SECONDS
+            found = await connection.fetchrow(_IDLE_LEADER, *ADVISORY_LOCK)
+            if found is None or found != idle:
+                idle, idle_since = found, time()
+            elif time() - idle_since >= FROZEN_AFTER_SECONDS:
+                log.warning("dispatcher_ends_frozen_leader", pid=found["pid"])
+                await connection.execute(_END_IDLE, *found)
 
     async def _dispatch(self, connection: "asyncpg.Connection[Any]", last: Batch) -> None:
         time = asyncio.get_running_loop().time

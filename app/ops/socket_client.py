@@ -82,10 +82,11 @@ class ResumingSocket:
         assert self._task is not None
         waiting = asyncio.create_task(self._live.wait())
         await asyncio.wait({waiting, self._task}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        was_live = waiting.done()  # it may have been cut again in between
         waiting.cancel()
         if self._task.done():
             await self._task
-        if not self._live.is_set():
+        if not was_live:
             raise TimeoutError(f"{self._url} was not live within {timeout} s")
 
     async def wait_for(self, find: Callable[[], T | None], timeout: float = COMMAND_TIMEOUT_SECONDS) -> T:

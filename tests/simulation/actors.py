@@ -1,198 +1,309 @@
-"""Customers and agents who work through drops, kills and freezes, and keep their own records of what they were told."""
+"""Customers, agents and an observer who work through drops, kills and freezes, and keep their own records."""
 
 import asyncio
+import contextlib
 import random
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from typing import Any
 from uuid import uuid4
 
 import httpx
 
-from app.ops.socket_client import CommandRefused, Frame, ResumingSocket, websocket_url
+from app.ops.socket_client import CommandRefused, Frame, websocket_url
+from tests.simulation.harm import Progress
+from tests.simulation.recording import RecordingSocket
 
 RETRY_SECONDS = 0.3
-PATIENCE_SECONDS = 120.0
+PATIENCE_SECONDS = 300.0
+"""Only ends what would hang for ever: on a busy machine a customer waits long behind others."""
+LOOK_AGAIN_SECONDS = 1.0
+DROP_SHARE = 0.3
+READ_SHARE = 0.5
+HAND_ON = "Somebody else, please."
 
 
-async def post_until_answered(
-    http: httpx.AsyncClient, path: str, body: Frame, headers: dict[str, str] | None = None
-) -> httpx.Response:
-    """Repeat the same request until something below 500 answers, as a careful client does."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while True:
-            try:
-                answer = await http.post(path, json=body, headers=headers)
-                if answer.status_code < 500 and answer.status_code != 429:
-                    return answer
-            except httpx.TransportError:
-                pass
-            await asyncio.sleep(RETRY_SECONDS * random.uniform(0.5, 1.5))
+@dataclass(slots=True)
+class Line:
+    """How everybody reaches the installation: repeats what was not answered, and notes what never should be."""
+
+    http: httpx.AsyncClient
+    url: str
+    progress: Progress = field(default_factory=Progress)
+    failures: list[str] = field(default_factory=list)
+
+    async def request(
+        self, method: str, path: str, body: Frame | None = None, headers: dict[str, str] | None = None
+    ) -> httpx.Response:
+        """Repeat the same request until it is answered with something other than "try again"."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while True:
+                with contextlib.suppress(httpx.TransportError):
+                    answer = await self.http.request(method, path, json=body, headers=headers)
+                    self._note(answer.status_code, f"{method} {path}: {answer.text}")
+                    if not is_passing(answer.status_code):
+                        return answer
+                await asyncio.sleep(RETRY_SECONDS * random.uniform(0.5, 1.5))
+
+    async def command(self, socket: RecordingSocket, name: str, data: Frame, key: str | None = None) -> Frame:
+        """Likewise over the socket, under one key. Raises CommandRefused for a refusal that stays."""
+        key = key or uuid4().hex
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while True:
+                try:
+                    result: Frame = (await socket.command(name, data, key=key, timeout=PATIENCE_SECONDS))["data"]
+                    return result
+                except CommandRefused as refusal:
+                    self._note(refusal.problem["status"], f"{name}: {refusal.problem}")
+                    if not is_passing(refusal.problem["status"]):
+                        raise
+                await asyncio.sleep(RETRY_SECONDS * random.uniform(0.5, 1.5))
+
+    def _note(self, status: int, text: str) -> None:
+        if status >= 500 and status != 503:
+            self.failures.append(text)
+
+
+def is_passing(status: int) -> bool:
+    return status >= 500 or status == 429
 
 
 @dataclass(slots=True)
 class Visitor:
     """Writes `messages` one after another, each once the one before was answered, and remembers every 2xx."""
 
-    url: str
+    line: Line
     key: str
     messages: int
+    starts_after_seconds: float
+    hands_on: bool
+    """Asks for somebody else in the second message."""
     dice: random.Random
     acknowledged: dict[str, str] = field(default_factory=dict)
     """client id to message id, of every message that was answered with success."""
-    seen: dict[int, str] = field(default_factory=dict)
-    """sequence to message id, of every public message the socket showed."""
     conversation_ids: set[str] = field(default_factory=set)
-    repeated: list[int] = field(default_factory=list)
+    socket: RecordingSocket = field(init=False)
+    _headers: dict[str, str] = field(default_factory=dict)
 
-    async def run(self) -> None:
-        async with httpx.AsyncClient(base_url=self.url, timeout=10) as http:
-            origin = {"Origin": self.url}
-            answer = await post_until_answered(http, "/v1/widget/visitors", {"key": self.key}, origin)
-            assert answer.status_code == 201, answer.text
-            token = answer.json()["token"]
-            path = f"/v1/widget/socket?key={self.key}"
-            async with ResumingSocket(websocket_url(self.url, path), token, origin=self.url) as socket:
-                await socket.live(PATIENCE_SECONDS)
-                for number in range(self.messages):
-                    await self._write(http, socket, token, f"message {number}")
-                    await socket.wait_for(lambda wanted=number + 1: self._replies(socket) >= wanted, PATIENCE_SECONDS)  # type: ignore[misc]
-                    if self.dice.random() < 0.3:
-                        await socket.drop()
-                self._take_notes(socket)
+    async def converse(self, stack: AsyncExitStack) -> None:
+        """The whole conversation. The socket stays open until `stack` ends."""
+        await asyncio.sleep(self.starts_after_seconds)
+        origin = {"Origin": self.line.url}
+        answer = await self.line.request("POST", "/v1/widget/visitors", {"key": self.key}, origin)
+        assert answer.status_code == 201, answer.text
+        token = answer.json()["token"]
+        self._headers = {"Authorization": f"Bearer {token}", **origin}
+        path = websocket_url(self.line.url, f"/v1/widget/socket?key={self.key}")
+        self.socket = await stack.enter_async_context(RecordingSocket(path, token, origin=self.line.url))
+        await self.socket.live(PATIENCE_SECONDS)
+        for number in range(1, self.messages + 1):
+            await self._write(f"Message {number}. {HAND_ON if self.hands_on and number == 2 else ''}")
+            await self._wait_for_replies(number)
 
-    async def _write(self, http: httpx.AsyncClient, socket: ResumingSocket, token: str, text: str) -> None:
+    async def _write(self, text: str) -> None:
         client_id = uuid4().hex
         body = {"client_id": client_id, "body": text}
+        if self.dice.random() < DROP_SHARE:
+            asyncio.get_running_loop().call_later(self.dice.uniform(0, 0.05), self.socket.cut)
         if self.dice.random() < 0.5:
-            headers = {"Authorization": f"Bearer {token}", "Origin": self.url}
-            answer = await post_until_answered(http, "/v1/widget/messages", body, headers)
+            answer = await self.line.request("POST", "/v1/widget/messages", body, self._headers)
             assert answer.is_success, answer.text
             received: Frame = answer.json()
         else:
-            received = (await socket.command("message.send", body, timeout=PATIENCE_SECONDS))["data"]
+            received = await self.line.command(self.socket, "message.send", body)
         self.acknowledged[client_id] = received["message_id"]
+        self.line.progress.add()
         self.conversation_ids.add(received["conversation_id"])
 
-    def _replies(self, socket: ResumingSocket) -> int:
-        return sum(message["message_class"] == "agent_public" for message in _messages(socket).values())
+    async def _wait_for_replies(self, count: int) -> None:
+        def last_reply() -> int | None:
+            replies = [each["sequence"] for each in self.seen() if each["message_class"] == "agent_public"]
+            return max(replies) if len(replies) >= count else None
 
-    def _take_notes(self, socket: ResumingSocket) -> None:
-        self.seen = {sequence: message["id"] for sequence, message in _messages(socket).items()}
+        sequence = await self.socket.wait_for(last_reply, PATIENCE_SECONDS)
+        if self.dice.random() < READ_SHARE:
+            await self.line.command(self.socket, "read", {"sequence": sequence})
 
-
-def _messages(socket: ResumingSocket) -> dict[int, Frame]:
-    """By sequence: what the snapshots held and the events brought. The first snapshot is empty for a new visitor."""
-    found: dict[int, Frame] = {}
-    for snapshot in socket.snapshots:
-        found |= {message["sequence"]: message for message in snapshot["messages"]}
-    for event in socket.events:
-        if (message := event["data"].get("message")) is not None:
-            found[message["sequence"]] = message
-    return found
+    def seen(self) -> list[Frame]:
+        """Public messages in the order the socket showed them, doubled ones too."""
+        found: list[Frame] = []
+        for frame in self.socket.told:
+            if frame["type"] == "snapshot":
+                found += frame["messages"]
+            elif frame["data"].get("message") is not None:
+                found.append(frame["data"]["message"])
+        return found
 
 
 @dataclass(slots=True)
 class AgentBot:
-    """Accepts every offer, answers every customer message once, resolves after `replies` answers."""
+    """Accepts every offer, answers every customer message once, resolves after `messages` answers."""
 
-    url: str
+    line: Line
     login: str
     password: str
-    replies: int
+    team_id: str
+    messages: int
+    second_queue_id: str
     dice: random.Random
-    socket: ResumingSocket | None = None
-    answered: dict[str, set[int]] = field(default_factory=dict)
-    resolved: set[str] = field(default_factory=set)
-    sent: dict[str, str] = field(default_factory=dict)
+    id: str = ""
+    socket: RecordingSocket = field(init=False)
+    sent: dict[tuple[str, str], str] = field(default_factory=dict)
+    """(conversation, client id) to message id, of every message and note that was answered with success."""
+    accepted: set[str] = field(default_factory=set)
+    _heard: int = 0
+    _mine: set[str] = field(default_factory=set)
+    _stirred: set[str] = field(default_factory=set)
+    """Of mine: where something happened since they were last looked through."""
+    _offers: dict[str, Frame] = field(default_factory=dict)
+    _presence: Frame = field(default_factory=dict)
+    _headers: dict[str, str] = field(default_factory=dict)
 
-    async def run(self) -> None:
-        async with httpx.AsyncClient(base_url=self.url, timeout=10) as http:
-            answer = await post_until_answered(http, "/v1/session", {"login": self.login, "password": self.password})
-            assert answer.is_success, answer.text
-            token = answer.json()["token"]
-            http.headers["Authorization"] = f"Bearer {token}"
-            async with ResumingSocket(websocket_url(self.url, "/v1/socket"), token) as socket:
-                self.socket = socket
-                await socket.live(PATIENCE_SECONDS)
-                await self._be_ready()
-                while True:
-                    await self._work(http, socket)
-                    await asyncio.sleep(0.1)
-                    if self.dice.random() < 0.005:
-                        await socket.drop()
+    async def begin(self, stack: AsyncExitStack) -> None:
+        token, self.id = await log_in(self.line, self.login, self.password)
+        self._headers = {"Authorization": f"Bearer {token}"}
+        path = websocket_url(self.line.url, "/v1/socket")
+        self.socket = await stack.enter_async_context(RecordingSocket(path, token))
+        await self.socket.live(PATIENCE_SECONDS)
+        await self.line.command(self.socket, "presence.set", {"readiness": "ready", "reason": ""})
 
-    async def _be_ready(self) -> None:
-        assert self.socket is not None
-        await self._try("presence.set", {"readiness": "ready", "reason": ""})
+    async def work(self) -> None:
+        """Until cancelled."""
+        while True:
+            self._hear()
+            await self._get_ready()
+            for offer in list(self._offers.values()):
+                await self._accept(offer)
+            self._hear()
+            for conversation_id in sorted(self._mine & self._stirred):
+                await self._serve(conversation_id)
+            # A refusal that passes by itself brings no frame, so look again now and then.
+            with contextlib.suppress(TimeoutError):
+                await self.socket.wait_for(lambda: len(self.socket.told) > self._heard, LOOK_AGAIN_SECONDS)
+            if self.dice.random() < 0.01:
+                self.socket.cut()
+
+    def _hear(self) -> None:
+        fresh, self._heard = self.socket.told[self._heard :], len(self.socket.told)
+        for frame in fresh:
+            if frame["type"] == "snapshot":
+                self._begin_anew(frame)
+            elif frame["type"] == "removed":
+                self._mine.discard(frame["conversation_id"])
+            else:
+                self._take(frame["event"], frame["data"])
+
+    def _begin_anew(self, snapshot: Frame) -> None:
+        owned = [each["id"] for each in snapshot["conversations"] if (each["owner"] or {}).get("id") == self.id]
+        self._mine, self._stirred = set(owned), set(owned)
+        self._offers = {offer["id"]: offer for offer in snapshot["offers"]}
+        self._presence = snapshot["presence"]
+
+    def _take(self, event: str, data: Frame) -> None:
+        if event == "conversation.rights_changed":
+            owned = data["after"]["owner_id"] == self.id
+            (self._mine.add if owned else self._mine.discard)(data["conversation_id"])
+        elif event == "offer.made" and data["agent_id"] == self.id and data["offer"] is not None:
+            self._offers[data["offer_id"]] = data["offer"]
+        elif event == "offer.ended":
+            self._offers.pop(data["offer_id"], None)
+        elif event == "presence.changed" and data["agent_id"] == self.id:
+            self._presence = data["after"]
+        if "conversation_id" in data:
+            self._stirred.add(data["conversation_id"])
+
+    async def _get_ready(self) -> None:
+        if self._presence.get("penalty") == "not_responding":
+            await self._try("presence.clear_penalty", {})
+        if self._presence.get("readiness") == "not_ready":
+            await self._try("presence.set", {"readiness": "ready", "reason": ""})
+
+    async def _accept(self, offer: Frame) -> None:
+        data = {"offer_id": offer["id"], "token": offer["token"]}
+        self._offers.pop(offer["id"], None)
+        if await self._try("offer.accept", data, f"accept:{offer['id']}") is not None:
+            self.accepted.add(offer["id"])
+
+    async def _serve(self, conversation_id: str) -> None:
+        """Answer what nobody has answered, hand on what asks for it, resolve when all is said."""
+        path = f"/v1/conversations/{conversation_id}"
+        answer = await self.line.request("GET", f"{path}/messages?limit=100", headers=self._headers)
+        self._stirred.discard(conversation_id)
+        if not answer.is_success:
+            return  # somebody else's by now
+        thread = answer.json()["items"]
+        done = {each["client_id"] for each in thread if each["message_class"] != "customer"}
+        asked = [each for each in thread if each["message_class"] == "customer"]
+        for message in asked:
+            if HAND_ON in message["body"] and f"on:{message['id']}" not in done:
+                return await self._hand_on(conversation_id, message["id"])
+            if f"re:{message['id']}" not in done and not await self._say("message.send", conversation_id, message):
+                return
+        if len(asked) == self.messages:
+            await self._resolve(path, conversation_id)
+
+    async def _hand_on(self, conversation_id: str, message_id: str) -> None:
+        note = {"conversation_id": conversation_id, "client_id": f"on:{message_id}", "body": "Wants somebody else."}
+        added = await self._try("note.add", note, note["client_id"])
+        if added is None:
+            return
+        self.sent[conversation_id, note["client_id"]] = added["message_id"]
+        body = {"queue_id": self.second_queue_id, "reason": "asked_for"}
+        headers = {**self._headers, "Idempotency-Key": f"on:{message_id}"}
+        await self.line.request("POST", f"/v1/conversations/{conversation_id}/transfer", body, headers)
+
+    async def _say(self, command: str, conversation_id: str, message: Frame) -> bool:
+        client_id = f"re:{message['id']}"
+        data = {"conversation_id": conversation_id, "client_id": client_id, "body": f"To your {message['sequence']}."}
+        posted = await self._try(command, data, client_id)
+        if posted is None:
+            self._stirred.add(conversation_id)
+            return False
+        self.sent[conversation_id, client_id] = posted["message_id"]
+        return True
+
+    async def _resolve(self, path: str, conversation_id: str) -> None:
+        answer = await self.line.request("POST", f"{path}/resolve", {"disposition": "answered"}, self._headers)
+        if answer.is_success:
+            return
+        now = await self.line.request("GET", path, headers=self._headers)
+        if now.is_success and now.json()["status"] != "resolved":
+            self._stirred.add(conversation_id)
 
     async def _try(self, name: str, data: Frame, key: str | None = None) -> Frame | None:
-        """What is refused now (an offer that expired, a conversation that moved on) is no longer ours to do."""
-        assert self.socket is not None
+        """None: what is refused (an offer that ended, a conversation that moved on) is no longer ours to do."""
         try:
-            result: Frame = (await self.socket.command(name, data, key=key, timeout=PATIENCE_SECONDS))["data"]
-            return result
-        except CommandRefused as refusal:
-            if refusal.problem["status"] >= 500:
-                await asyncio.sleep(RETRY_SECONDS)
+            return await self.line.command(self.socket, name, data, key)
+        except CommandRefused:
             return None
 
-    async def _work(self, http: httpx.AsyncClient, socket: ResumingSocket) -> None:
-        await self._clear_penalty(socket)
-        for offer in socket.open_offers():
-            await self._try("offer.accept", {"offer_id": offer["id"], "token": offer["token"]}, f"accept:{offer['id']}")
-        for conversation_id, sequences in self._unanswered(socket).items():
-            for sequence in sequences:
-                await self._answer(http, conversation_id, sequence)
 
-    async def _answer(self, http: httpx.AsyncClient, conversation_id: str, sequence: int) -> None:
-        client_id = f"re:{conversation_id}:{sequence}"
-        data = {"conversation_id": conversation_id, "client_id": client_id, "body": f"answer to {sequence}"}
-        posted = await self._try("message.send", data, client_id)
-        if posted is None:
-            return
-        self.sent[client_id] = posted["message_id"]
-        done = self.answered.setdefault(conversation_id, set())
-        done.add(sequence)
-        if len(done) == self.replies:
-            path = f"/v1/conversations/{conversation_id}/resolve"
-            answer = await post_until_answered(http, path, {"disposition": "answered"})
-            if answer.is_success:
-                self.resolved.add(conversation_id)
+@dataclass(slots=True)
+class Observer:
+    """An admin who sees everything and loses the line again and again."""
 
-    async def _clear_penalty(self, socket: ResumingSocket) -> None:
-        presence = _latest_presence(socket)
-        if presence.get("penalty") == "not_responding":
-            await self._try("presence.clear_penalty", {})
-        if presence.get("readiness") == "not_ready":
-            await self._be_ready()
+    line: Line
+    login: str
+    password: str
+    dice: random.Random
+    id: str = ""
+    socket: RecordingSocket = field(init=False)
 
-    def _unanswered(self, socket: ResumingSocket) -> dict[str, list[int]]:
-        """Customer messages of conversations that are mine now, by what this socket was told."""
-        mine = self._mine(socket)
-        asked: dict[str, set[int]] = {conversation_id: set() for conversation_id in mine}
-        for conversation_id in mine:
-            asked[conversation_id] |= mine[conversation_id]
-        return {c: sorted(seqs - self.answered.get(c, set())) for c, seqs in asked.items()}
+    async def begin(self, stack: AsyncExitStack) -> None:
+        token, self.id = await log_in(self.line, self.login, self.password)
+        path = websocket_url(self.line.url, "/v1/socket")
+        self.socket = await stack.enter_async_context(RecordingSocket(path, token))
+        await self.socket.live(PATIENCE_SECONDS)
 
-    def _mine(self, socket: ResumingSocket) -> dict[str, set[int]]:
-        """Conversation to the sequences of its customer messages."""
-        asked: dict[str, set[int]] = {}
-        mine: dict[str, bool] = {}
-        for snapshot in socket.snapshots:
-            for summary in snapshot["conversations"]:
-                mine[summary["id"]] = bool(summary["owner"])
-        for event in socket.events:
-            conversation_id = event["data"].get("conversation_id")
-            if event["event"] == "message.received":
-                asked.setdefault(conversation_id, set()).add(event["data"]["sequence"])
-            if event["event"] == "conversation.rights_changed":
-                mine[conversation_id] = event["data"]["after"]["owner_id"] is not None
-        return {c: asked.get(c, set()) for c, owned in mine.items() if owned and c not in self.resolved}
+    async def lose_the_line(self) -> None:
+        """Until cancelled."""
+        while True:
+            enough = len(self.socket.told) + self.dice.randrange(5, 120)
+            await self.socket.wait_for(lambda enough=enough: len(self.socket.told) >= enough, 3600)  # type: ignore[misc]
+            self.socket.cut()
 
 
-def _latest_presence(socket: ResumingSocket) -> dict[str, Any]:
-    for event in reversed(socket.events):
-        if event["event"] == "presence.changed":
-            after: dict[str, Any] = event["data"]["after"]
-            return after
-    return dict(socket.snapshots[-1].get("presence") or {}) if socket.snapshots else {}
+async def log_in(line: Line, login: str, password: str) -> tuple[str, str]:
+    """(token, account id)."""
+    answer = await line.request("POST", "/v1/session", {"login": login, "password": password})
+    assert answer.is_success, answer.text
+    return answer.json()["token"], answer.json()["account_id"]

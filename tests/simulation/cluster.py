@@ -26,26 +26,21 @@ class Cluster:
     def database_url(self) -> str:
         return self.postgres.url
 
-    def kill(self, child: Child) -> None:
-        """kill -9, then start again at once: what a supervisor would do."""
-        assert child.process is not None
-        child.process.kill()
-        child.process.wait()
-        child.start()
+    def start(self) -> None:
+        """Once the schema and the data are in place."""
+        for child in (self.api, *self.workers):
+            child.start()
 
-    def kill_postgres(self) -> None:
-        self.postgres.kill()
-        self.postgres.start()
-
-    def worker_of(self, holder: str) -> Child:
-        """The worker whose owner row says `holder` ("switchboard-worker@host:pid")."""
+    def worker_of(self, holder: str) -> Child | None:
+        """The running worker whose owner row says `holder` ("switchboard-worker@host:pid")."""
         pid = int(holder.rpartition(":")[2])
-        return next(worker for worker in self.workers if worker.process is not None and worker.process.pid == pid)
+        running = (worker for worker in self.workers if worker.process is not None and not worker.ended())
+        return next((worker for worker in running if worker.process and worker.process.pid == pid), None)
 
 
 @contextmanager
 def cluster(folder: Path, *, workers: int = 2) -> Iterator[Cluster]:
-    """Migrations and data are the caller's; call `start` on api and workers when they are in place."""
+    """Migrations and data are the caller's; call `start` when they are in place."""
     postgres = EmbeddedPostgres(folder / "postgres")
     postgres.start()
     listener = listen("127.0.0.1", 0)
@@ -71,7 +66,7 @@ def cluster(folder: Path, *, workers: int = 2) -> Iterator[Cluster]:
         yield Cluster(postgres, api, hands, f"http://127.0.0.1:{port}")
     finally:
         for child in (api, *hands):
-            if child.process is not None and child.process.poll() is None:
+            if not child.ended() and child.process is not None:
                 child.process.send_signal(signal.SIGCONT)  # a frozen one would not hear the rest
         stop_all([api, *hands])
         listener.close()

@@ -10,8 +10,9 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
+from app.core import dispatcher as dispatcher_module
 from app.core import event_log
-from app.core.dispatcher import Dispatcher, count_missed
+from app.core.dispatcher import ADVISORY_LOCK, Dispatcher, count_missed
 from app.core.event_log import ZERO
 from app.core.log_signal import LogSignal
 from app.core.partitions import ensure_partitions
@@ -56,6 +57,30 @@ async def test_events_nobody_woke_it_for_are_positioned_too(database_url, clock,
     async with running(database_url, clock, signal):
         await say("a")
         await reaches(signal, 1)
+
+
+async def test_a_frozen_leader_is_ended_and_another_goes_on(database_url, clock, say):
+    frozen = await asyncpg.connect(database_url)
+    await frozen.execute("SELECT pg_advisory_lock($1, $2)", *ADVISORY_LOCK)
+    signal = LogSignal()
+    async with running(database_url, clock, signal):
+        await say("a")
+        await reaches(signal, 1)
+    with pytest.raises((asyncpg.InterfaceError, asyncpg.PostgresConnectionError)):
+        await frozen.execute("SELECT 1")
+    frozen.terminate()
+
+
+async def test_a_leader_at_work_is_let_alone_however_little_there_is_to_do(database_url, clock, say, monkeypatch):
+    monkeypatch.setattr(dispatcher_module, "LOOK_AT_LEADER_SECONDS", 0.05)
+    monkeypatch.setattr(dispatcher_module, "FROZEN_AFTER_SECONDS", 1.0)
+    first, second = LogSignal(), LogSignal()
+    async with running(database_url, clock, first) as leader:
+        await say("a")
+        await reaches(first, 1)
+        async with running(database_url, clock, second) as standby:
+            await asyncio.sleep(2)  # what must not happen in this time has no event to await
+            assert (leader.leading, standby.leading) == (True, False)
 
 
 async def test_when_the_leaders_connection_is_killed_another_goes_on(database_url, clock, say, log_connection):

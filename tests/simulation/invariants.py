@@ -1,0 +1,328 @@
+"""What must hold after any amount of harm: the database against itself, and against what its clients were told."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.routing.repository import checks
+from tests.simulation.actors import AgentBot, Observer, Visitor
+from tests.simulation.recording import RecordingSocket, number_of
+
+Json = Mapping[str, Any]
+CHATS_AT_ONCE = 4
+"""100 units, 25 for a chat."""
+HOLDING = frozenset({"offered", "assigned"})
+FOR_VISITORS = frozenset(
+    {
+        "conversation.opened",
+        "conversation.status_changed",
+        "conversation.rights_changed",
+        "message.received",
+        "message.posted",
+        "message.delivery_changed",
+    }
+)
+MESSAGE_EVENTS = frozenset({"message.received", "message.posted", "note.added"})
+
+UNSETTLED = """
+SELECT 'conversations not resolved', count(*) FROM conversation WHERE status <> 'resolved'
+UNION ALL SELECT 'live work', count(*) FROM work_item
+    WHERE state IN ('queued', 'offered', 'assigned', 'parked', 'wrapping')
+UNION ALL SELECT 'pending offers', count(*) FROM offer WHERE state = 'pending'
+UNION ALL SELECT 'deliveries under way', count(*) FROM delivery WHERE run_at IS NOT NULL
+UNION ALL SELECT 'leases', count(*) FROM offer WHERE leased_until IS NOT NULL
+UNION ALL SELECT 'leases', count(*) FROM work_item WHERE leased_until IS NOT NULL
+UNION ALL SELECT 'leases', count(*) FROM delivery WHERE leased_until IS NOT NULL
+UNION ALL SELECT 'leases', count(*) FROM conversation WHERE leased_until IS NOT NULL
+UNION ALL SELECT 'units in use', coalesce(sum(used_units), 0) FROM agent_ledger
+UNION ALL SELECT 'events without position', count(*) FROM event
+    WHERE NOT EXISTS (SELECT FROM event_position WHERE event_id = event.id AND event_created_at = event.created_at)
+UNION ALL SELECT 'consumers behind', count(*) FROM consumer_cursor
+    WHERE position < (SELECT max(position) FROM event_position)
+"""
+FORBIDDEN = """
+SELECT 'parked event', count(*) FROM parked_event
+UNION ALL SELECT 'stopped consumer', count(*) FROM consumer_cursor WHERE stopped_reason IS NOT NULL
+UNION ALL SELECT 'parked row', count(*) FROM offer WHERE parked_at IS NOT NULL
+UNION ALL SELECT 'parked row', count(*) FROM work_item WHERE parked_at IS NOT NULL
+UNION ALL SELECT 'parked row', count(*) FROM delivery WHERE parked_at IS NOT NULL
+UNION ALL SELECT 'parked row', count(*) FROM agent_presence WHERE parked_at IS NOT NULL
+UNION ALL SELECT 'work version accepted twice', count(*) FROM (
+    SELECT FROM offer WHERE state = 'accepted' GROUP BY work_id, work_version HAVING count(*) > 1) AS twice
+UNION ALL SELECT 'failed delivery', count(*) FROM delivery WHERE state IN ('queued', 'failed')
+UNION ALL SELECT 'new incarnation', count(*) FROM installation WHERE incarnation <> 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    position: int
+    id: str
+    type: str
+    payload: Json
+
+    @property
+    def conversation_id(self) -> str | None:
+        return self.payload.get("conversation_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What the database holds in the end."""
+
+    log: list[Logged]
+    events_stored: int
+    conversations: dict[str, Json]
+    messages: dict[str, list[Json]]
+    forbidden: dict[str, int]
+    drift: int
+    violations: list[str]
+
+    @property
+    def head(self) -> int:
+        return self.log[-1].position
+
+    def of_conversation(self, conversation_id: str) -> list[Logged]:
+        return [event for event in self.log if event.conversation_id == conversation_id]
+
+
+async def list_unsettled(session: AsyncSession) -> dict[str, int]:
+    """What is still under way; empty when the installation is at rest."""
+    return await _count(session, UNSETTLED)
+
+
+async def read_truth(session: AsyncSession) -> Truth:
+    log = await session.execute(
+        text(
+            "SELECT position, event_uuid::text, type, payload FROM event_position AS at"
+            " JOIN event ON event.id = at.event_id AND event.created_at = at.event_created_at ORDER BY position"
+        )
+    )
+    conversations = await session.execute(text("SELECT * FROM conversation"))
+    messages = await session.execute(text("SELECT * FROM message ORDER BY conversation_id, sequence"))
+    by_conversation: dict[str, list[Json]] = defaultdict(list)
+    for message in messages.mappings():
+        by_conversation[str(message["conversation_id"])].append(_plain(message))
+    return Truth(
+        log=[Logged(*row) for row in log],
+        events_stored=(await session.execute(text("SELECT count(*) FROM event"))).scalar_one(),
+        conversations={str(row["id"]): _plain(row) for row in conversations.mappings()},
+        messages=dict(by_conversation),
+        forbidden=await _count(session, FORBIDDEN),
+        drift=len(await checks.find_drift(session)),
+        violations=[f"{rule} {subject}" for rule, subject in await checks.list_violations(session)],
+    )
+
+
+def find_faults(truth: Truth, visitors: Sequence[Visitor], agents: Sequence[AgentBot], observer: Observer) -> list[str]:
+    """Sentences, each a broken promise; empty when all of them were kept."""
+    return [
+        *_faults_of_tables(truth),
+        *_faults_of_log(truth),
+        *(fault for id_ in truth.conversations for fault in _faults_of_conversation(truth, id_)),
+        *_faults_of_engagements(truth),
+        *(fault for visitor in visitors for fault in _faults_of_visitor(truth, visitor)),
+        *(fault for agent in agents for fault in _faults_of_agent(truth, agent)),
+        *_faults_of_observer(truth, observer),
+        *_faults_of_records(truth, visitors, agents),
+    ]
+
+
+# --- the database against itself ------------------------------------------------------------------------------------
+
+
+def _faults_of_tables(truth: Truth) -> Iterator[str]:
+    yield from (f"{what}: {count}" for what, count in truth.forbidden.items())
+    yield from (f"routing: {violation}" for violation in truth.violations)
+    if truth.drift:
+        yield f"the ledgers of {truth.drift} agents drift"
+
+
+def _faults_of_log(truth: Truth) -> Iterator[str]:
+    if [event.position for event in truth.log] != list(range(1, len(truth.log) + 1)):
+        yield "positions are not dense"
+    if len(truth.log) != truth.events_stored:
+        yield f"{truth.events_stored} events, {len(truth.log)} positions"
+    if len({event.id for event in truth.log}) != len(truth.log):
+        yield "an event has two positions"
+
+
+def _faults_of_conversation(truth: Truth, conversation_id: str) -> Iterator[str]:
+    row, messages = truth.conversations[conversation_id], truth.messages[conversation_id]
+    events = truth.of_conversation(conversation_id)
+    sequences = [message["sequence"] for message in messages]
+    if sequences != list(range(1, row["last_sequence"] + 1)):
+        yield f"{conversation_id}: sequences are {sequences}, the last should be {row['last_sequence']}"
+    told = [(each.payload["sequence"], each.payload["message_id"]) for each in events if each.type in MESSAGE_EVENTS]
+    if told != [(message["sequence"], message["id"]) for message in messages]:
+        yield f"{conversation_id}: the log tells other messages than there are: {told}"
+    if row["status"] != "resolved" or row["owner_id"] is None:
+        yield f"{conversation_id}: {row['status']}, owner {row['owner_id']}"
+    states = [state for _, state in rights_over_time(events)]
+    chain = [each.payload for each in events if each.type == "conversation.rights_changed"]
+    for before, change in zip(states, chain, strict=False):
+        if change["before"] != before:
+            yield f"{conversation_id}: rights {change['before']} follow {before}"
+    if any(states[-1][name] != row[name] for name in ("owner_id", "team_id", "queue_id")):
+        yield f"{conversation_id}: the log ends with rights {states[-1]}, the row has others"
+
+
+def _faults_of_engagements(truth: Truth) -> Iterator[str]:
+    """Replays the log: each work goes on from where it stood, one of a conversation lives, nobody holds too many."""
+    state: dict[str, str | None] = {}
+    live: dict[str, set[str]] = defaultdict(set)
+    held: dict[str, set[str]] = defaultdict(set)
+    for event in truth.log:
+        if event.type != "work.changed":
+            continue
+        work, after, agent = event.payload["work_id"], event.payload["after"], event.payload["agent_id"]
+        if state.get(work) != event.payload["before"]:
+            yield f"{event.position}: work was {state.get(work)}, the event says {event.payload['before']}"
+        state[work] = after
+        for works in held.values():
+            works.discard(work)
+        if after in HOLDING:
+            held[agent].add(work)
+            if len(held[agent]) > CHATS_AT_ONCE:
+                yield f"{event.position}: agent {agent} holds {len(held[agent])} chats"
+        of_conversation = live[event.payload["conversation_id"]]
+        (of_conversation.add if after in HOLDING | {"queued"} else of_conversation.discard)(work)
+        if len(of_conversation) > 1:
+            yield f"{event.position}: two live works of one conversation"
+
+
+def rights_over_time(events: Sequence[Logged]) -> list[tuple[int, Json]]:
+    """(position from which they hold, rights) of one conversation."""
+    found = []
+    for event in events:
+        if event.type == "conversation.opened":
+            found.append((event.position, event.payload["rights"]))
+        elif event.type == "conversation.rights_changed":
+            found.append((event.position, event.payload["after"]))
+    return found
+
+
+# --- what the clients were told -------------------------------------------------------------------------------------
+
+
+def _faults_of_socket(name: str, socket: RecordingSocket) -> Iterator[str]:
+    if socket.repeated:
+        yield f"{name}: {socket.repeated} frames came again"
+    if socket.resyncs or len(socket.snapshots) != 1:
+        yield f"{name}: {len(socket.snapshots)} snapshots, resyncs {socket.resyncs}"
+
+
+def _faults_of_visitor(truth: Truth, visitor: Visitor) -> Iterator[str]:
+    name = f"visitor {sorted(visitor.conversation_ids)}"
+    yield from _faults_of_socket(name, visitor.socket)
+    if len(visitor.conversation_ids) != 1:
+        yield f"{name}: not one conversation"
+        return
+    (conversation_id,) = visitor.conversation_ids
+    public = [message["id"] for message in truth.messages[conversation_id] if message["visibility"] == "public"]
+    if (seen := [message["id"] for message in visitor.seen()]) != public:
+        yield f"{name}: saw messages {seen}, there are {public}"
+    due = [event for event in truth.of_conversation(conversation_id) if event.type in FOR_VISITORS]
+    yield from _differences(name, due, visitor.socket)
+
+
+def _faults_of_observer(truth: Truth, observer: Observer) -> Iterator[str]:
+    yield from _faults_of_socket("observer", observer.socket)
+    yield from _differences("observer", [event for event in truth.log if event.conversation_id], observer.socket)
+
+
+def _differences(name: str, due: Sequence[Logged], socket: RecordingSocket) -> Iterator[str]:
+    """The socket's events about conversations are exactly those due after its snapshot, in their order."""
+    start = _start(socket)
+    wanted = [(event.position, event.id) for event in due if event.position > start]
+    got = [(number_of(each["position"]), each["id"]) for each in socket.events if "conversation_id" in each["data"]]
+    if got != wanted:
+        missing, more = sorted(set(wanted) - set(got)), sorted(set(got) - set(wanted))
+        yield f"{name}: missing {missing[:5]}, too many {more[:5]}, of {len(wanted)}"
+    if socket.removed:
+        yield f"{name}: was told of the removal of {len(socket.removed)} conversations"
+
+
+def _faults_of_agent(truth: Truth, agent: AgentBot) -> Iterator[str]:
+    """Entitlement is decided at delivery, so what an event may come to depends on the rights from it onwards."""
+    yield from _faults_of_socket(agent.login, agent.socket)
+    start = _start(agent.socket)
+    told: dict[int, Json] = {number_of(frame["position"]): frame for frame in agent.socket.told[1:]}
+    numbers = [number_of(frame["position"]) for frame in agent.socket.told[1:]]
+    if numbers != sorted(set(numbers)):
+        yield f"{agent.login}: told out of order"
+    for conversation_id in truth.conversations:
+        events = truth.of_conversation(conversation_id)
+        rights = rights_over_time(events)
+        for event in events:
+            if event.position <= start:
+                continue
+            got = _outcome(told.get(event.position))
+            allowed = _allowed(agent.id, agent.team_id, event, rights)
+            if got not in allowed:
+                yield f"{agent.login}: {event.position} {event.type} came as {got}, may be {allowed}"
+
+
+def _allowed(agent_id: str, team_id: str, event: Logged, rights: Sequence[tuple[int, Json]]) -> set[str]:
+    if event.type in ("offer.made", "offer.ended"):
+        return {"event"} if event.payload["agent_id"] == agent_id else {"nothing"}
+
+    def sees(state: Json) -> bool:
+        return state["owner_id"] == agent_id or (state["owner_id"] is None and state["team_id"] == team_id)
+
+    # The state that the event meets, and all that came after it: its delivery met one of them.
+    since = max(at for at, _ in rights if at <= event.position) if rights[0][0] <= event.position else rights[0][0]
+    met = {sees(state) for at, state in rights if at >= since}
+    if event.type != "conversation.rights_changed":
+        return {"event" if seen else "nothing" for seen in met}
+    lost = sees(event.payload["before"]) and not sees(event.payload["after"])
+    return {"event" if seen else "removed" if lost else "nothing" for seen in met}
+
+
+def _outcome(frame: Json | None) -> str:
+    return "nothing" if frame is None else str(frame["type"])
+
+
+def _start(socket: RecordingSocket) -> int:
+    return number_of(socket.snapshots[0]["position"])
+
+
+# --- what was answered with success ---------------------------------------------------------------------------------
+
+
+def _faults_of_records(truth: Truth, visitors: Sequence[Visitor], agents: Sequence[AgentBot]) -> Iterator[str]:
+    stored = Counter(
+        (conversation_id, message["client_id"], message["id"])
+        for conversation_id, messages in truth.messages.items()
+        for message in messages
+    )
+    told = Counter(
+        (conversation_id, client_id, message_id)
+        for visitor in visitors
+        for conversation_id in visitor.conversation_ids
+        for client_id, message_id in visitor.acknowledged.items()
+    )
+    told.update((*key, message_id) for agent in agents for key, message_id in agent.sent.items())
+    if stored != told:
+        lost, unanswered = list(told - stored), list(stored - told)
+        yield f"answered but not stored {lost[:5]}, stored but not answered {unanswered[:5]}"
+    if len(truth.conversations) != len(visitors):
+        yield f"{len(truth.conversations)} conversations of {len(visitors)} visitors"
+
+
+async def _count(session: AsyncSession, statement: str) -> dict[str, int]:
+    """The counts above nothing, by name."""
+    found: Counter[str] = Counter()
+    for name, count in await session.execute(text(statement)):
+        found[name] += int(count)
+    return {name: count for name, count in found.items() if count}
+
+
+def _plain(row: Mapping[Any, Any]) -> Json:
+    """Ids as the wire has them."""
+    return {name: str(value) if isinstance(value, UUID) else value for name, value in row.items()}
