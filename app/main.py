@@ -12,7 +12,7 @@ from app.channels.chat.service import ChatFront
 from app.channels.intake import Intake
 from app.core import health
 from app.core.config import Settings
-from app.core.http import Manners, install_error_handlers
+from app.core.http import Api, Manners, install_error_handlers, operation_id
 from app.core.runtime import open_runtime, stop_tasks
 from app.core.tasks import keep_running
 from app.ops import migrate
@@ -56,12 +56,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 hub.close()
                 await intake.stop()
 
-    app = FastAPI(
+    app = Api(
         title="Switchboard",
         version=__version__,
         description=DESCRIPTION,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         lifespan=lifespan,
+        generate_unique_id_function=operation_id,
         docs_url=None,
         redoc_url=None,
     )

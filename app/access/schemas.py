@@ -71,11 +71,18 @@ class SessionView(BaseModel):
 
 
 class PasswordChange(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"example": {"current_password": "a long sentence", "new_password": "a longer sentence"}},
+    )
+
     current_password: SecretStr = Field(min_length=1, max_length=PASSWORD_MAX_LENGTH)
     new_password: NewPassword
 
 
 class PasswordReset(BaseModel):
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"new_password": "a longer sentence"}})
+
     new_password: NewPassword
 
 
@@ -91,7 +98,9 @@ class AccountView(BaseModel):
 
 
 class AccountCreate(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"login": "mei", "password": "a long sentence", "role": "agent"}}
+    )
 
     login: Login
     password: NewPassword

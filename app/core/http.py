@@ -12,6 +12,7 @@ import structlog
 from fastapi import FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -87,6 +88,20 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The errors of an operation, for its OpenAPI entry."""
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}
+
+
+class Api(FastAPI):
+    """An application whose OpenAPI document holds what `problems` refers to."""
+
+    def openapi(self) -> dict[str, Any]:
+        document = super().openapi()
+        document["components"]["schemas"].setdefault("Problem", Problem.model_json_schema())
+        return document
+
+
+def operation_id(route: APIRoute) -> str:
+    """`<tag>_<function>`: generated clients name their methods by it, so neither is renamed lightly."""
+    return "_".join(str(part) for part in (*route.tags[:1], route.name))
 
 
 def problem_response(error: SwitchboardError, request_id: str) -> JSONResponse:

@@ -32,7 +32,10 @@ class ParkedEventView(BaseModel):
 
 
 class ParkedKey(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"example": {"consumer": "routing", "key": "019ab3f0-7c1e-7b52-9d7e-0c7c5f1f6a10"}},
+    )
 
     consumer: str
     key: UUID

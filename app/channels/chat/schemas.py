@@ -22,7 +22,7 @@ class WidgetConfig(BaseModel):
 
 
 class VisitorIn(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"key": "pk_shop", "language": "en"}})
 
     key: PublicKey
     name: Name = ""
@@ -38,7 +38,9 @@ class VisitorOut(BaseModel):
 class WidgetMessageIn(BaseModel):
     """`client_id` is made by the widget: sending the same one again gives the first message."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, json_schema_extra={"example": {"client_id": "7f3e", "body": "Hello"}}
+    )
 
     client_id: ClientId
     body: Annotated[str, StringConstraints(max_length=MAX_BODY_CHARACTERS)] = ""
@@ -77,7 +79,7 @@ class WidgetMessages(BaseModel):
 
 
 class MarkIn(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"state": "read", "sequence": 3}})
 
     state: Literal["delivered", "read"]
     sequence: SequenceNumber
