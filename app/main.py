@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import FastAPI
 
@@ -16,6 +17,7 @@ from app.core.http import Api, Manners, install_error_handlers, operation_id
 from app.core.runtime import open_runtime, stop_tasks
 from app.core.tasks import keep_running
 from app.ops import migrate
+from app.ops.serve import PARTING
 from app.realtime.hub import Hub
 from app.workspace.service import get_wallboard
 
@@ -31,7 +33,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or Settings()
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         await migrate.refuse_older_schema(settings.database_url)
         async with open_runtime(settings, "switchboard-api") as runtime:
             app.state.settings = settings
@@ -49,9 +51,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             await intake.start()
             following = asyncio.create_task(keep_running("hub", hub.run), name="hub")
             try:
-                yield
+                yield {PARTING: hub.part}
             finally:
-                hub.say_goodbye()
                 await stop_tasks([following])
                 hub.close()
                 await intake.stop()

@@ -4,6 +4,7 @@ import base64
 import json
 import re
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any, Generic, TypeVar
 from uuid import uuid4
@@ -69,8 +70,31 @@ def decode_cursor(cursor: str, parsers: Sequence[Callable[[str], Any]]) -> list[
     try:
         values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         return [parse(str(value)) for parse, value in zip(parsers, values, strict=True)]
-    except (ValueError, TypeError) as error:  # binascii.Error is a ValueError
+    except (ValueError, TypeError, OverflowError) as error:  # binascii.Error is a ValueError
         raise InvalidInput("invalid_cursor", "Take the cursor from next_cursor of the page before.") from error
+
+
+def cursor_text(text: str) -> str:
+    """PostgreSQL has no place for a NUL or half a surrogate pair in a text: ValueError for both."""
+    if b"\0" in text.encode():
+        raise ValueError("NUL in a text")
+    return text
+
+
+def cursor_instant(text: str) -> datetime:
+    """ValueError without a zone, OverflowError for an instant that UTC has no year for."""
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError("without zone")
+    return at.astimezone(UTC)
+
+
+def cursor_number(text: str) -> int:
+    """A bigint of PostgreSQL: ValueError for a larger one."""
+    number = int(text)
+    if not 0 <= number < 2**63:
+        raise ValueError("out of range")
+    return number
 
 
 class Problem(BaseModel):
@@ -118,7 +142,8 @@ def problem_of(error: Exception) -> SwitchboardError:
     sqlstate = (
         getattr(error.orig, "sqlstate", None) if isinstance(error, DBAPIError) else getattr(error, "sqlstate", None)
     )
-    if sqlstate in ("40001", "40P01", "55P03"):
+    if sqlstate in ("40001", "40P01", "55P03", "23503", "23505"):
+        # The last two: a foreign key or a name that the act had looked at was taken away, or taken, before it wrote.
         return Conflict("concurrent_change", "Somebody changed the same thing at this moment. Try again.")
     if sqlstate in ("57P01", "57P02", "57P03", "25P03", "53300", "53100", "25006") or (sqlstate or "").startswith("08"):
         return Unavailable("database_unavailable", "The database does not answer. Try again in a moment.")
