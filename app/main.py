@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import FastAPI
 
@@ -13,10 +14,11 @@ from app.channels.files.service import FileFront, open_store
 from app.channels.intake import Intake
 from app.core import health
 from app.core.config import Settings
-from app.core.http import Manners, install_error_handlers
+from app.core.http import Api, Manners, install_error_handlers, operation_id
 from app.core.runtime import open_runtime, stop_tasks
 from app.core.tasks import keep_running
 from app.ops import migrate
+from app.ops.serve import PARTING
 from app.realtime.hub import Hub
 from app.workspace.service import get_wallboard
 
@@ -32,7 +34,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or Settings()
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         await migrate.refuse_older_schema(settings.database_url)
         async with open_runtime(settings, "switchboard-api") as runtime:
             app.state.settings = settings
@@ -51,19 +53,19 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             await intake.start()
             following = asyncio.create_task(keep_running("hub", hub.run), name="hub")
             try:
-                yield
+                yield {PARTING: hub.part}
             finally:
-                hub.say_goodbye()
                 await stop_tasks([following])
                 hub.close()
                 await intake.stop()
 
-    app = FastAPI(
+    app = Api(
         title="Switchboard",
         version=__version__,
         description=DESCRIPTION,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         lifespan=lifespan,
+        generate_unique_id_function=operation_id,
         docs_url=None,
         redoc_url=None,
     )

@@ -36,7 +36,7 @@ from app.access.schemas import (
 )
 from app.access.service.sessions import SESSION_SECONDS
 from app.core.database import SessionDep
-from app.core.http import PAGE_DEFAULT, LimitQuery, Page, Problem, encode_cursor
+from app.core.http import PAGE_DEFAULT, LimitQuery, Page, encode_cursor
 
 router = APIRouter(prefix="/v1", tags=["access"])
 
@@ -52,8 +52,7 @@ def _address_of(request: Request) -> str:
     status_code=201,
     summary="Log in",
     description="The token is in the answer, and in an HttpOnly cookie for browsers. It is good for 12 hours.",
-    # `problems` only refers to the Problem schema; one operation has to name the model, so that the document holds it.
-    responses=problems(403, 422, 429) | {401: problems(401)[401] | {"model": Problem}},
+    responses=problems(401, 403, 422, 429),
     openapi_extra=PUBLIC,
 )
 async def start_session(

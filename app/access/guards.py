@@ -19,7 +19,7 @@ from app.core.act import Act
 from app.core.bus import Bus
 from app.core.database import SessionDep
 from app.core.errors import Forbidden, Unauthenticated
-from app.core.http import CursorQuery, decode_cursor, request_id_of
+from app.core.http import CursorQuery, cursor_text, decode_cursor, request_id_of
 from app.core.http import problems as problems  # on one line with `require` in every api module
 
 SESSION_COOKIE = "switchboard_session"
@@ -165,15 +165,8 @@ def anonymous_act(request: Request) -> Act:
 def _after_name(cursor: CursorQuery = None) -> tuple[str, UUID] | None:
     if cursor is None:
         return None
-    name, id_ = decode_cursor(cursor, (_storable, UUID))
+    name, id_ = decode_cursor(cursor, (cursor_text, UUID))
     return name, id_
-
-
-def _storable(text: str) -> str:
-    """PostgreSQL has no place for a NUL or half a surrogate pair in a text: ValueError for both."""
-    if b"\0" in text.encode():
-        raise ValueError("NUL in a text")
-    return text
 
 
 AfterNameDep = Annotated[tuple[str, UUID] | None, Depends(_after_name)]

@@ -10,7 +10,11 @@ def is_same_origin(origin: str | None, *, host: str, public_url: str) -> bool:
     """
     if not origin:
         return False
+    try:
+        given = urlsplit(origin)
+    except ValueError:  # anybody may send anything, such as "http://["
+        return False
     if public_url:
-        wanted, given = urlsplit(public_url), urlsplit(origin)
+        wanted = urlsplit(public_url)
         return (given.scheme, given.netloc.lower()) == (wanted.scheme, wanted.netloc.lower())
-    return bool(host) and urlsplit(origin).netloc.lower() == host.lower()
+    return bool(host) and given.netloc.lower() == host.lower()

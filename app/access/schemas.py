@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
 from app.access.permissions import Role, Scope
 
@@ -19,7 +19,20 @@ NAME_MAX_LENGTH = 100
 PrincipalKind = Literal["agent", "api_key", "visitor", "system"]
 Visibility = Literal["own", "team", "all"]
 Login = Annotated[str, StringConstraints(strip_whitespace=True, pattern=LOGIN_PATTERN)]
-NewPassword = Annotated[SecretStr, Field(min_length=PASSWORD_MIN_LENGTH, max_length=PASSWORD_MAX_LENGTH)]
+
+
+def _check_encodes(password: SecretStr) -> SecretStr:
+    """JSON can hold half a surrogate pair, which has no bytes to hash. Pydantic looks at plain texts only."""
+    password.get_secret_value().encode()  # UnicodeEncodeError is a ValueError
+    return password
+
+
+Password = Annotated[SecretStr, Field(min_length=1, max_length=PASSWORD_MAX_LENGTH), AfterValidator(_check_encodes)]
+NewPassword = Annotated[
+    SecretStr,
+    Field(min_length=PASSWORD_MIN_LENGTH, max_length=PASSWORD_MAX_LENGTH),
+    AfterValidator(_check_encodes),
+]
 Name = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=NAME_MAX_LENGTH, pattern=NO_CONTROLS_PATTERN)
 ]
@@ -50,7 +63,7 @@ class LoginRequest(BaseModel):
     model_config = ConfigDict(json_schema_extra={"example": {"login": "mei", "password": "a long sentence"}})
 
     login: str = Field(min_length=1, max_length=100, pattern=NO_CONTROLS_PATTERN)
-    password: SecretStr = Field(min_length=1, max_length=PASSWORD_MAX_LENGTH)
+    password: Password
 
 
 class StartedSession(BaseModel):
@@ -71,11 +84,18 @@ class SessionView(BaseModel):
 
 
 class PasswordChange(BaseModel):
-    current_password: SecretStr = Field(min_length=1, max_length=PASSWORD_MAX_LENGTH)
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"example": {"current_password": "a long sentence", "new_password": "a longer sentence"}},
+    )
+
+    current_password: Password
     new_password: NewPassword
 
 
 class PasswordReset(BaseModel):
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"new_password": "a longer sentence"}})
+
     new_password: NewPassword
 
 
@@ -91,7 +111,9 @@ class AccountView(BaseModel):
 
 
 class AccountCreate(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"login": "mei", "password": "a long sentence", "role": "agent"}}
+    )
 
     login: Login
     password: NewPassword

@@ -46,7 +46,12 @@ class AgentSkillLevel(BaseModel):
 
 
 class AgentSkills(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "example": {"skills": [{"skill_id": "019ab3f0-7c1e-7b52-9d7e-0c7c5f1f6a10", "proficiency": 7}]}
+        },
+    )
 
     skills: list[AgentSkillLevel] = Field(max_length=SKILLS_MAX)
 
@@ -62,6 +67,19 @@ class AgentSkills(BaseModel):
 
 
 class AgentCreate(AccountCreate):
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "example": {
+                "login": "mei",
+                "password": "a long sentence",
+                "role": "agent",
+                "name": "Mei",
+                "languages": ["zh-CN", "en"],
+            }
+        },
+    )
+
     name: Name
     languages: Languages
     skills: list[AgentSkillLevel] = Field(default=[], max_length=SKILLS_MAX)

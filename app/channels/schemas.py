@@ -56,7 +56,16 @@ class AccountFacts:
 
 
 class ChannelAccountIn(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "example": {
+                "name": "Shop",
+                "queue_id": "019ab3f0-7c1e-7b52-9d7e-0c7c5f1f6a10",
+                "allowed_origins": ["https://shop.example"],
+            }
+        },
+    )
 
     kind: ChannelKind = "chat"
     name: AccountName
@@ -69,7 +78,7 @@ class ChannelAccountIn(BaseModel):
 class ChannelAccountPatch(BaseModel):
     """Only what is given is changed."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"brand": "Teapots", "enabled": True}})
 
     name: AccountName | None = None
     brand: Brand | None = None

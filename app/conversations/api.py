@@ -20,7 +20,7 @@ from app.conversations.schemas import (
     View,
 )
 from app.core.database import SessionDep
-from app.core.http import PAGE_DEFAULT, CursorQuery, LimitQuery, Page, decode_cursor, encode_cursor
+from app.core.http import PAGE_DEFAULT, CursorQuery, LimitQuery, Page, cursor_instant, decode_cursor, encode_cursor
 from app.events.conversations import Status
 
 router = APIRouter(prefix="/v1", tags=["conversations"], responses=GUARDED)
@@ -61,15 +61,8 @@ async def list_conversations(
 def _place(cursor: str | None) -> tuple[datetime, UUID] | None:
     if cursor is None:
         return None
-    at, last_id = decode_cursor(cursor, [_instant, UUID])
+    at, last_id = decode_cursor(cursor, [cursor_instant, UUID])
     return at, last_id
-
-
-def _instant(text: str) -> datetime:
-    at = datetime.fromisoformat(text)
-    if at.tzinfo is None:
-        raise ValueError("without zone")
-    return at
 
 
 @router.get("/conversations/{conversation_id}", summary="One conversation", responses=problems(404))

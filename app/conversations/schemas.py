@@ -140,7 +140,9 @@ class OutgoingMessage:
 class MessageIn(BaseModel):
     """`client_id` is made by the sender: the same one again gives the first result."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"client_id": "7f3c", "body": "Good morning"}}
+    )
 
     client_id: ClientId
     body: Body = ""
@@ -149,7 +151,9 @@ class MessageIn(BaseModel):
 
 
 class NoteIn(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"client_id": "7f3d", "body": "Wants it by Friday"}}
+    )
 
     client_id: ClientId
     body: Body = ""
@@ -157,19 +161,21 @@ class NoteIn(BaseModel):
 
 
 class StatusIn(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"status": "snoozed", "snoozed_until": "2099-01-01T09:00:00Z"}}
+    )
 
     status: Literal["open", "pending", "on_hold", "snoozed"]
     snoozed_until: datetime | None = None
 
 
 class ResolveIn(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"disposition": "answered"}})
 
     disposition: Disposition
 
 
 class ReadIn(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"sequence": 3}})
 
     sequence: SequenceNumber

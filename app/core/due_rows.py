@@ -152,6 +152,17 @@ async def fail(session: AsyncSession, table: DueTable, claimed: Claim, error: Ex
     return parked
 
 
+async def give_back(session: AsyncSession, table: DueTable, claimed: Claim) -> None:
+    """End an unfinished lease as if the row had never been claimed; one that is over already stays as it is."""
+    await session.execute(
+        text(
+            f"UPDATE {table.name} SET leased_until = NULL, attempts = attempts - 1"
+            f" WHERE {table.id_column} = :id AND leased_until = :until"
+        ),
+        {"id": claimed.id, "until": claimed.leased_until},
+    )
+
+
 class DueRowRunner:
     """Works on the due rows of several tables, each in a loop of its own."""
 
@@ -178,8 +189,20 @@ class DueRowRunner:
 
         for claimed in claims:
             LATENESS.labels(table.name).observe((now - claimed.run_at).total_seconds())
-        await asyncio.gather(*(work(claimed) for claimed in claims))
+        try:
+            await asyncio.gather(*(work(claimed) for claimed in claims))
+        except asyncio.CancelledError:  # we are told to end: others need not wait for the leases to run out
+            await self._give_back(table, claims)
+            raise
         return len(claims)
+
+    async def _give_back(self, table: DueTable, claims: Sequence[Claim]) -> None:
+        try:
+            async with self._database.transaction() as session:
+                for claimed in claims:
+                    await give_back(session, table, claimed)
+        except Exception:
+            log.warning("due_rows_not_given_back", table=table.name, exc_info=True)
 
     async def _run_table(self, table: DueTable) -> None:
         while True:

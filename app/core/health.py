@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from sqlalchemy import text
 
 from app.core.errors import Forbidden, Unavailable
+from app.core.http import problems
 
 router = APIRouter(tags=["operations"])
 PUBLIC: dict[str, Any] = {"security": []}
@@ -25,7 +26,7 @@ async def healthz() -> Health:
 @router.get(
     "/readyz",
     summary="The process can serve: its database answers",
-    responses={503: {"description": "The database does not answer"}},
+    responses=problems(503),
     openapi_extra=PUBLIC,
 )
 async def readyz(request: Request) -> Health:
@@ -41,7 +42,7 @@ async def readyz(request: Request) -> Health:
     "/metrics",
     summary="Prometheus metrics, to callers on this machine only",
     response_class=Response,
-    responses={403: {"description": "The caller is not on this machine"}},
+    responses=problems(403),
     openapi_extra=PUBLIC,
 )
 async def metrics(request: Request) -> Response:

@@ -4,6 +4,7 @@ import base64
 import json
 import re
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any, Generic, TypeVar
 from uuid import uuid4
@@ -12,6 +13,7 @@ import structlog
 from fastapi import FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
@@ -69,8 +71,31 @@ def decode_cursor(cursor: str, parsers: Sequence[Callable[[str], Any]]) -> list[
     try:
         values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         return [parse(str(value)) for parse, value in zip(parsers, values, strict=True)]
-    except (ValueError, TypeError) as error:  # binascii.Error is a ValueError
+    except (ValueError, TypeError, OverflowError) as error:  # binascii.Error is a ValueError
         raise InvalidInput("invalid_cursor", "Take the cursor from next_cursor of the page before.") from error
+
+
+def cursor_text(text: str) -> str:
+    """PostgreSQL has no place for a NUL or half a surrogate pair in a text: ValueError for both."""
+    if b"\0" in text.encode():
+        raise ValueError("NUL in a text")
+    return text
+
+
+def cursor_instant(text: str) -> datetime:
+    """ValueError without a zone, OverflowError for an instant that UTC has no year for."""
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError("without zone")
+    return at.astimezone(UTC)
+
+
+def cursor_number(text: str) -> int:
+    """A bigint of PostgreSQL: ValueError for a larger one."""
+    number = int(text)
+    if not 0 <= number < 2**63:
+        raise ValueError("out of range")
+    return number
 
 
 class Problem(BaseModel):
@@ -90,6 +115,20 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}
 
 
+class Api(FastAPI):
+    """An application whose OpenAPI document holds what `problems` refers to."""
+
+    def openapi(self) -> dict[str, Any]:
+        document = super().openapi()
+        document["components"]["schemas"].setdefault("Problem", Problem.model_json_schema())
+        return document
+
+
+def operation_id(route: APIRoute) -> str:
+    """`<tag>_<function>`: generated clients name their methods by it, so neither is renamed lightly."""
+    return "_".join(str(part) for part in (*route.tags[:1], route.name))
+
+
 def problem_response(error: SwitchboardError, request_id: str) -> JSONResponse:
     headers = {"Retry-After": str(error.retry_after_seconds)} if isinstance(error, TooManyRequests) else None
     return JSONResponse(error.problem(request_id), error.status, headers, media_type="application/problem+json")
@@ -102,7 +141,8 @@ def problem_of(error: Exception) -> SwitchboardError:
     sqlstate = (
         getattr(error.orig, "sqlstate", None) if isinstance(error, DBAPIError) else getattr(error, "sqlstate", None)
     )
-    if sqlstate in ("40001", "40P01", "55P03"):
+    if sqlstate in ("40001", "40P01", "55P03", "23503", "23505"):
+        # The last two: a foreign key or a name that the act had looked at was taken away, or taken, before it wrote.
         return Conflict("concurrent_change", "Somebody changed the same thing at this moment. Try again.")
     if is_away(error) or sqlstate == "25006":  # 25006: it is becoming a replica
         return Unavailable("database_unavailable", "The database does not answer. Try again in a moment.")

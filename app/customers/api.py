@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Header, Response
 from app.access.guards import GUARDED, ActDep, problems, require
 from app.access.schemas import Principal
 from app.core.database import SessionDep
-from app.core.http import PAGE_DEFAULT, CursorQuery, LimitQuery, Page, decode_cursor, encode_cursor
+from app.core.http import PAGE_DEFAULT, CursorQuery, LimitQuery, Page, cursor_instant, decode_cursor, encode_cursor
 from app.core.idempotency import OnceDep
 from app.customers import service
 from app.customers.schemas import ContactPointIn, CustomerIn, CustomerItem, CustomerOut, CustomerPatch
@@ -66,5 +66,5 @@ async def add_contact_point(
 def _after(cursor: str | None) -> tuple[datetime, UUID] | None:
     if cursor is None:
         return None
-    at, last_id = decode_cursor(cursor, [datetime.fromisoformat, UUID])
+    at, last_id = decode_cursor(cursor, [cursor_instant, UUID])
     return at, last_id

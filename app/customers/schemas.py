@@ -89,7 +89,9 @@ class CustomerItem(BaseModel):
 
 
 class ContactPointIn(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"kind": "email", "value": "ada@example.com"}}
+    )
 
     kind: ContactKind
     value: Annotated[
@@ -98,7 +100,9 @@ class ContactPointIn(BaseModel):
 
 
 class CustomerIn(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"name": "Ada", "language": "en", "segments": ["gold"]}}
+    )
 
     name: Name = ""
     language: Language = ""
@@ -109,7 +113,7 @@ class CustomerIn(BaseModel):
 class CustomerPatch(BaseModel):
     """Only what is given is changed."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"name": "Ada Lovelace"}})
 
     name: Name | None = None
     language: Language | None = None

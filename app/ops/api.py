@@ -5,16 +5,26 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from app.access.guards import ActDep, problems, require
 from app.access.schemas import Principal
 from app.core import parking
 from app.core.database import SessionDep
-from app.core.http import PAGE_DEFAULT, CursorQuery, LimitQuery, Page, decode_cursor, encode_cursor
+from app.core.http import (
+    PAGE_DEFAULT,
+    CursorQuery,
+    LimitQuery,
+    Page,
+    cursor_number,
+    cursor_text,
+    decode_cursor,
+    encode_cursor,
+)
 from app.events.catalogue import EVENTS
 
 router = APIRouter(prefix="/v1", tags=["operations"])
+ConsumerName = Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,60}$")]
 Operator = Annotated[Principal, Depends(require("operations"))]
 
 
@@ -32,9 +42,12 @@ class ParkedEventView(BaseModel):
 
 
 class ParkedKey(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"example": {"consumer": "routing", "key": "019ab3f0-7c1e-7b52-9d7e-0c7c5f1f6a10"}},
+    )
 
-    consumer: str
+    consumer: ConsumerName
     key: UUID
 
 
@@ -53,11 +66,11 @@ class EventType(BaseModel):
 async def list_parked(
     _: Operator,
     session: SessionDep,
-    consumer: str | None = None,
+    consumer: ConsumerName | None = None,
     cursor: CursorQuery = None,
     limit: LimitQuery = PAGE_DEFAULT,
 ) -> Page[ParkedEventView]:
-    after = None if cursor is None else decode_cursor(cursor, (str, int))
+    after = None if cursor is None else decode_cursor(cursor, (cursor_text, cursor_number))
     items = await parking.list_parked(
         session, consumer=consumer, after=None if after is None else (after[0], after[1]), limit=limit
     )

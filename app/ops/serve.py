@@ -1,6 +1,7 @@
 """Run the HTTP and socket server of the `api` process."""
 
 import socket
+from collections.abc import Awaitable, Callable
 
 import uvicorn
 
@@ -9,13 +10,27 @@ from app.core.config import Settings
 WEBSOCKET_FRAME_MAX_BYTES = 64 * 1024
 GRACEFUL_SHUTDOWN_SECONDS = 5
 KEEP_ALIVE_SECONDS = 20
+PARTING = "parting"
+"""Key in the lifespan's state: what to await when the server stops, while its sockets can still be written to."""
 # Beyond what one process can serve, connections wait in the kernel's queue instead of in our memory.
 BACKLOG = 2_048
 
 
+class PartingServer(uvicorn.Server):
+    """Lets the sockets part with a word. uvicorn itself closes them first and tells the application afterwards."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()  # nobody new, while the others are sent away
+        parting: Callable[[], Awaitable[None]] | None = self.lifespan.state.get(PARTING)
+        if parting is not None:
+            await parting()
+        await super().shutdown(sockets)
+
+
 def serve(settings: Settings, *, listen_fd: int | None = None) -> None:
     """Serve until SIGTERM or SIGINT. `listen_fd` is a listening socket handed down by `up`."""
-    server = uvicorn.Server(
+    server = PartingServer(
         uvicorn.Config(
             "app.main:create_app",
             factory=True,

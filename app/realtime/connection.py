@@ -51,6 +51,8 @@ class Connection:
         self.incarnation = 0
         self.ended = asyncio.Event()
         """Set when the connection is to end; nothing more is taken."""
+        self.gone = asyncio.Event()
+        """Set when the last word is out, or nobody is there to hear it."""
 
     def push(self, text: str, position: int | None = None) -> None:
         if self.ended.is_set():
@@ -102,6 +104,7 @@ class Connection:
         finally:
             # However it ended: nothing more is taken, and whoever waits for room must not wait any longer.
             self.ended.set()
+            self.gone.set()
             self._room.set()
 
     async def _write_all(self) -> None:
@@ -208,11 +211,12 @@ class Attendance:
     def seats_of(self, key: UUID) -> list[Seat]:
         return list(self._seats.get(key, ()))
 
-    def say_goodbye(self) -> None:
+    def say_goodbye(self) -> list[Connection]:
         """Tell every socket that the server restarts, each with its own delay, so that they do not return at once."""
-        for key in list(self._seats):
-            for seat in self.seats_of(key):
-                seat.connection.end("shutting_down", Close.RESTARTING, retry_after_ms=return_delay_ms())
+        connections = [seat.connection for seats in self._seats.values() for seat in seats]
+        for connection in connections:
+            connection.end("shutting_down", Close.RESTARTING, retry_after_ms=return_delay_ms())
+        return connections
 
 
 def return_delay_ms() -> int:

@@ -41,6 +41,7 @@ SEATS_A_TURN = 200
 SNAPSHOTS_AT_ONCE = 8
 """Of snapshots and replays that read the database: fewer than its pool, which requests and the tail share."""
 START_SECONDS = 10
+PART_SECONDS = 2
 
 FRAMES = Counter("switchboard_socket_frames_total", "Event frames put on sockets")
 POSITION = Gauge("switchboard_hub_position", "Last position this process has delivered")
@@ -293,9 +294,15 @@ class Hub:
         self.roster.remove(seat)
         seat.joined = False
 
-    def say_goodbye(self) -> None:
-        """To be called when the server stops taking connections, before it closes those it has."""
-        self.attendance.say_goodbye()
+    async def part(self) -> None:
+        """Tell every socket to come back later, and wait a little until they have heard it.
+
+        To be awaited when the server takes no more connections, before it closes those it has.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PART_SECONDS):
+                for connection in self.attendance.say_goodbye():
+                    await connection.gone.wait()
 
     def close(self) -> None:
         self._replay.close()

@@ -10,7 +10,10 @@ from app.events.routing import Penalty, Readiness, SessionState
 from app.routing.facts import MAX_LEVEL, MAX_RINGS, MIN_LEVEL
 
 Level = Annotated[int, Field(ge=MIN_LEVEL, le=MAX_LEVEL)]
-Reason = Annotated[str, Field(min_length=1, max_length=100)]
+NO_NUL = r"^[^\x00]*$"
+"""PostgreSQL has no place for a NUL in a text."""
+LanguageTag = Annotated[str, Field(max_length=20, pattern=r"^[A-Za-z0-9-]+$")]
+TranslatedName = Annotated[str, Field(max_length=100, pattern=NO_NUL)]
 MAX_REQUIREMENTS = 20
 MAX_GROUPS = 20
 MAX_NAMES = 20
@@ -35,10 +38,8 @@ class QueueBody(Body):
         extra="forbid",
         json_schema_extra={"example": {"name": "Orders", "target_seconds": 60, "offer_timeout_seconds": 30}},
     )
-    name: str = Field(min_length=1, max_length=100)
-    names: dict[Annotated[str, Field(max_length=20)], Annotated[str, Field(max_length=100)]] = Field(
-        default={}, max_length=MAX_NAMES
-    )
+    name: str = Field(min_length=1, max_length=100, pattern=NO_NUL)
+    names: dict[LanguageTag, TranslatedName] = Field(default={}, max_length=MAX_NAMES)
     team_id: UUID | None = None
     tier: int = Field(default=2, ge=0, le=2)
     priority: int = Field(default=5, ge=0, le=9)
@@ -92,11 +93,17 @@ class OfferView(BaseModel):
 
 
 class OfferAnswer(Body):
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"token": "Xk3v"}})
+
     token: str = Field(min_length=1, max_length=100)
 
 
 class OfferRefusal(OfferAnswer):
-    reason: str = Field(min_length=1, max_length=200)
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"token": "Xk3v", "reason": "not my language"}}
+    )
+
+    reason: str = Field(min_length=1, max_length=200, pattern=NO_NUL)
 
 
 class OfferAnswered(BaseModel):
@@ -124,12 +131,21 @@ class PresenceView(BaseModel):
 
 
 class ReadinessBody(Body):
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"readiness": "not_ready", "reason": "lunch"}}
+    )
+
     readiness: Readiness
-    reason: str = Field(default="", max_length=100)
+    reason: str = Field(default="", max_length=100, pattern=NO_NUL)
 
 
 class AssignBody(Body):
     """`override` lets the agent go above capacity; the decision is stored with your name."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"example": {"agent_id": "019ab3f0-7c1e-7b52-9d7e-0c7c5f1f6a10", "note": "asked_for_her"}},
+    )
 
     agent_id: UUID
     note: str = Field(default="", max_length=100, pattern=r"^[a-z0-9_]*$")
@@ -138,6 +154,11 @@ class AssignBody(Body):
 
 class TransferBody(Body):
     """Either a queue or an agent. `reason` is a code, never words about a person."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"example": {"queue_id": "019ab3f0-7c1e-7b52-9d7e-0c7c5f1f6a10", "reason": "wrong_team"}},
+    )
 
     queue_id: UUID | None = None
     agent_id: UUID | None = None

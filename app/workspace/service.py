@@ -12,7 +12,7 @@ from app.access.schemas import Principal
 from app.agents import service as agents
 from app.conversations import service as conversations
 from app.conversations.schemas import Summary
-from app.core.http import Page, decode_cursor, encode_cursor
+from app.core.http import Page, cursor_instant, decode_cursor, encode_cursor
 from app.customers import service as customers
 from app.routing import service as routing
 from app.workspace import repository
@@ -104,5 +104,5 @@ async def get_desk(session: AsyncSession, principal: Principal, conversation_id:
 def _place(cursor: str | None) -> tuple[datetime, UUID] | None:
     if cursor is None:
         return None
-    at, row_id = decode_cursor(cursor, (datetime.fromisoformat, UUID))
+    at, row_id = decode_cursor(cursor, (cursor_instant, UUID))
     return at, row_id

@@ -1,6 +1,8 @@
 """The OpenAPI document: complete, and true about who may call what."""
 
+import re
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -53,6 +55,32 @@ def test_every_operation_has_a_summary_and_tells_its_errors() -> None:
         assert operation["summary"], f"{method} {path}"
         if operation["security"]:
             assert "401" in operation["responses"], f"{method} {path}"
+
+
+def test_operation_ids_are_readable_and_none_is_ever_renamed() -> None:
+    ids = [operation["operationId"] for _, _, operation in operations(create_app(Settings()).openapi())]
+    assert len(set(ids)) == len(ids)
+    assert [each for each in ids if not re.fullmatch(r"[a-z]+(_[a-z]+)+", each)] == []
+    known = (Path(__file__).parent / "operations.txt").read_text().split()
+    assert set(known) - set(ids) == set(), "generated clients call these by name"
+    assert set(ids) - set(known) == set(), "add the new ones to operations.txt"
+
+
+def test_every_body_shows_an_example() -> None:
+    document = create_app(Settings()).openapi()
+    for method, path, operation in operations(document):
+        for content in operation.get("requestBody", {}).get("content", {}).values():
+            name = content["schema"].get("$ref", "").rpartition("/")[2]
+            schema = document["components"]["schemas"][name] if name else content["schema"]
+            is_file = any("contentMediaType" in field for field in schema["properties"].values())
+            assert is_file or "example" in schema, f"{method} {path}"
+
+
+def test_everything_the_document_refers_to_is_in_it() -> None:
+    document = create_app(Settings()).openapi()
+    referred = set(re.findall(r"'\$ref': '#/components/schemas/([^']+)'", str(document)))
+    assert referred - set(document["components"]["schemas"]) == set()
+    assert "request_id" in document["components"]["schemas"]["Problem"]["properties"]
 
 
 async def test_a_stranger_gets_401_before_anything_else(app: FastAPI) -> None:

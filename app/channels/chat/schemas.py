@@ -23,7 +23,7 @@ class WidgetConfig(BaseModel):
 
 
 class VisitorIn(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"key": "pk_shop", "language": "en"}})
 
     key: PublicKey
     name: Name = ""
@@ -39,7 +39,9 @@ class VisitorOut(BaseModel):
 class WidgetMessageIn(BaseModel):
     """`client_id` is made by the widget: sending the same one again gives the first message."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, json_schema_extra={"example": {"client_id": "7f3e", "body": "Hello"}}
+    )
 
     client_id: ClientId
     body: Annotated[str, StringConstraints(max_length=MAX_BODY_CHARACTERS)] = ""
@@ -78,7 +80,7 @@ class WidgetMessages(BaseModel):
 
 
 class MarkIn(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"state": "read", "sequence": 3}})
 
     state: Literal["delivered", "read"]
     sequence: SequenceNumber

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.agents import service as agents
 from app.core.act import Act
 from app.core.errors import Conflict, NotFound, PreconditionFailed
-from app.core.http import Page, decode_cursor, encode_cursor
+from app.core.http import Page, cursor_text, decode_cursor, encode_cursor
 from app.events.routing import QueueChanged
 from app.routing.models import Queue
 from app.routing.ranking import get_policy
@@ -48,7 +48,7 @@ async def get_queue(session: AsyncSession, queue_id: UUID) -> QueueView:
 
 
 async def list_queues(session: AsyncSession, *, cursor: str | None, limit: int) -> Page[QueueView]:
-    values = decode_cursor(cursor, (str, UUID)) if cursor else None
+    values = decode_cursor(cursor, (cursor_text, UUID)) if cursor else None
     after = (values[0], values[1]) if values else None
     rows = await queue_rows.list_queues_after(session, after, limit + 1)
     more = encode_cursor(rows[limit - 1].name, str(rows[limit - 1].id)) if len(rows) > limit else None

@@ -1,5 +1,6 @@
 """Due rows on a table of the test's own: leases, order per key, back-off, parking, crashes between the two lines."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -167,3 +168,22 @@ class TestDueRows:
 @pytest.mark.parametrize(("attempts", "seconds"), [(1, 2), (2, 4), (5, 32), (9, 300), (1000, 300)])
 def test_back_off_doubles_up_to_five_minutes(attempts: int, seconds: int) -> None:
     assert back_off_seconds(attempts) == seconds
+
+    async def test_a_worker_that_is_told_to_end_gives_its_leases_back(
+        self, database: Database, clock: ManualClock
+    ) -> None:
+        begun = asyncio.Event()
+
+        async def never_done(database: Database, act: Act, row_id: UUID) -> None:
+            begun.set()
+            await asyncio.Event().wait()
+
+        row_id = await add(database, clock)
+        table = DueTable("reminder", mark_done, perform=never_done)
+        working = asyncio.create_task(DueRowRunner(database, clock, [table]).run_once(table))
+        await begun.wait()
+        assert (await row(database, row_id)).leased_until is not None
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+        left = await row(database, row_id)
+        assert (left.leased_until, left.attempts, left.run_at) == (None, 0, clock.now())

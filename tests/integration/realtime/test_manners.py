@@ -245,7 +245,7 @@ async def test_silence_ends_a_socket(server: Running, world: World, monkeypatch:
 
 async def test_a_restart_says_goodbye_with_a_delay_of_its_own(server: Running, world: World) -> None:
     clients = [await one_more(server, world) for _ in range(3)]
-    server.hub.say_goodbye()
+    await server.hub.part()
     for client in clients:
         code, frames = await client.closed()
         assert (code, frames[-1]["reason"]) == (1012, "shutting_down")

@@ -13,6 +13,8 @@ from app.access.origins import is_same_origin
         ("http://evil.test", "desk.test", "", False),
         ("null", "desk.test", "", False),
         ("null", "", "", False),
+        ("http://[", "desk.test", "", False),
+        ("http://[", "desk.test", "https://desk.test", False),
         (None, "desk.test", "", False),
         ("", "", "", False),
         ("https://desk.test", "inside:8080", "https://desk.test/", True),
