@@ -72,7 +72,10 @@ def test_every_body_shows_an_example() -> None:
         for content in operation.get("requestBody", {}).get("content", {}).values():
             name = content["schema"].get("$ref", "").rpartition("/")[2]
             schema = document["components"]["schemas"][name] if name else content["schema"]
-            is_file = any("contentMediaType" in field for field in schema["properties"].values())
+            is_file = schema.get("format") == "binary" or any(
+                "contentMediaType" in field or field.get("format") == "binary"
+                for field in schema.get("properties", {}).values()
+            )
             assert is_file or "example" in schema, f"{method} {path}"
 
 
