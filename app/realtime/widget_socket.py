@@ -1,5 +1,7 @@
 """The socket of the chat widget: /v1/widget/socket?key=PUBLIC_KEY, for one visitor's own conversation."""
 
+import re
+
 from fastapi import APIRouter, WebSocket
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -14,7 +16,7 @@ from app.realtime.frame_socket import FrameSocket
 from app.realtime.frames import Close, Command, Frame, Hello, Refused, Result
 from app.realtime.service import snapshots, visitor_commands
 
-MAX_KEY_CHARACTERS = 100
+PUBLIC_KEY = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
 router = APIRouter()
 
@@ -38,7 +40,7 @@ async def widget_socket(socket: WebSocket, key: str = "") -> None:
 
 async def find_account(socket: WebSocket, key: str) -> AccountFacts:
     """The account the page names, if the page may use it. Raises NotFound, Forbidden."""
-    if not 0 < len(key) <= MAX_KEY_CHARACTERS:
+    if not PUBLIC_KEY.fullmatch(key):
         raise NotFound("channel_account_not_found", "Name the channel account by its public key.")
     async with socket.app.state.database.transaction() as session:
         account = await channels.get_facts_by_key(session, key)
