@@ -28,6 +28,7 @@ from app.realtime import agent_socket, widget_socket
 from app.routing import api as routing
 from app.routing import consumers as routing_consumers
 from app.routing import jobs as routing_jobs
+from app.sla import api as sla
 from app.sla import consumers as sla_consumers
 from app.sla import jobs as sla_jobs
 from app.workspace import api as workspace
@@ -38,6 +39,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     customers.router,
     conversations.router,
     routing.router,
+    sla.router,
     channels.router,
     chat.router,
     workspace.router,

@@ -105,6 +105,7 @@ class SlaFact(Base):
     conversation did. No foreign key: each row would lock its conversation against the intake."""
 
     __tablename__ = "sla_fact"
+    __table_args__ = (Index("ix_sla_fact_first_at", "at", postgresql_where=text("number = 1")),)
     conversation_id: Mapped[UUID] = mapped_column(primary_key=True)
     number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     at: Mapped[datetime] = mapped_column(TIMESTAMP)

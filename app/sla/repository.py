@@ -82,6 +82,35 @@ async def lock_states(session: AsyncSession, conversation_ids: Collection[UUID])
     return {row["conversation_id"]: _followed(row) for row in rows}
 
 
+async def find_states(session: AsyncSession, conversation_ids: Collection[UUID]) -> dict[UUID, Followed]:
+    connection = await driver_connection(session)
+    rows = await connection.fetch(
+        f"SELECT {_READ_STATE} FROM sla_state WHERE conversation_id = ANY($1::uuid[])", list(conversation_ids)
+    )
+    return {row["conversation_id"]: _followed(row) for row in rows}
+
+
+async def list_opened(session: AsyncSession, *, from_at: datetime, to_at: datetime, limit: int) -> list[UUID]:
+    """Conversations whose first fact counts in the interval, oldest first."""
+    connection = await driver_connection(session)
+    rows = await connection.fetch(
+        "SELECT conversation_id FROM sla_fact WHERE number = 1 AND at >= $1 AND at < $2 ORDER BY at LIMIT $3",
+        from_at,
+        to_at,
+        limit,
+    )
+    return [row["conversation_id"] for row in rows]
+
+
+async def list_told(session: AsyncSession, conversation_id: UUID) -> dict[ClockKey, Told]:
+    connection = await driver_connection(session)
+    rows = await connection.fetch(
+        "SELECT id, metric, seq, fired::text AS fired, detected_at FROM sla_clock WHERE conversation_id = $1",
+        conversation_id,
+    )
+    return {(row["metric"], row["seq"]): told_of(row) for row in rows}
+
+
 async def list_open_of_customers(session: AsyncSession, customer_ids: Collection[UUID]) -> list[UUID]:
     connection = await driver_connection(session)
     rows = await connection.fetch(

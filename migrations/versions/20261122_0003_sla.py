@@ -121,6 +121,7 @@ def upgrade() -> None:
         sa.Column("metric", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("conversation_id", "number", name=op.f("pk_sla_fact")),
     )
+    op.create_index("ix_sla_fact_first_at", "sla_fact", ["at"], postgresql_where=sa.text("number = 1"))
     op.create_table(
         "sla_state",
         sa.Column("conversation_id", sa.Uuid(), nullable=False),
@@ -160,6 +161,7 @@ def downgrade() -> None:
     op.drop_index("ix_sla_state_open", table_name="sla_state", postgresql_where=sa.text("not is_over"))
     op.drop_index("ix_sla_state_customer", table_name="sla_state", postgresql_where=sa.text("not is_over"))
     op.drop_table("sla_state")
+    op.drop_index("ix_sla_fact_first_at", table_name="sla_fact")
     op.drop_table("sla_fact")
     op.drop_index("uq_sla_clock_metric", table_name="sla_clock")
     op.drop_index(

@@ -23,10 +23,13 @@ from app.events.conversations import (
     MessagePosted,
     MessageReceived,
 )
+from app.events.customers import CustomerUpdated
 from app.events.event import Event, Rights
 from app.events.routing import WorkChanged
 from app.sla.consumers import SLA
 from app.sla.jobs import CLOCK_TABLE
+from app.sla.policies import PolicyBody
+from app.sla.service import administration, book
 from tests.clocks import ManualClock
 from tests.event_logs import ByHand
 
@@ -78,9 +81,9 @@ class World:
         )
         await self.execute(
             "INSERT INTO conversation (id, customer_id, contact_point_id, channel, channel_account_id, status,"
-            " queue_id, priority, language, last_sequence, last_public_sequence, preview, preview_class, last_message_at,"
-            " opened_at) VALUES (:id, :customer, :contact, :channel, :account, 'open', :queue, :priority, 'en', 1, 1,"
-            " 'Hello', 'customer', :now, :now)",
+            " queue_id, priority, language, last_sequence, last_public_sequence, preview, preview_class,"
+            " last_message_at, opened_at) VALUES (:id, :customer, :contact, :channel, :account, 'open', :queue,"
+            " :priority, 'en', 1, 1, 'Hello', 'customer', :now, :now)",
             id=conversation_id,
             customer=customer_id,
             contact=contact_id,
@@ -105,6 +108,75 @@ class World:
         )
         await self.tell(opened, *(self.customer_wrote(conversation_id) for _ in range(messages)))
         return conversation_id
+
+    async def open_many(self, count: int) -> list[UUID]:
+        """Waiting conversations without the rows they tell of: what a storm of timers needs."""
+        account_id, opened = self.account_id, [uuid4() for _ in range(count)]
+        [row] = await self.execute(
+            "INSERT INTO customer (id, created_at) VALUES (:id, :now) RETURNING id", id=uuid4(), now=self.clock.now()
+        )
+        async with self.database.transaction() as session:
+            for number, conversation_id in enumerate(opened):
+                contact_id = uuid4()
+                await session.execute(
+                    text(
+                        "WITH contact AS (INSERT INTO contact_point (id, customer_id, kind, value_normalised,"
+                        " created_at) VALUES (:contact, :customer, 'visitor', :value, :now))"
+                        " INSERT INTO conversation (id, customer_id, contact_point_id, channel, channel_account_id,"
+                        " status, priority, language, last_sequence, last_public_sequence, preview, preview_class,"
+                        " last_message_at, opened_at) VALUES (:id, :customer, :contact, 'chat', :account, 'open', 3,"
+                        " 'en', 1, 1, '', 'customer', :now, :now)"
+                    ),
+                    {
+                        "id": conversation_id,
+                        "customer": row.id,
+                        "contact": contact_id,
+                        "value": str(number),
+                        "account": account_id,
+                        "now": self.clock.now(),
+                    },
+                )
+                head = ConversationOpened(
+                    conversation_id=conversation_id,
+                    number=number,
+                    customer_id=row.id,
+                    contact_point_id=contact_id,
+                    channel="chat",
+                    channel_account_id=account_id,
+                    priority=3,
+                    language="en",
+                    rights=Rights(),
+                )
+                await event_log.append(
+                    session, Act(self.clock.now(), "tests"), [head, self.customer_wrote(conversation_id)]
+                )
+        return opened
+
+    async def use_policy(self, *, position: int = 1, **body: Any) -> UUID:
+        """A policy before the shipped ones."""
+        checked = PolicyBody.model_validate({"position": position, **body})
+        async with self.database.transaction() as session:
+            act = Act(self.clock.now(), "tests")
+            await book.load(session, act)
+            return (await administration.create_policy(session, act, name=f"Policy {uuid4()}", body=checked)).id
+
+    async def add_team(self) -> UUID:
+        [row] = await self.execute(
+            "INSERT INTO team (id, name, created_at) VALUES (:id, 'Leads', :now) RETURNING id",
+            id=uuid4(),
+            now=self.clock.now(),
+        )
+        return UUID(str(row.id))
+
+    async def make_vip(self, conversation_id: UUID) -> None:
+        customer_id = self.customers[conversation_id]
+        await self.execute("UPDATE customer SET segments = '{vip}' WHERE id = :id", id=customer_id)
+        await self.tell(CustomerUpdated(customer_id=customer_id, fields=("segments",)))
+
+    async def told(self, type_: str) -> int:
+        """Appended and committed, in a position or not yet."""
+        [row] = await self.execute("SELECT count(*) AS n FROM event WHERE type = :type", type=type_)
+        return int(row.n)
 
     async def tell(self, *events: Event) -> None:
         async with self.database.transaction() as session:
