@@ -31,6 +31,9 @@ from app.realtime import agent_socket, widget_socket
 from app.routing import api as routing
 from app.routing import consumers as routing_consumers
 from app.routing import jobs as routing_jobs
+from app.sla import api as sla
+from app.sla import consumers as sla_consumers
+from app.sla import jobs as sla_jobs
 from app.workspace import api as workspace
 
 ROUTERS: tuple[APIRouter, ...] = (
@@ -39,6 +42,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     customers.router,
     conversations.router,
     routing.router,
+    sla.router,
     channels.router,
     chat.router,
     files.router,
@@ -50,7 +54,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     pages.router,
 )
 
-CONSUMERS: tuple[Consumer, ...] = (routing_consumers.ROUTING,)
+CONSUMERS: tuple[Consumer, ...] = (routing_consumers.ROUTING, sla_consumers.SLA)
 
 
 def channel_adapters(settings: Settings) -> dict[str, ChannelAdapter]:
@@ -62,6 +66,7 @@ def channel_adapters(settings: Settings) -> dict[str, ChannelAdapter]:
 def due_tables(settings: Settings) -> tuple[DueTable, ...]:
     return (
         *routing_jobs.DUE_TABLES,
+        sla_jobs.CLOCK_TABLE,
         conversation_jobs.CONVERSATION_TABLE,
         channel_jobs.delivery_table(channel_adapters(settings)),
     )

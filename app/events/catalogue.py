@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from app.events import agents, conversations, customers, routing
+from app.events import agents, conversations, customers, routing, sla
 from app.events.event import Event
 
 EVENTS: tuple[type[Event], ...] = (
     conversations.ConversationOpened,
     conversations.ConversationStatusChanged,
     conversations.ConversationRightsChanged,
+    conversations.ConversationPriorityChanged,
     conversations.MessageReceived,
     conversations.MessagePosted,
     conversations.NoteAdded,
@@ -32,6 +33,12 @@ EVENTS: tuple[type[Event], ...] = (
     routing.OfferEnded,
     routing.PresenceChanged,
     routing.QueueChanged,
+    sla.ClocksChanged,
+    sla.SlaWarned,
+    sla.SlaBreached,
+    sla.SlaEscalated,
+    sla.SlaCorrected,
+    sla.PauseOver,
 )
 BY_NAME: dict[tuple[str, int], type[Event]] = {(event.type, event.version): event for event in EVENTS}
 

@@ -51,6 +51,15 @@ class ConversationRightsChanged(ConversationEvent):
     """A code of the caller's choice (a transfer reason), never free text about a person."""
 
 
+class ConversationPriorityChanged(ConversationEvent):
+    """0 to 9, 9 first. `reason` is a code: who or what asked for it."""
+
+    type = "conversation.priority_changed"
+    before: int
+    after: int
+    reason: str
+
+
 class MessageReceived(ConversationEvent):
     """The customer wrote."""
 

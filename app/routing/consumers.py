@@ -1,12 +1,13 @@
-"""Routing follows the log: work for conversations that open, wake or end; desks cleared of disabled agents."""
+"""Routing follows the log: work for conversations that open, wake or end, deadlines of SLA, disabled agents."""
 
-from uuid import UUID
+from collections.abc import Awaitable, Callable
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.act import Act
 from app.core.consumers import Consumer
 from app.core.event_log import StoredEvent
+from app.routing.service.deadlines import SLA_TYPES, asked_by, obey
 from app.routing.service.desk import HolderChanged
 from app.routing.service.presences import retire
 from app.routing.service.work import Cause, follow_conversations
@@ -19,22 +20,25 @@ MAX_CROSSINGS = 5
 async def handle(session: AsyncSession, act: Act, events: list[StoredEvent]) -> None:
     causes = {event.key: Cause(event.actor, event.request_id) for event in events if event.type in CONVERSATION_TYPES}
     if causes:
-        await _follow(session, act, causes)
+        await _until_uncrossed(session, lambda: follow_conversations(session, act, causes))
+    asked = asked_by(events)
+    if asked:
+        await _until_uncrossed(session, lambda: obey(session, act, asked))
     for event in events:
         if event.type == "agent.disabled":
             await retire(session, act.under(event.request_id), event.key)
 
 
-async def _follow(session: AsyncSession, act: Act, causes: dict[UUID, Cause]) -> None:
+async def _until_uncrossed(session: AsyncSession, work: Callable[[], Awaitable[None]]) -> None:
     for crossing in range(1, MAX_CROSSINGS + 1):
         try:
             # A savepoint: going back to it frees the locks, so that the next try takes them in order again.
             async with session.begin_nested():
-                await follow_conversations(session, act, causes)
+                await work()
             return
         except HolderChanged:
             if crossing == MAX_CROSSINGS:
                 raise
 
 
-ROUTING = Consumer("routing", CONVERSATION_TYPES | {"agent.disabled"}, handle, start="beginning")
+ROUTING = Consumer("routing", CONVERSATION_TYPES | SLA_TYPES | {"agent.disabled"}, handle, start="beginning")

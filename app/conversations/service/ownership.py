@@ -9,7 +9,7 @@ from app.conversations.models import Conversation
 from app.conversations.service.locking import lock, rights_of
 from app.core import event_log
 from app.core.act import Act
-from app.events.conversations import ConversationRightsChanged
+from app.events.conversations import ConversationPriorityChanged, ConversationRightsChanged
 from app.events.event import Rights
 
 
@@ -37,6 +37,19 @@ async def set_queue(
     conversation = await lock(session, conversation_id)
     after = Rights(owner_id=owner_id, team_id=team_id, queue_id=queue_id)
     await _set(session, act, conversation, after, reason, note)
+
+
+async def set_priority(session: AsyncSession, act: Act, *, conversation_id: UUID, priority: int, reason: str) -> None:
+    """0 to 9, 9 first. `reason` is a code for the event."""
+    conversation = await lock(session, conversation_id)
+    if conversation.priority == priority:
+        return
+    changed = ConversationPriorityChanged(
+        conversation_id=conversation.id, before=conversation.priority, after=priority, reason=reason
+    )
+    conversation.priority = priority
+    conversation.version += 1
+    await event_log.append(session, act, [changed])
 
 
 async def _set(

@@ -1,0 +1,85 @@
+"""What the clocks of conversations say: each change, each warning, each breach and its correction."""
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+from app.events.event import ConversationEvent
+
+ClockState = Literal["running", "paused", "met", "breached", "met_late", "cancelled"]
+ActionCode = Literal["notify_owner", "notify_team", "raise_priority", "advance_due", "requeue"]
+
+
+class ClockFacts(BaseModel):
+    """One clock as of its last change. `due_at` is null while it is paused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    clock_id: UUID
+    metric: str
+    seq: int
+    state: ClockState
+    started_at: datetime
+    due_at: datetime | None
+    stopped_at: datetime | None
+    breached_at: datetime | None
+
+
+class ClocksChanged(ConversationEvent):
+    """These clocks of the conversation started, paused, went on or stopped; `withdrawn` never were after all."""
+
+    type = "sla.clocks_changed"
+    clocks: tuple[ClockFacts, ...]
+    withdrawn: tuple[UUID, ...] = ()
+
+
+class _ClockEvent(ConversationEvent):
+    clock_id: UUID
+    metric: str
+    seq: int
+    due_at: datetime | None
+    detected_at: datetime
+    actions: tuple[ActionCode, ...] = ()
+
+
+class SlaWarned(_ClockEvent):
+    """A share of the target is used up, or only so much is left. `threshold`: "75%" or "rest:600"."""
+
+    type = "sla.warned"
+    threshold: str
+
+
+class SlaBreached(_ClockEvent):
+    """The target was used up at `breached_at`, whenever that was noticed."""
+
+    type = "sla.breached"
+    breached_at: datetime
+
+
+class SlaEscalated(_ClockEvent):
+    """A breach goes to whom its ladder names next; the owner stays owner until somebody accepts."""
+
+    type = "sla.escalated"
+    ladder: Literal["functional", "hierarchical"]
+    step: int
+    to_team_id: UUID | None
+    to_agent_id: UUID | None
+
+
+class PauseOver(_ClockEvent):
+    """The longest pause the policy allows has passed: the clock counts again although the status still waits."""
+
+    type = "sla.pause_over"
+
+
+class SlaCorrected(ConversationEvent):
+    """What was told as a breach was none, or was one at another instant: a fact arrived late, or rules changed."""
+
+    type = "sla.corrected"
+    clock_id: UUID
+    metric: str
+    seq: int
+    told_breached_at: datetime
+    breached_at: datetime | None

@@ -1,0 +1,114 @@
+"""How the clocks of one conversation follow its events: decided here, stored elsewhere."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from app.sla import clock as clocks
+from app.sla import conversation_clocks, policies
+from app.sla.clock import Clock, Reading, Target
+from app.sla.conversation_clocks import OVER, Changes, ClockKey, Rules, State
+from app.sla.event_facts import Subject
+from app.sla.facts import Fact
+from app.sla.policies import FAMILIES, Book, PolicyVersion, Selection
+from app.sla.timers import Timer, timers_of
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """A conversation as stored: `facts` counts those its state was folded from."""
+
+    subject: Subject
+    selection: Selection
+    state: State
+    facts: int
+
+    @property
+    def is_over(self) -> bool:
+        return self.state.status in OVER
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one batch of events asks of one conversation."""
+
+    subject: Subject
+    selection: Selection
+    facts: tuple[Fact, ...]
+    needs_history: bool
+
+
+def begin(book: Book, subject: Subject) -> Followed:
+    return Followed(subject, policies.select(book, subject.attributes), State(), 0)
+
+
+def plan(book: Book, before: Followed, subject: Subject, facts: Sequence[Fact]) -> Turn:
+    """Another choice of policies, or a fact that counts before one already folded, needs the whole history."""
+    selection: Selection = before.selection
+    if subject.attributes != before.subject.attributes:
+        selection = policies.reselect(book, subject.attributes, before.selection)
+    late = any(conversation_clocks.is_late(before.state, fact) for fact in facts)
+    needs_history = late or dict(selection) != dict(before.selection)
+    return Turn(subject, selection, tuple(facts), needs_history and before.facts > 0)
+
+
+def carry_out(book: Book, before: Followed, turn: Turn, history: Sequence[Fact]) -> tuple[Followed, Changes]:
+    """The conversation after the turn. `history`: its stored facts, if the turn needs them."""
+    rules = policies.rules_of(book, turn.selection)
+    if turn.needs_history:
+        facts = (*history, *turn.facts)
+        state, changes = conversation_clocks.recompute(rules, facts, generation=before.state.generation)
+    else:
+        state, changes = conversation_clocks.fold(rules, before.state, conversation_clocks.in_order(turn.facts))
+    return Followed(turn.subject, turn.selection, state, before.facts + len(turn.facts)), changes
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a stored clock has told so far: timer to the instant it was for."""
+
+    id: UUID
+    fired: Mapping[str, datetime]
+    detected_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ClockRow:
+    """One clock as it is to be stored."""
+
+    told: Told
+    policy: PolicyVersion
+    clock: Clock
+    reading: Reading
+    timers: tuple[Timer, ...]
+    corrects: datetime | None
+    """The instant of a breach that was told and is none any more."""
+
+
+def row_of(book: Book, rules: Rules, selection: Selection, clock: Clock, told: Told, now: datetime) -> ClockRow:
+    target, policy = rules.targets[clock.metric], policy_of(book, selection, clock.metric)
+    breached_at = _breached_by(target, clock, now)
+    told_breached_at = told.fired.get("breach")
+    corrects = told_breached_at if told_breached_at is not None and told_breached_at != breached_at else None
+    if corrects is not None:
+        told = replace(told, fired={name: at for name, at in told.fired.items() if name != "breach"}, detected_at=None)
+    reading = clocks.read(target, clock, clock.counted_at)
+    if told_breached_at is not None and corrects is None and clock.is_open:
+        reading = replace(reading, state="breached", breached_at=told_breached_at, due_at=told_breached_at)
+    timers = tuple(timers_of(target, clock, policy.body, told.fired, now))
+    return ClockRow(told, policy, clock, reading, timers, corrects)
+
+
+def policy_of(book: Book, selection: Selection, metric: str) -> PolicyVersion:
+    return book.versions[selection[FAMILIES[metric]]]
+
+
+def _breached_by(target: Target, clock: Clock, now: datetime) -> datetime | None:
+    """Also a breach after the clock's last change, which the clock itself has not counted yet."""
+    return clocks.read(target, clock, max(now, clock.counted_at)).breached_at
+
+
+def withdrawn(stored: Sequence[ClockKey], computed: Changes) -> list[ClockKey]:
+    """Clocks of an earlier computation that the whole history does not know."""
+    return [key for key in stored if computed.get(key) is None]

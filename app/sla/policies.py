@@ -1,0 +1,284 @@
+"""What a policy promises to whom, and which policy wins for a conversation."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import groupby, pairwise
+from typing import Annotated, Literal, Self
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from app.sla.calendar_spec import CalendarHistory, working_time
+from app.sla.case_file import GRACE_LIMIT_SECONDS, TARGET_LIMIT_SECONDS, MetricName
+from app.sla.clock import Target
+from app.sla.conversation_clocks import Rules
+
+Family = Literal["queue", "reply", "update", "resolution", "ownership"]
+FAMILIES: dict[str, Family] = {
+    "queue_wait": "queue",
+    "first_reply": "reply",
+    "next_reply": "reply",
+    "periodic_update": "update",
+    "pausable_update": "update",
+    "requester_wait": "resolution",
+    "agent_work": "resolution",
+    "first_resolution": "resolution",
+    "total_resolution": "resolution",
+    "group_ownership": "ownership",
+}
+"""The first policy that matches wins a whole family, so that its metrics are promised by one hand."""
+VALUES_LIMIT = 100
+THRESHOLDS_LIMIT = 10
+LADDER_LIMIT = 10
+Word = Annotated[str, Field(min_length=1, max_length=64)]
+Words = Annotated[list[Word], Field(max_length=VALUES_LIMIT)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Conditions(_Part):
+    """Each list names the values it lets pass; an empty one lets all pass. All of them must agree."""
+
+    channels: Words = []
+    brands: Words = []
+    queue_ids: list[UUID] = Field(default=[], max_length=VALUES_LIMIT)
+    priorities: list[Annotated[int, Field(ge=0, le=9)]] = Field(default=[], max_length=10)
+    categories: Words = []
+    segments: Words = []
+    languages: Words = []
+
+
+class TargetSpec(_Part):
+    metric: MetricName
+    seconds: int = Field(gt=0, le=TARGET_LIMIT_SECONDS)
+    longest_pause_seconds: int | None = Field(default=None, gt=0, le=TARGET_LIMIT_SECONDS)
+
+
+class Notify(_Part):
+    do: Literal["notify"]
+    to: Literal["owner", "team"]
+
+
+class RaisePriority(_Part):
+    do: Literal["raise_priority"]
+    to: int = Field(ge=0, le=9)
+
+
+class AdvanceDue(_Part):
+    """The router serves the conversation by this clock's due time, if that is sooner."""
+
+    do: Literal["advance_due"]
+
+
+class Requeue(_Part):
+    """An owner who has not answered gives the conversation back to its queue."""
+
+    do: Literal["requeue"]
+
+
+Action = Annotated[Notify | RaisePriority | AdvanceDue | Requeue, Field(discriminator="do")]
+
+
+class Threshold(_Part):
+    """At a share of the target, at an absolute rest before it is used up, or at the breach: exactly one of them."""
+
+    percent: int | None = Field(default=None, ge=1, le=99)
+    rest_seconds: int | None = Field(default=None, gt=0, le=TARGET_LIMIT_SECONDS)
+    breach: Literal[True] | None = None
+    actions: list[Action] = Field(default=[], max_length=10)
+
+    @property
+    def name(self) -> str:
+        if self.percent is not None:
+            return f"{self.percent}%"
+        return "breach" if self.breach else f"rest:{self.rest_seconds}"
+
+    @model_validator(mode="after")
+    def _says_when(self) -> Self:
+        if sum(value is not None for value in (self.percent, self.rest_seconds, self.breach)) != 1:
+            raise ValueError("give one of percent, rest_seconds and breach")
+        return self
+
+
+class Step(_Part):
+    """Whoever is asked so long after the breach. One of both."""
+
+    after_seconds: int = Field(ge=0, le=TARGET_LIMIT_SECONDS)
+    team_id: UUID | None = None
+    agent_id: UUID | None = None
+
+    @model_validator(mode="after")
+    def _names_somebody(self) -> Self:
+        if (self.team_id is None) == (self.agent_id is None):
+            raise ValueError("give either team_id or agent_id")
+        return self
+
+
+class Ladders(_Part):
+    """Whom a breach goes to next: by expertise, by authority. The owner stays owner until somebody accepts."""
+
+    functional: list[Step] = Field(default=[], max_length=LADDER_LIMIT)
+    hierarchical: list[Step] = Field(default=[], max_length=LADDER_LIMIT)
+
+    @model_validator(mode="after")
+    def _leads_upwards(self) -> Self:
+        for name, steps in (("functional", self.functional), ("hierarchical", self.hierarchical)):
+            if len({(step.team_id, step.agent_id) for step in steps}) < len(steps):
+                raise ValueError(f"the {name} ladder comes back to somebody it has asked; name each once")
+            if any(later.after_seconds <= earlier.after_seconds for earlier, later in pairwise(steps)):
+                raise ValueError(f"the {name} ladder must wait longer for each step")
+        return self
+
+
+class PolicyBody(_Part):
+    """One version of a policy. Policies are asked by `position`, the lowest first."""
+
+    position: int = Field(ge=0, le=100_000)
+    conditions: Conditions = Conditions()
+    calendar_id: UUID | None = Field(default=None, description="Null: round the clock")
+    targets: list[TargetSpec] = Field(min_length=1, max_length=len(FAMILIES))
+    thresholds: list[Threshold] = Field(default=[], max_length=THRESHOLDS_LIMIT)
+    ladders: Ladders = Ladders()
+    frozen: list[MetricName] = Field(
+        default=[], description="Metrics that keep this policy when priority, segment or queue change"
+    )
+    reopen_grace_seconds: int = Field(default=600, ge=0, le=GRACE_LIMIT_SECONDS)
+    bot_answers: bool = False
+
+    @model_validator(mode="after")
+    def _says_each_thing_once(self) -> Self:
+        metrics = [target.metric for target in self.targets]
+        if len(set(metrics)) < len(metrics):
+            raise ValueError("targets: give each metric once")
+        names = [threshold.name for threshold in self.thresholds]
+        if len(set(names)) < len(names):
+            raise ValueError("thresholds: give each once")
+        return self
+
+    @property
+    def families(self) -> set[Family]:
+        return {FAMILIES[target.metric] for target in self.targets}
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyVersion:
+    id: UUID
+    policy_id: UUID
+    name: str
+    version: int
+    body: PolicyBody
+
+
+@dataclass(frozen=True, slots=True)
+class Attributes:
+    """What policies are chosen by."""
+
+    channel: str
+    brand: str = ""
+    queue_id: UUID | None = None
+    priority: int = 3
+    category: str = ""
+    segments: tuple[str, ...] = ()
+    language: str = ""
+
+
+Selection = Mapping[str, UUID]
+"""Family to policy version."""
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """The policies in force in their order, every version that some conversation still keeps, and the calendars."""
+
+    current: Sequence[PolicyVersion]
+    versions: Mapping[UUID, PolicyVersion]
+    calendars: Mapping[UUID, CalendarHistory] = field(default_factory=dict)
+
+
+def in_order(policies: Collection[PolicyVersion]) -> list[PolicyVersion]:
+    return sorted(policies, key=lambda policy: (policy.body.position, policy.name))
+
+
+def why_not(conditions: Conditions, attributes: Attributes) -> str | None:
+    """The first condition that does not let the conversation pass; None: all do."""
+    language = attributes.language.lower()
+    passes = {
+        "channel": not conditions.channels or attributes.channel in conditions.channels,
+        "brand": not conditions.brands or attributes.brand in conditions.brands,
+        "queue": not conditions.queue_ids or attributes.queue_id in conditions.queue_ids,
+        "priority": not conditions.priorities or attributes.priority in conditions.priorities,
+        "category": not conditions.categories or attributes.category in conditions.categories,
+        "segment": not conditions.segments or not set(conditions.segments).isdisjoint(attributes.segments),
+        # "zh" lets "zh-CN" pass.
+        "language": not conditions.languages
+        or any(language == tag.lower() or language.startswith(f"{tag.lower()}-") for tag in conditions.languages),
+    }
+    return next((name for name, passed in passes.items() if not passed), None)
+
+
+def select(book: Book, attributes: Attributes) -> dict[str, UUID]:
+    """The first match of each family."""
+    chosen: dict[str, UUID] = {}
+    for policy in book.current:
+        if why_not(policy.body.conditions, attributes) is None:
+            for family in sorted(policy.body.families):
+                chosen.setdefault(family, policy.id)
+    return chosen
+
+
+def reselect(book: Book, attributes: Attributes, kept: Selection) -> dict[str, UUID]:
+    """`select` after a change of the conversation, except for the families a kept policy has frozen."""
+    frozen = {
+        family: version_id
+        for family, version_id in kept.items()
+        if any(FAMILIES[metric] == family for metric in book.versions[version_id].body.frozen)
+    }
+    return select(book, attributes) | frozen
+
+
+def rules_of(book: Book, selection: Selection) -> Rules:
+    """The promises of all chosen versions together. How a reopening counts is up to the first of them in order."""
+    chosen = in_order({version_id: book.versions[version_id] for version_id in selection.values()}.values())
+    targets: dict[str, Target] = {}
+    for policy in chosen:
+        hours = working_time(book.calendars.get(policy.body.calendar_id, ()) if policy.body.calendar_id else ())
+        for spec in policy.body.targets:
+            if selection.get(FAMILIES[spec.metric]) == policy.id:
+                pause = None if spec.longest_pause_seconds is None else timedelta(seconds=spec.longest_pause_seconds)
+                targets[spec.metric] = Target(spec.metric, timedelta(seconds=spec.seconds), hours, pause)
+    if not chosen:
+        return Rules(targets)
+    grace = timedelta(seconds=chosen[0].body.reopen_grace_seconds)
+    return Rules(targets, reopen_grace=grace, bot_answers=any(policy.body.bot_answers for policy in chosen))
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Why a policy was not chosen for a family: the condition that did not agree, or the policy that came before."""
+
+    family: str
+    policy: PolicyVersion
+    lost_by: str | None
+
+
+def explain_selection(book: Book, attributes: Attributes) -> list[Candidate]:
+    """Every policy of every family in the order asked; `lost_by` None is the winner."""
+    chosen = select(book, attributes)
+    found = [
+        Candidate(family, policy, _lost_by(book, chosen, family, policy, attributes))
+        for policy in book.current
+        for family in sorted(policy.body.families)
+    ]
+    found.sort(key=lambda candidate: candidate.family)
+    return [candidate for _, group in groupby(found, key=lambda one: one.family) for candidate in group]
+
+
+def _lost_by(book: Book, chosen: Selection, family: str, policy: PolicyVersion, attributes: Attributes) -> str | None:
+    mismatch = why_not(policy.body.conditions, attributes)
+    if mismatch is not None:
+        return f"condition:{mismatch}"
+    winner = chosen[family]
+    return None if winner == policy.id else f"policy:{book.versions[winner].name}"

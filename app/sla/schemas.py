@@ -1,0 +1,164 @@
+"""What the SLA API takes and gives."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from app.events.sla import ClockState
+from app.sla.calendar_spec import CalendarSpec
+from app.sla.explanation import Why
+from app.sla.policies import PolicyBody
+
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
+TRIAL_LIMIT = 2_000
+
+
+class CalendarIn(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    name: Name
+    spec: CalendarSpec
+
+
+class CalendarView(BaseModel):
+    id: UUID
+    name: str
+    version: int
+    effective_at: datetime
+    spec: CalendarSpec
+
+
+class PolicyIn(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    name: Name
+    body: PolicyBody
+
+
+class PolicyView(BaseModel):
+    id: UUID
+    version_id: UUID
+    name: str
+    version: int
+    retired: bool
+    body: PolicyBody
+
+
+class SegmentView(BaseModel):
+    start_at: datetime
+    end_at: datetime
+    why: Why
+    status: str
+
+
+class ClockView(BaseModel):
+    """One clock as of `as_of`. `rest_seconds` is working time, below zero once it is breached."""
+
+    clock_id: UUID
+    metric: str
+    seq: int
+    state: ClockState
+    policy: str
+    policy_version: int
+    target_seconds: float
+    elapsed_seconds: float
+    rest_seconds: float
+    started_at: datetime
+    due_at: datetime | None
+    stopped_at: datetime | None
+    breached_at: datetime | None
+    detected_at: datetime | None
+    segments: list[SegmentView]
+
+
+class CandidateView(BaseModel):
+    """`lost_by`: "condition:channel", "policy:NAME" of the one before it, or null for the winner."""
+
+    family: str
+    policy: str
+    policy_version: int
+    lost_by: str | None
+
+
+class ConversationClocks(BaseModel):
+    as_of: datetime
+    clocks: list[ClockView]
+    policies: list[CandidateView]
+
+
+class DueClock(BaseModel):
+    clock_id: UUID
+    conversation_id: UUID
+    metric: str
+    seq: int
+    state: ClockState
+    due_at: datetime
+    owner_id: UUID | None
+    team_id: UUID | None
+    queue_id: UUID | None
+
+
+AttainmentBy = Literal["channel", "queue", "team", "policy", "metric"]
+
+
+class AttainmentLine(BaseModel):
+    """Of the clocks that were due in the interval: how many kept their promise."""
+
+    metric: str
+    group: str | None
+    due: int
+    met: int
+    share: float | None
+
+
+class Attainment(BaseModel):
+    due_from: datetime
+    due_to: datetime
+    by: AttainmentBy
+    lines: list[AttainmentLine]
+
+
+class TrialBody(BaseModel):
+    """A policy that is not stored yet, tried on conversations that were."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    body: PolicyBody
+    replaces_policy_id: UUID | None = Field(default=None, description="The policy this would be a new version of")
+    opened_from: datetime
+    opened_to: datetime
+    limit: int = Field(default=500, ge=1, le=TRIAL_LIMIT)
+
+
+class TrialLine(BaseModel):
+    metric: str
+    before: dict[str, int]
+    after: dict[str, int]
+
+
+class TrialResult(BaseModel):
+    """Clocks by state, under the policies in force and with the one tried."""
+
+    conversations: int
+    changed: int
+    complete: bool
+    lines: list[TrialLine]
+
+
+class AdoptBody(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    dry_run: bool = True
+    after: UUID | None = Field(default=None, description="`next_after` of the answer before; null begins")
+    limit: int = Field(default=500, ge=1, le=TRIAL_LIMIT)
+
+
+class AdoptResult(BaseModel):
+    """One page of the open conversations; go on with `next_after` until it is null."""
+
+    dry_run: bool
+    looked_at: int
+    changed: int
+    next_after: UUID | None

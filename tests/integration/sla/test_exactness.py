@@ -1,0 +1,129 @@
+"""However the log is cut and whoever crashes: what is stored is what the whole history says, and is told once."""
+
+import asyncio
+import random
+from collections import Counter
+from dataclasses import replace
+from uuid import UUID
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.act import Act
+from app.core.due_rows import DueRowRunner
+from app.core.event_log import StoredEvent
+from app.events.event import Event
+from app.sla import conversation_clocks, policies, repository
+from app.sla.consumers import SLA
+from app.sla.jobs import CLOCK_TABLE
+from app.sla.service import book as books
+from tests.integration.sla.world import World
+
+CONVERSATIONS = 8
+EVENTS = 25
+STORM = 1_000
+
+
+class Crash(Exception):
+    pass
+
+
+def random_event(world: World, conversation_id: UUID, dice: random.Random) -> Event:
+    earlier = world.clock.now() if dice.random() < 0.7 else None
+    statuses = ("open", "pending", "on_hold", "snoozed", "resolved")
+    late = world.clock.now() if earlier is None else earlier
+    kinds = (
+        lambda: world.customer_wrote(conversation_id, at=late),
+        lambda: world.we_wrote(conversation_id, at=late),
+        lambda: world.we_wrote(conversation_id, message_class="auto_ack"),
+        lambda: world.status(conversation_id, "open", dice.choice(statuses), at=late),
+        lambda: world.priority(conversation_id, 3, dice.choice((0, 3, 5, 7))),
+        lambda: world.work(conversation_id, dice.choice((None, "queued", "assigned")), dice.choice(("queued", "done"))),
+    )
+    return dice.choice(kinds)()
+
+
+@pytest.mark.parametrize("seed", [11, 5_2026])
+async def test_what_is_folded_batch_by_batch_is_what_the_whole_history_says(world: World, seed: int) -> None:
+    dice = random.Random(seed)
+    await world.use_policy(
+        position=1,
+        targets=[
+            {"metric": metric, "seconds": dice.choice((30, 300, 3000))}
+            for metric in ("next_reply", "requester_wait", "total_resolution", "periodic_update", "queue_wait")
+        ],
+    )
+    calm = SLA.handle
+    crashes = 0
+
+    async def handle(session: AsyncSession, act: Act, events: list[StoredEvent]) -> None:
+        nonlocal crashes
+        await calm(session, act, events)
+        # A batch falls, but not each of its events for ever: that would be a poisoned event, which is parked.
+        if len(events) > 1 and dice.random() < 0.3:
+            crashes += 1
+            raise Crash
+
+    conversations = [await world.open(channel="letter") for _ in range(CONVERSATIONS)]
+    for _ in range(EVENTS):
+        for conversation_id in dice.sample(conversations, 4):
+            world.clock.advance(dice.choice((0, 1, 20, 100)))
+            await world.tell(random_event(world, conversation_id, dice))
+        if dice.random() < 0.3:
+            await world.follow(replace(SLA, handle=handle, batch=dice.randint(1, 40)))
+            await world.ring()
+    await world.follow(replace(SLA, handle=handle, batch=7))
+    assert crashes > 0
+    async with world.database.transaction() as session:
+        stored = await repository.lock_states(session, conversations)
+        kept = {version for one in stored.values() for version in one.selection.values()}
+        book = await books.load(session, Act(world.clock.now(), "tests"), kept=kept)
+        facts = await repository.list_facts(session, conversations)
+    for conversation_id in conversations:
+        rules = policies.rules_of(book, stored[conversation_id].selection)
+        _, expected = conversation_clocks.recompute(rules, facts[conversation_id])
+        found = await world.clocks(conversation_id)
+        assert set(found) == {key for key, clock in expected.items() if clock is not None}
+        for key, clock in expected.items():
+            if clock is not None:
+                row = found[key]
+                assert (row.started_at, row.stopped_at, row.counted_at, row.elapsed_seconds) == (
+                    clock.started_at,
+                    clock.stopped_at,
+                    clock.counted_at,
+                    clock.elapsed.total_seconds(),
+                ), (seed, key)
+
+
+async def test_a_storm_of_breaches_is_told_once_each_while_its_runner_is_killed(world: World) -> None:
+    """Killed between, and in the middle of, the transactions of many rows."""
+    conversations = await world.open_many(STORM)
+    await world.follow()
+    world.clock.advance(60)
+    for kill in range(5):
+        runner = DueRowRunner(world.database, world.clock, [replace(CLOCK_TABLE, lease_seconds=1)])
+        running = asyncio.create_task(runner.run())
+        while (await world.told("sla.breached")) < (kill + 1) * STORM // 8:
+            await asyncio.sleep(0.01)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        world.clock.advance(2)
+    await world.ring()
+    breaches = Counter(event.key for event in await world.events("sla.breached"))
+    warnings = Counter((event.key, event.payload["threshold"]) for event in await world.events("sla.warned"))
+    assert breaches == dict.fromkeys(conversations, 1)
+    assert warnings == {(key, name): 1 for key in conversations for name in ("50%", "75%", "90%")}
+    [row] = await world.execute("SELECT count(*) AS n FROM sla_clock WHERE run_at IS NOT NULL OR state != 'breached'")
+    assert row.n == 0
+
+
+async def test_a_customer_of_another_segment_moves_to_the_policy_of_that_segment(world: World) -> None:
+    await world.use_policy(
+        position=1, conditions={"segments": ["vip"]}, targets=[{"metric": "first_reply", "seconds": 10}]
+    )
+    conversation_id = await world.open()
+    await world.follow()
+    await world.make_vip(conversation_id)
+    await world.follow()
+    clock = (await world.clocks(conversation_id))["first_reply", 1]
+    assert clock.target_seconds == 10
