@@ -15,8 +15,20 @@ Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 TRIAL_LIMIT = 2_000
 
 
+CALENDAR_EXAMPLE = {
+    "name": "Shop hours",
+    "spec": {"timezone": "Asia/Shanghai", "weekly": {"mon": ["08:30-12:00", "13:30-17:30"]}, "country": "CN"},
+}
+POLICY_EXAMPLE = {
+    "position": 10,
+    "conditions": {"channels": ["chat"]},
+    "targets": [{"metric": "first_reply", "seconds": 60}],
+    "thresholds": [{"percent": 75, "actions": [{"do": "notify", "to": "owner"}]}],
+}
+
+
 class CalendarIn(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": CALENDAR_EXAMPLE})
 
     name: Name
     spec: CalendarSpec
@@ -31,7 +43,9 @@ class CalendarView(BaseModel):
 
 
 class PolicyIn(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"name": "Live chat", "body": POLICY_EXAMPLE}}
+    )
 
     name: Name
     body: PolicyBody
@@ -123,7 +137,7 @@ class Attainment(BaseModel):
 class TrialBody(BaseModel):
     """A policy that is not stored yet, tried on conversations that were."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"body": POLICY_EXAMPLE}})
 
     body: PolicyBody
     replaces_policy_id: UUID | None = Field(default=None, description="The policy this would be a new version of")
@@ -148,7 +162,7 @@ class TrialResult(BaseModel):
 
 
 class AdoptBody(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"dry_run": True}})
 
     dry_run: bool = True
     after: UUID | None = Field(default=None, description="`next_after` of the answer before; null begins")

@@ -1,15 +1,15 @@
 """SLA: business calendars and policies as versions, and the clocks of conversations.
 
-Revision ID: 20261122_0003
-Revises: 20261122_0002
+Revision ID: 20261122_0004
+Revises: 20261122_0003
 """
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "20261122_0003"
-down_revision = "20261122_0002"
+revision = "20261122_0004"
+down_revision = "20261122_0003"
 branch_labels = None
 depends_on = None
 
