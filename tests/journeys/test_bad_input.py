@@ -181,7 +181,6 @@ async def test_acts_that_the_state_forbids_are_conflicts_and_change_nothing(scen
         ("bo", "POST", f"{resolved}/status", {"status": "pending"}),
         ("bo", "POST", f"{owned}/reopen", None),
         ("root", "POST", f"{owned}/pick", None),
-        ("bo", "POST", f"{owned}/messages", {"client_id": "s1", "body": "x", "expected_public_sequence": 0}),
         ("root", "POST", "/v1/teams", {"name": "Service"}),
         ("root", "DELETE", f"/v1/teams/{scene.town.teams['Service']}", None),
         ("root", "POST", "/v1/accounts", {"login": "bo", "password": "a long password", "role": "agent"}),
