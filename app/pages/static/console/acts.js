@@ -9,6 +9,7 @@ const OPEN = "status=open&status=pending&status=on_hold&status=snoozed";
 const FILTERS = {
   mine: `view=mine&${OPEN}`,
   queue: `view=queue&${OPEN}`,
+  team: `view=team&${OPEN}`,
   all: `view=all&${OPEN}`,
   resolved: "view=all&status=resolved",
 };
@@ -43,6 +44,8 @@ export async function loadMessages(id, older = false) {
   const before = older && kept.messages.length ? `&before=${kept.messages[0].sequence}` : "";
   try {
     const page = await call("GET", `/v1/conversations/${id}/messages?limit=${PAGE}${before}`);
+    // After a long break the newest page may begin far after the last one kept: a hole must not be shown as none.
+    if (!older && page.items.length && kept.messages.length && page.items[0].sequence > kept.messages.at(-1).sequence + 1) kept.messages = [];
     putMessages(id, page.items);
     if (older || !kept.messages.length || kept.messages[0].sequence <= 1 || page.items.length < PAGE) {
       kept.complete = page.items.length < PAGE || kept.messages[0]?.sequence <= 1;
@@ -58,10 +61,10 @@ export async function loadMessages(id, older = false) {
 let countsTimer = null;
 
 /** The server's figures, asked at most once a second: counts of the views and, for who takes work, the load. */
-export function refreshCounts() {
+export function refreshCounts({ presence: asked = true } = {}) {
   countsTimer ??= setTimeout(async () => {
     countsTimer = null;
-    const worker = state.me.scopes.includes("work");
+    const worker = asked && state.me.scopes.includes("work");
     const [counts, presence] = await Promise.allSettled([call("GET", "/v1/views"), worker ? call("GET", "/v1/presence") : null]);
     // A failed call leaves the last figures until the next change.
     state.counts = counts.value ?? state.counts;
@@ -123,7 +126,7 @@ export async function acceptOffer(offer) {
     await loadConversation(offer.conversation_id);
     return true;
   } catch (problem) {
-    Object.assign(offer, { problem, busy: false, ended: problem.status === 409 ? "withdrawn" : offer.ended });
+    Object.assign(offer, { problem, busy: false, ended: offer.ended ?? (problem.status === 409 ? "withdrawn" : null) });
     return false;
   } finally {
     changed();
@@ -140,6 +143,11 @@ export async function declineOffer(offer, reason) {
     Object.assign(offer, { problem, busy: false });
   }
   changed();
+}
+
+/** Opens the panel that says why the work is where it is; its code comes when first asked for. */
+export async function explainRouting(conversationId, opener) {
+  (await import("./why.js")).showWhy(conversationId, opener);
 }
 
 export async function setPresence(readiness, reason = "") {

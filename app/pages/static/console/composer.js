@@ -1,7 +1,7 @@
 // One composer per conversation: reply and note are two boxes with two drafts, and never look alike.
 import { explain } from "../shared/api.js";
 import { el, icon, set, setText, watchComposition } from "../shared/dom.js";
-import { t } from "../shared/i18n.js";
+import { clockTime, t } from "../shared/i18n.js";
 import { send } from "./acts.js";
 import { draftOf, saveDraft } from "./drafts.js";
 import { customerName } from "./list.js";
@@ -127,8 +127,9 @@ export class MessageComposer extends HTMLElement {
     this.save();
     const stale = mode === "reply" && (problem.code === "newer_reply_exists");
     this.warning.hidden = false;
-    this.warning.replaceChildren(el("p", { text: stale ? t("console.composer.colleague_replied", { name: problem.document.author?.name ?? t("console.thread.team") }) : explain(problem) }));
-    if (stale) this.warning.append(el("button", { class: "button", type: "button", text: t("console.composer.send_anyway"), onclick: () => this.submit({ anyway: true }) }));
+    this.warning.replaceChildren(el("p", { text: stale ? t("console.composer.colleague_replied", { name: problem.document.author?.name ?? t("console.thread.team"), time: clockTime(problem.document.replied_at ?? state.live.now()) }) : explain(problem) }));
+    if (stale) this.warning.append(el("button", { class: "button", type: "button", text: t("console.composer.see"), onclick: () => announce("see") }),
+      el("button", { class: "button", type: "button", text: t("console.composer.send_anyway"), onclick: () => this.submit({ anyway: true }) }));
     this.drawButton();
   }
 

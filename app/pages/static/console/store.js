@@ -1,4 +1,6 @@
 // What the console knows, and how each frame changes it. Components read `state` and redraw on "change".
+const MINE_MOST = 200;
+const WAITING_MOST = 100;
 export const UNRESOLVED = new Set(["open", "pending", "on_hold", "snoozed"]);
 const TYPING_MS = 8000;
 const GONE_ROWS_MOST = 50;
@@ -18,6 +20,7 @@ export const state = {
   typing: new Map(),
   outbox: [],
   lists: new Map(),
+  missed: [],
 };
 export const changes = new EventTarget();
 let scheduled = false;
@@ -61,11 +64,17 @@ export function putConversation(summary) {
   state.gone.delete(summary.id);
 }
 
+/** The views this person has: who sees only their own work has no team to look at. */
+export function views() {
+  return state.me.visibility === "own" || !state.me.team_id ? ["mine", "queue", "all", "resolved"] : ["mine", "queue", "team", "all", "resolved"];
+}
+
 export function inView(conversation, view = state.view) {
   if (view === "resolved") return !UNRESOLVED.has(conversation.status);
   if (!UNRESOLVED.has(conversation.status)) return false;
   if (view === "mine") return conversation.owner?.id === state.me.id;
   if (view === "queue") return !conversation.owner;
+  if (view === "team") return conversation.team_id === state.me.team_id || conversation.owner?.id === state.me.id;
   return true;
 }
 
@@ -189,14 +198,20 @@ function endOffer(data) {
   announce("offer-ended", { offer, state: data.state });
 }
 
+/** All I start from. The open conversation stays until the server says what became of it. */
 export function takeSnapshot(frame) {
-  state.conversations = new Map(frame.conversations.map((summary) => [summary.id, summary]));
+  const open = state.conversations.get(state.selected);
+  state.conversations = new Map([open, ...frame.conversations].filter(Boolean).map((summary) => [summary.id, summary]));
   for (const kept of state.threads.values()) kept.loaded = false;
   const offers = new Set(frame.offers.map((offer) => offer.id));
   for (const id of state.offers.keys()) if (!offers.has(id)) state.offers.delete(id);
   frame.offers.forEach(putOffer);
   state.presence = frame.presence ?? state.presence;
   state.lists.clear();
+  // The snapshot holds these two lists in full, unless it stopped at its limits.
+  const mine = frame.conversations.filter(({ owner }) => owner?.id === state.me.id).length;
+  if (mine < MINE_MOST) state.lists.set("mine", "loaded");
+  if (frame.conversations.length - mine < WAITING_MOST) state.lists.set("queue", "loaded");
   changed();
 }
 
