@@ -1,7 +1,7 @@
 // What the agent can do: each is one command or one call, with its outcome put into the store.
 import { all, call } from "../shared/api.js";
 import { newId } from "../shared/socket.js";
-import { changed, changes, putConversation, putMessages, saveOutbox, dropOutbox, state, thread } from "./store.js";
+import { changed, changes, leave, putConversation, putMessages, remove, saveOutbox, dropOutbox, state, thread } from "./store.js";
 
 const PAGE = 50;
 const COUNTS_MS = 1000;
@@ -30,7 +30,7 @@ export async function loadConversation(id) {
   try {
     putConversation(await call("GET", `/v1/conversations/${id}`));
   } catch (problem) {
-    if (problem.status === 404 || problem.status === 403) state.gone.set(id, "no_access");
+    if (problem.status === 404 || problem.status === 403) remove(id);
   }
   changed();
 }
@@ -174,6 +174,8 @@ export function markRead(conversation) {
 export async function act(id, verb, body = {}) {
   const answer = await call("POST", `/v1/conversations/${id}/${verb}`, body, { key: newId() });
   if (answer?.id === id) putConversation(answer);
-  await loadConversation(id);
+  // Who hands it on may lose sight of it: then the socket says so, and asking would only be refused.
+  if (verb === "transfer") leave(id, "transferred");
+  else await loadConversation(id);
   refreshCounts();
 }

@@ -141,7 +141,7 @@ export class MessageComposer extends HTMLElement {
   /** Why nothing can be sent in this mode now, or "". */
   blocked(mode) {
     const conversation = state.conversations.get(this.conversationId);
-    if (!conversation || state.gone.get(this.conversationId) === "no_access") return t("console.gone.no_access");
+    if (!conversation || conversation.removed) return t("console.gone.no_access");
     if (conversation.status === "closed") return t("console.composer.closed");
     if (mode === "note") return "";
     if (conversation.status === "resolved") return t("problem.conversation_not_open");

@@ -91,7 +91,7 @@ export class ConversationHead extends HTMLElement {
     const open = UNRESOLVED.has(conversation.status);
     const mine = conversation.owner?.id === state.me.id;
     const off = state.live.state !== "live";
-    const access = state.gone.get(conversation.id) !== "no_access";
+    const access = !conversation.removed;
     const show = (button, key, shown) => {
       set(button, { hidden: !shown || !access, disabled: off, title: off ? t("console.off.disconnected") : t(key) });
       setText(button.lastChild, t(key));

@@ -12,6 +12,8 @@ export function startSound(onchange) {
     context.resume().then(() => { lead(); onchange(); }, onchange);
   };
   for (const name of ["pointerdown", "keydown"]) addEventListener(name, wake, { capture: true });
+  // The log-in was a gesture on this very page.
+  if (navigator.userActivation?.hasBeenActive) wake();
   return wake;
 }
 

@@ -60,7 +60,7 @@ export function putMessages(id, messages) {
 export function putConversation(summary) {
   const before = state.conversations.get(summary.id);
   if (before && summary.version !== undefined && before.version > summary.version) return;
-  state.conversations.set(summary.id, { ...before, ...summary });
+  state.conversations.set(summary.id, { ...before, ...summary, removed: false });
   state.gone.delete(summary.id);
 }
 
@@ -70,6 +70,7 @@ export function views() {
 }
 
 export function inView(conversation, view = state.view) {
+  if (conversation.removed) return false;
   if (view === "resolved") return !UNRESOLVED.has(conversation.status);
   if (!UNRESOLVED.has(conversation.status)) return false;
   if (view === "mine") return conversation.owner?.id === state.me.id;
@@ -102,7 +103,14 @@ export function myUnread() {
   return [...state.conversations.values()].filter((c) => inView(c, "mine")).reduce((sum, c) => sum + unreadOf(c), 0);
 }
 
-function leave(id, reason) {
+/** I may not see it any more. What is on screen stays, greyed, until the order is applied. */
+export function remove(id) {
+  const conversation = state.conversations.get(id);
+  if (conversation) conversation.removed = true;
+  leave(id, state.gone.get(id) ?? "no_access");
+}
+
+export function leave(id, reason) {
   if (state.gone.size > GONE_ROWS_MOST) state.gone.delete(state.gone.keys().next().value);
   state.gone.set(id, reason);
 }
@@ -134,7 +142,6 @@ function takeRights(data) {
   const mine = data.before?.owner_id === state.me.id;
   if (mine && data.after?.owner_id !== state.me.id) {
     leave(data.conversation_id, "transferred");
-    announce("lost", conversation);
   }
   if (data.conversation) return;
   // The owner counts at once; the name, and what else changed, come with the summary.
@@ -218,9 +225,7 @@ export function takeSnapshot(frame) {
 export function takeBatch(frames) {
   for (const frame of frames) {
     if (frame.type === "removed") {
-      if (state.conversations.has(frame.conversation_id)) announce("lost", state.conversations.get(frame.conversation_id));
-      if (frame.conversation_id !== state.selected) state.conversations.delete(frame.conversation_id);
-      leave(frame.conversation_id, "no_access");
+      remove(frame.conversation_id);
     } else EVENTS[frame.event]?.(frame.data, frame);
   }
   changed();
