@@ -1,7 +1,7 @@
 """What the SLA API takes and gives."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -15,11 +15,11 @@ Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 TRIAL_LIMIT = 2_000
 
 
-CALENDAR_EXAMPLE = {
+CALENDAR_EXAMPLE: dict[str, Any] = {
     "name": "Shop hours",
     "spec": {"timezone": "Asia/Shanghai", "weekly": {"mon": ["08:30-12:00", "13:30-17:30"]}, "country": "CN"},
 }
-POLICY_EXAMPLE = {
+POLICY_EXAMPLE: dict[str, Any] = {
     "position": 10,
     "conditions": {"channels": ["chat"]},
     "targets": [{"metric": "first_reply", "seconds": 60}],

@@ -1,7 +1,7 @@
 // What the agent can do: each is one command or one call, with its outcome put into the store.
 import { all, call } from "../shared/api.js";
 import { newId } from "../shared/socket.js";
-import { changed, changes, putConversation, putMessages, saveOutbox, dropOutbox, state, thread } from "./store.js";
+import { changed, changes, leave, putConversation, putMessages, remove, saveOutbox, dropOutbox, state, thread } from "./store.js";
 
 const PAGE = 50;
 const COUNTS_MS = 1000;
@@ -9,6 +9,7 @@ const OPEN = "status=open&status=pending&status=on_hold&status=snoozed";
 const FILTERS = {
   mine: `view=mine&${OPEN}`,
   queue: `view=queue&${OPEN}`,
+  team: `view=team&${OPEN}`,
   all: `view=all&${OPEN}`,
   resolved: "view=all&status=resolved",
 };
@@ -29,7 +30,7 @@ export async function loadConversation(id) {
   try {
     putConversation(await call("GET", `/v1/conversations/${id}`));
   } catch (problem) {
-    if (problem.status === 404 || problem.status === 403) state.gone.set(id, "no_access");
+    if (problem.status === 404 || problem.status === 403) remove(id);
   }
   changed();
 }
@@ -43,6 +44,8 @@ export async function loadMessages(id, older = false) {
   const before = older && kept.messages.length ? `&before=${kept.messages[0].sequence}` : "";
   try {
     const page = await call("GET", `/v1/conversations/${id}/messages?limit=${PAGE}${before}`);
+    // After a long break the newest page may begin far after the last one kept: a hole must not be shown as none.
+    if (!older && page.items.length && kept.messages.length && page.items[0].sequence > kept.messages.at(-1).sequence + 1) kept.messages = [];
     putMessages(id, page.items);
     if (older || !kept.messages.length || kept.messages[0].sequence <= 1 || page.items.length < PAGE) {
       kept.complete = page.items.length < PAGE || kept.messages[0]?.sequence <= 1;
@@ -63,10 +66,10 @@ export async function linkOf(file) {
 let countsTimer = null;
 
 /** The server's figures, asked at most once a second: counts of the views and, for who takes work, the load. */
-export function refreshCounts() {
+export function refreshCounts({ presence: asked = true } = {}) {
   countsTimer ??= setTimeout(async () => {
     countsTimer = null;
-    const worker = state.me.scopes.includes("work");
+    const worker = asked && state.me.scopes.includes("work");
     const [counts, presence] = await Promise.allSettled([call("GET", "/v1/views"), worker ? call("GET", "/v1/presence") : null]);
     // A failed call leaves the last figures until the next change.
     state.counts = counts.value ?? state.counts;
@@ -130,7 +133,7 @@ export async function acceptOffer(offer) {
     await loadConversation(offer.conversation_id);
     return true;
   } catch (problem) {
-    Object.assign(offer, { problem, busy: false, ended: problem.status === 409 ? "withdrawn" : offer.ended });
+    Object.assign(offer, { problem, busy: false, ended: offer.ended ?? (problem.status === 409 ? "withdrawn" : null) });
     return false;
   } finally {
     changed();
@@ -147,6 +150,11 @@ export async function declineOffer(offer, reason) {
     Object.assign(offer, { problem, busy: false });
   }
   changed();
+}
+
+/** Opens the panel that says why the work is where it is; its code comes when first asked for. */
+export async function explainRouting(conversationId, opener) {
+  (await import("./why.js")).showWhy(conversationId, opener);
 }
 
 export async function setPresence(readiness, reason = "") {
@@ -173,6 +181,8 @@ export function markRead(conversation) {
 export async function act(id, verb, body = {}) {
   const answer = await call("POST", `/v1/conversations/${id}/${verb}`, body, { key: newId() });
   if (answer?.id === id) putConversation(answer);
-  await loadConversation(id);
+  // Who hands it on may lose sight of it: then the socket says so, and asking would only be refused.
+  if (verb === "transfer") leave(id, "transferred");
+  else await loadConversation(id);
   refreshCounts();
 }

@@ -4,6 +4,7 @@ import { el, icon, set, setIcon, setText } from "../shared/dom.js";
 import { span, t } from "../shared/i18n.js";
 import { forgetSignedIn, languageSwitch } from "../shared/sign-in.js";
 import { clearPenalty, setPresence } from "./acts.js";
+import { menuOf } from "./commands.js";
 import { clearDrafts, draftCount } from "./drafts.js";
 import { announce, state } from "./store.js";
 import { soundIsOn } from "./sound.js";
@@ -24,17 +25,14 @@ export class ConsoleBar extends HTMLElement {
     this.brand = el("b", { class: "brand" });
     this.connection = el("span", { class: "connection", role: "status" }, icon("live", true), el("span"));
     this.sound = el("button", { class: "button quiet sound", type: "button" }, icon("sound", true), el("span"));
-    this.presence = el("button", { class: "button presence", type: "button", "aria-haspopup": "menu", "aria-expanded": "false", onclick: () => this.toggleMenu() }, icon("ready", true), el("span"), el("time"));
-    this.menu = el("div", { class: "menu", role: "menu", hidden: true });
+    this.presence = el("button", { class: "button presence", type: "button" }, icon("ready", true), el("span"), el("time"));
     this.load = el("span", { class: "load figure" });
     this.language = el("span");
     this.theme = el("button", { class: "button quiet", type: "button", onclick: () => this.nextTheme() }, icon("theme", true), el("span", { class: "unseen" }));
     this.failure = el("p", { class: "error", role: "alert" });
     this.replaceChildren(this.brand, this.connection, this.sound, el("span", { class: "gap" }), this.failure, this.load,
-      el("span", { class: "menu-anchor" }, this.presence, this.menu), this.language, this.theme);
+      this.presence, menuOf(this.presence, () => t("console.presence"), () => this.items()), this.language, this.theme);
     this.language.append(languageSwitch(document.body.dataset.assets, "console", () => announce("language")));
-    this.menu.addEventListener("keydown", (event) => this.onMenuKey(event));
-    addEventListener("pointerdown", (event) => { if (!event.composedPath().includes(this.presence.parentElement)) this.closeMenu(false); });
   }
 
   nextTheme() {
@@ -80,39 +78,17 @@ export class ConsoleBar extends HTMLElement {
     setText(this.presence.lastChild, since ? span((state.live.now() - Date.parse(since)) / 1000) : "");
   }
 
-  toggleMenu() {
-    if (!this.menu.hidden) return this.closeMenu();
-    const item = (name, label, act, quiet = false) => el("button", { role: "menuitem", type: "button", tabIndex: -1, onclick: () => this.choose(act) }, icon(name, true), el("span", { text: label, class: quiet ? "soft" : "" }));
+  items() {
     const penalised = state.presence?.penalty === "not_responding";
-    this.menu.replaceChildren(
-      item("ready", t("console.presence.ready"), () => (penalised ? clearPenalty() : setPresence("ready"))),
-      ...REASONS.map((reason) => item("pause", t(`console.reason.${reason}`), () => setPresence("not_ready", reason))),
-      el("hr"), item("back", t("console.log_out", { name: state.me.name }), () => this.logOut()));
-    this.menu.hidden = false;
-    this.menu.setAttribute("aria-label", t("console.presence"));
-    this.presence.setAttribute("aria-expanded", "true");
-    this.menu.firstChild.focus();
-  }
-
-  closeMenu(refocus = true) {
-    if (this.menu.hidden) return;
-    this.menu.hidden = true;
-    this.presence.setAttribute("aria-expanded", "false");
-    if (refocus) this.presence.focus();
-  }
-
-  onMenuKey(event) {
-    const items = [...this.menu.querySelectorAll("button")];
-    const at = items.indexOf(document.activeElement);
-    if (event.key === "Escape") this.closeMenu();
-    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (!step) return;
-    event.preventDefault();
-    items[(at + step + items.length) % items.length].focus();
+    return [
+      ["ready", t("console.presence.ready"), () => this.choose(() => (penalised ? clearPenalty() : setPresence("ready")))],
+      ...REASONS.map((reason) => ["pause", t(`console.reason.${reason}`), () => this.choose(() => setPresence("not_ready", reason))]),
+      null,
+      ["back", t("console.log_out", { name: state.me.name }), () => this.choose(() => this.logOut())],
+    ];
   }
 
   async choose(act) {
-    this.closeMenu();
     setText(this.failure, "");
     try { await act(); } catch (problem) { setText(this.failure, explain(problem)); }
   }

@@ -2,7 +2,7 @@
 import { explain } from "../shared/api.js";
 import { Tray } from "../shared/files.js";
 import { el, filesOf, icon, set, setText, watchComposition } from "../shared/dom.js";
-import { t } from "../shared/i18n.js";
+import { clockTime, t } from "../shared/i18n.js";
 import { send } from "./acts.js";
 import { draftOf, saveDraft } from "./drafts.js";
 import { customerName } from "./list.js";
@@ -145,8 +145,9 @@ export class MessageComposer extends HTMLElement {
     this.save();
     const stale = mode === "reply" && (problem.code === "newer_reply_exists");
     this.warning.hidden = false;
-    this.warning.replaceChildren(el("p", { text: stale ? t("console.composer.colleague_replied", { name: problem.document.author?.name ?? t("console.thread.team") }) : explain(problem) }));
-    if (stale) this.warning.append(el("button", { class: "button", type: "button", text: t("console.composer.send_anyway"), onclick: () => this.submit({ anyway: true }) }));
+    this.warning.replaceChildren(el("p", { text: stale ? t("console.composer.colleague_replied", { name: problem.document.author?.name ?? t("console.thread.team"), time: clockTime(problem.document.replied_at ?? state.live.now()) }) : explain(problem) }));
+    if (stale) this.warning.append(el("button", { class: "button", type: "button", text: t("console.composer.see"), onclick: () => announce("see") }),
+      el("button", { class: "button", type: "button", text: t("console.composer.send_anyway"), onclick: () => this.submit({ anyway: true }) }));
     this.drawButton();
   }
 
@@ -158,7 +159,7 @@ export class MessageComposer extends HTMLElement {
   /** Why nothing can be sent in this mode now, or "". */
   blocked(mode) {
     const conversation = state.conversations.get(this.conversationId);
-    if (!conversation || state.gone.get(this.conversationId) === "no_access") return t("console.gone.no_access");
+    if (!conversation || conversation.removed) return t("console.gone.no_access");
     if (conversation.status === "closed") return t("console.composer.closed");
     if (mode === "note") return "";
     if (conversation.status === "resolved") return t("problem.conversation_not_open");

@@ -30,7 +30,7 @@ function show(title, fields, { submit, danger = "", opener, onsubmit }) {
       go.disabled = false;
     }
   } }, heading, ...fields, error, el("div", { class: "actions" },
-    el("button", { class: "button", type: "button", text: t(submit ? "common.cancel" : "common.close"), onclick: () => dialog.close() }), submit && go));
+    el("button", { class: "button", type: "button", text: t(submit ? "common.cancel" : "common.close"), onclick: () => dialog.close() }), submit ? go : null));
   dialog.append(form);
   dialog.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
@@ -84,7 +84,12 @@ export function confirmResolve(conversation, opener) {
   });
 }
 
+/** Something to read, with a way out. */
+export function showPanel(title, content, opener) {
+  show(title, [content], { submit: "", opener, onsubmit: async () => {} });
+}
+
 export function showKeys() {
   const rows = KEYS.map(([keys, name]) => el("div", {}, el("dt", {}, el("kbd", { text: keys })), el("dd", { text: t(`console.key.${name}`) })));
-  show(t("console.key.keys"), [el("dl", { class: "keys" }, ...rows)], { submit: "", onsubmit: async () => {} });
+  showPanel(t("console.key.keys"), el("dl", { class: "keys" }, ...rows));
 }

@@ -2,10 +2,13 @@
 import { call, explain } from "../shared/api.js";
 import { el, icon, reconcile, set, setText } from "../shared/dom.js";
 import { fullMoment, languageName, moment, nameOf, t } from "../shared/i18n.js";
-import { act } from "./acts.js";
-import { confirmResolve, confirmTransfer } from "./dialogs.js";
+import { act, explainRouting } from "./acts.js";
+import { menuOf } from "./commands.js";
 import { customerName } from "./list.js";
 import { changed, state, UNRESOLVED } from "./store.js";
+
+const HOUR_MS = 3600000;
+const MORNING_HOUR = 9;
 
 export class ConversationHead extends HTMLElement {
   connectedCallback() {
@@ -14,14 +17,16 @@ export class ConversationHead extends HTMLElement {
     this.about = el("p", { class: "soft about" });
     const button = (name, press, filled = "") => el("button", { class: `button ${filled}`, type: "button", onclick: press }, icon(name, true), el("span"));
     this.take = button("person", () => this.takeIt());
-    this.wait = button("pause", () => this.perform("status", { status: "pending" }));
-    this.reopen = button("sync", () => this.perform("reopen"));
+    this.aside = button("pause", () => {});
+    this.asideMenu = menuOf(this.aside, () => t("console.act.aside"), () => this.waits());
+    this.reopen = button("sync", () => (UNRESOLVED.has(this.conversation().status) ? this.perform("status", { status: "open" }) : this.perform("reopen")));
+    this.why = button("question", () => explainRouting(this.shown, this.why), "quiet icon-only");
     this.transfer = button("transfer", () => this.openTransfer());
     this.resolve = button("done", () => this.openResolve());
-    this.panel = button("panel", () => this.dispatchEvent(new Event("panel", { bubbles: true })), "quiet panel-button");
+    this.panel = button("panel", () => this.dispatchEvent(new Event("panel", { bubbles: true })), "quiet icon-only panel-button");
     this.problem = el("p", { class: "error", role: "alert" });
     this.replaceChildren(el("div", { class: "head" }, this.back, el("div", { class: "title" }, this.name, this.about),
-      this.take, this.wait, this.reopen, this.transfer, this.resolve, this.panel), this.problem);
+      this.take, this.aside, this.asideMenu, this.reopen, this.transfer, this.resolve, this.why, this.panel), this.problem);
   }
 
   conversation() {
@@ -34,20 +39,39 @@ export class ConversationHead extends HTMLElement {
     try { await act(id, verb, body); } catch (problem) { if (id === state.selected) setText(this.problem, explain(problem)); }
   }
 
+  /** What may be waited for: the customer, somebody else, or a time. */
+  waits() {
+    const tomorrow = new Date(state.live.now());
+    tomorrow.setDate(tomorrow.getDate() + 1);
+    tomorrow.setHours(MORNING_HOUR, 0, 0, 0);
+    const snooze = (at) => this.perform("status", { status: "snoozed", snoozed_until: new Date(at).toISOString() });
+    return [
+      ["pause", t("console.aside.pending"), () => this.perform("status", { status: "pending" })],
+      ["people", t("console.aside.on_hold"), () => this.perform("status", { status: "on_hold" })],
+      null,
+      ["clock", t("console.aside.hour"), () => snooze(state.live.now() + HOUR_MS)],
+      ["clock", t("console.aside.tomorrow", { time: moment(tomorrow) }), () => snooze(tomorrow)],
+    ].filter((item) => !item || item[0] === "clock" || state.conversations.get(this.shown)?.status === "open");
+  }
+
+  /** What nobody owns is picked; what a colleague owns a supervisor takes over. */
   async takeIt() {
-    const { id } = this.conversation();
-    await this.perform("pick");
+    const { id, owner } = this.conversation();
+    if (owner) await this.perform("assign", { agent_id: state.me.id, override: true });
+    else await this.perform("pick");
     if (id === state.selected && this.conversation()?.owner?.id === state.me.id) location.hash = `mine/${id}`;
   }
 
-  openTransfer() {
+  async openTransfer() {
     const conversation = this.conversation();
-    if (conversation && !this.transfer.hidden) confirmTransfer(conversation, this.transfer);
+    if (!conversation || this.transfer.hidden || this.transfer.disabled) return;
+    (await import("./dialogs.js")).confirmTransfer(conversation, this.transfer);
   }
 
-  openResolve() {
+  async openResolve() {
     const conversation = this.conversation();
-    if (conversation && !this.resolve.hidden) confirmResolve(conversation, this.resolve);
+    if (!conversation || this.resolve.hidden || this.resolve.disabled) return;
+    (await import("./dialogs.js")).confirmResolve(conversation, this.resolve);
   }
 
   draw() {
@@ -58,7 +82,7 @@ export class ConversationHead extends HTMLElement {
     set(this.back, { href: `#${state.view}` });
     setText(this.back.lastChild, t("console.back"));
     setText(this.name, customerName(conversation));
-    setText(this.about, [t("console.number", { number: conversation.number }), conversation.queue && nameOf(conversation.queue), t(`console.status.${conversation.status}`),
+    setText(this.about, [t("console.number", { number: conversation.number }), conversation.queue && nameOf(conversation.queue), conversation.status === "snoozed" && conversation.snoozed_until ? t("console.snoozed_until", { time: moment(conversation.snoozed_until) }) : conversation.status !== "open" && t(`console.status.${conversation.status}`),
       conversation.owner ? (conversation.owner.id === state.me.id ? t("console.mine") : conversation.owner.name) : t("console.unassigned")].filter(Boolean).join(" · "));
     this.drawActs(conversation);
   }
@@ -67,18 +91,21 @@ export class ConversationHead extends HTMLElement {
     const open = UNRESOLVED.has(conversation.status);
     const mine = conversation.owner?.id === state.me.id;
     const off = state.live.state !== "live";
-    const access = state.gone.get(conversation.id) !== "no_access";
+    const access = !conversation.removed;
     const show = (button, key, shown) => {
       set(button, { hidden: !shown || !access, disabled: off, title: off ? t("console.off.disconnected") : t(key) });
       setText(button.lastChild, t(key));
     };
-    show(this.take, "console.act.take", open && !mine && !conversation.owner);
-    show(this.wait, "console.act.wait", mine && conversation.status === "open");
-    show(this.reopen, "console.act.reopen", conversation.status === "resolved");
-    show(this.transfer, "console.act.transfer", open && (mine || state.me.role !== "agent"));
-    show(this.resolve, "console.act.resolve", open && (mine || state.me.role !== "agent"));
-    setText(this.panel.lastChild, t("console.panel"));
-    set(this.panel, { title: t("console.panel") });
+    const leads = state.me.scopes.includes("routing:write");
+    show(this.take, conversation.owner ? "console.act.take_over" : "console.act.take", open && !mine && state.me.scopes.includes("work") && (!conversation.owner || leads));
+    show(this.aside, "console.act.aside", mine && open);
+    show(this.reopen, open ? "console.act.open_again" : "console.act.reopen", conversation.status === "resolved" || (mine && open && conversation.status !== "open"));
+    show(this.transfer, "console.act.transfer", open && (mine || leads));
+    show(this.resolve, "console.act.resolve", open && (mine || leads));
+    for (const [button, key] of [[this.why, "console.why"], [this.panel, "console.panel"]]) {
+      setText(button.lastChild, t(key));
+      set(button, { title: t(key) });
+    }
   }
 }
 

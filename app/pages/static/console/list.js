@@ -3,7 +3,7 @@ import { el, icon, reconcile, set, setIcon, setText } from "../shared/dom.js";
 import { languageName, nameOf, number, span, t } from "../shared/i18n.js";
 import { explain } from "../shared/api.js";
 import { draftOf } from "./drafts.js";
-import { inView, sortedIds, state, unreadOf, UNRESOLVED } from "./store.js";
+import { inView, sortedIds, state, unreadOf, UNRESOLVED, views } from "./store.js";
 import { loadView } from "./acts.js";
 
 const SETTLE_MS = 2000;
@@ -196,10 +196,10 @@ export class ConversationList extends HTMLElement {
 
 export class ViewRail extends HTMLElement {
   connectedCallback() {
-    this.links = ["mine", "queue", "all", "resolved"].map((view) => {
+    this.links = views().map((view) => {
       const badge = el("span", { class: "badge figure" });
       const label = el("span", { class: "rail-label" });
-      const link = el("a", { href: `#${view}` }, icon({ mine: "inbox", queue: "queue", all: "people", resolved: "done" }[view]), label, badge);
+      const link = el("a", { href: `#${view}` }, icon({ mine: "inbox", queue: "queue", team: "people", all: "stack", resolved: "done" }[view]), label, badge);
       Object.assign(link, { view, badge, label });
       return link;
     });

@@ -3,25 +3,24 @@ import { call, explain } from "../shared/api.js";
 import { el, icon, setText } from "../shared/dom.js";
 import { chosenLanguage, load, t } from "../shared/i18n.js";
 import { signIn, wasSignedIn } from "../shared/sign-in.js";
-import { Live } from "../shared/socket.js";
-import { startWorker } from "../shared/trusted.js";
+import { Live, startWorker } from "../shared/socket.js";
 import { clearPenalty, loadConversation, loadView, refreshCounts, resendOutbox } from "./acts.js";
 import { applyTheme } from "./bar.js";
+import { listenForKeys } from "./commands.js";
 import { MessageComposer } from "./composer.js";
-import { showKeys } from "./dialogs.js";
 import { openDrafts, saveDraft } from "./drafts.js";
 import "./head.js";
-import { listenForKeys } from "./keys.js";
 import { customerName } from "./list.js";
 import "./offers.js";
 import { chimeMessage, startSound } from "./sound.js";
-import { changed, changes, loadOutbox, myUnread, state, takeBatch, takeSignal, takeSnapshot } from "./store.js";
+import { changed, changes, loadOutbox, myUnread, state, takeBatch, takeSignal, takeSnapshot, views } from "./store.js";
 import "./thread.js";
 
 const base = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
-const VIEWS = ["mine", "queue", "all", "resolved"];
 const COMPOSERS_MOST = 20;
 const GAP_TOLD_MS = 30000;
+const MISSED_MOST = 5;
+const REFUSED_WAIT_MS = 5000;
 const TOAST_MS = 6000;
 const WIDE = matchMedia("(min-width: 1280px)");
 const root = document.querySelector("#root");
@@ -80,7 +79,8 @@ function listen(live) {
   let downSince = null;
   live.addEventListener("state", () => {
     if (live.state === "live") {
-      if (downSince && Date.now() - downSince > GAP_TOLD_MS) toast(t("console.back_live"));
+      if (downSince && Date.now() - downSince > GAP_TOLD_MS) tellMissed();
+      state.missed = [];
       downSince = null;
     } else downSince ??= Date.now();
     if (live.state === "ended") sessionEnded();
@@ -90,12 +90,14 @@ function listen(live) {
   live.addEventListener("snapshot", ({ detail }) => {
     takeSnapshot(detail);
     loadView(state.view);
-    refreshCounts();
+    if (state.selected && !detail.conversations.some(({ id }) => id === state.selected)) loadConversation(state.selected);
+    refreshCounts({ presence: resent });
     if (!resent) resendOutbox();
     resent = true;
   });
   live.addEventListener("batch", ({ detail }) => {
     takeBatch(detail);
+    if (live.state !== "live") state.missed = detail;
     refreshCounts();
     if (detail.some(isNews)) chimeMessage();
   });
@@ -108,12 +110,27 @@ function isNews(frame) {
   return !watched && state.conversations.get(frame.data.conversation_id)?.owner?.id === state.me.id;
 }
 
+/** After a long break: what came meanwhile, with a way to each conversation. */
+function tellMissed() {
+  const messages = state.missed.filter(({ event, data }) => (event === "message.received" || event === "message.posted") && data.message?.author?.id !== state.me.id);
+  const moved = state.missed.filter(({ event }) => event === "conversation.rights_changed");
+  const ids = [...new Set([...messages, ...moved].map(({ data }) => data.conversation_id))].filter((id) => state.conversations.has(id));
+  const text = t("console.back_live", { messages: t("console.back_messages", { count: messages.length }), transfers: t("console.back_transfers", { count: moved.length }) });
+  const links = ids.slice(0, MISSED_MOST).map((id) => el("a", { class: "button quiet", href: `#all/${id}`, text: customerName(state.conversations.get(id)) }));
+  view.away.replaceChildren(el("span", { text }), ...links, el("button", { class: "button", type: "button", text: t("common.close"), onclick: () => { view.away.hidden = true; } }));
+  view.away.hidden = false;
+}
+
 /** Everything typed stays where it is, under a log-in of its own. */
 async function sessionEnded() {
   const cover = el("div", { class: "cover" });
   root.inert = true;
   document.body.append(cover);
-  try { await call("GET", "/v1/me"); } catch (problem) {
+  try {
+    await call("GET", "/v1/me");
+    // Logged in, and yet refused: asking again at once would be asked again for ever.
+    await new Promise((done) => setTimeout(done, REFUSED_WAIT_MS));
+  } catch (problem) {
     if (problem.status === 401) await signIn(cover, base, "console", t("common.session_ended"));
   }
   cover.remove();
@@ -132,14 +149,14 @@ function build() {
     bar: tag("console-bar"), rail: tag("view-rail"), list: tag("conversation-list"), dock: tag("offer-dock"),
     head: tag("conversation-head"), thread: tag("message-thread"), panel: tag("customer-panel", { class: "panel" }),
     composer: el("div", { class: "composer-place" }), blank: el("div", { class: "blank" }, icon("inbox"), el("p")),
-    missed: el("div", { class: "banner", role: "status", hidden: true }), toasts: el("div", { class: "toasts", role: "status" }),
+    missed: el("div", { class: "banner", role: "status", hidden: true }), away: el("div", { class: "banner away", role: "status", hidden: true }), toasts: el("div", { class: "toasts", role: "status" }),
     heading: el("h1", { class: "unseen", text: "Switchboard" }),
   };
   view.open = el("div", { class: "open" }, view.head, view.thread, view.composer);
   view.layout = el("div", { class: "layout" }, view.rail,
     el("section", { class: "list-column" }, view.list, view.dock),
     el("main", {}, view.heading, view.blank, view.open), el("aside", {}, view.panel));
-  root.replaceChildren(skip("list", "console.skip.list"), skip("messages", "console.skip.messages"), el("header", {}, view.bar), view.missed, view.layout, view.toasts);
+  root.replaceChildren(skip("list", "console.skip.list"), skip("messages", "console.skip.messages"), el("header", {}, view.bar), el("div", { class: "banners" }, view.missed, view.away), view.layout, view.toasts);
   wire();
   listen(state.live);
   draw();
@@ -156,6 +173,7 @@ function wire() {
   changes.addEventListener("stale", ({ detail }) => loadConversation(detail));
   changes.addEventListener("accepted", ({ detail }) => opened(detail));
   changes.addEventListener("toast", ({ detail }) => toast(detail));
+  changes.addEventListener("see", () => { view.thread.toEnd(); view.thread.scroll.focus(); });
   changes.addEventListener("sent", () => { view.thread.atEnd = true; });
   changes.addEventListener("unsent", ({ detail: { entry, problem } }) => putBack(entry, problem));
   setInterval(() => { view.list.tick(); view.dock.tick(); view.bar.tick(); if (state.selected) view.thread.drawTyping(state.selected); }, 1000);
@@ -179,8 +197,8 @@ function commands() {
     panel: () => togglePanel(),
     transfer: () => view.head.openTransfer(),
     resolve: () => view.head.openResolve(),
-    presence: () => view.bar.toggleMenu(),
-    keys: showKeys,
+    presence: () => view.bar.presence.click(),
+    keys: async () => (await import("./dialogs.js")).showKeys(),
   };
 }
 
@@ -192,7 +210,7 @@ function putBack(entry, problem) {
 
 function opened(offer) {
   const composer = composers.get(state.selected);
-  if (composer?.busy()) toast(t("console.offer.accepted_toast", { customer: offer.customer?.name ?? "" }), t("console.open"), () => { location.hash = `mine/${offer.conversation_id}`; });
+  if (composer?.busy()) toast(t("console.offer.accepted_toast", { customer: offer.customer?.name || t("console.visitor_unnamed") }), t("console.open"), () => { location.hash = `mine/${offer.conversation_id}`; });
   else location.hash = `mine/${offer.conversation_id}`;
 }
 
@@ -200,7 +218,7 @@ function opened(offer) {
 function readAddress() {
   const [wanted, id] = location.hash.slice(1).split("/");
   const before = state.view;
-  state.view = VIEWS.includes(wanted) ? wanted : "mine";
+  state.view = views().includes(wanted) ? wanted : "mine";
   state.selected = id || null;
   if (state.live.position || before !== state.view) loadView(state.view);
   if (id && !state.conversations.has(id)) loadConversation(id);

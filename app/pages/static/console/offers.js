@@ -2,7 +2,8 @@
 import { explain } from "../shared/api.js";
 import { el, icon, reconcile, set, setText } from "../shared/dom.js";
 import { languageName, nameOf, span, t, has } from "../shared/i18n.js";
-import { acceptOffer, declineOffer } from "./acts.js";
+import { acceptOffer, declineOffer, explainRouting } from "./acts.js";
+import { menuOf } from "./commands.js";
 import { announce, changes, state } from "./store.js";
 import { ringOffers } from "./sound.js";
 
@@ -30,7 +31,7 @@ export class OfferDock extends HTMLElement {
   }
 
   say(key, offer) {
-    setText(this.spoken, t(key, { customer: offer.customer?.name ?? "", queue: nameOf(offer.queue), seconds: Math.round(this.left(offer)) }));
+    setText(this.spoken, t(key, { customer: offer.customer?.name || t("console.visitor_unnamed"), queue: nameOf(offer.queue), seconds: Math.round(this.left(offer)) }));
   }
 
   left(offer) {
@@ -63,21 +64,23 @@ export class OfferDock extends HTMLElement {
       bar: el("div", { class: "fill" }),
       seconds: el("span", { class: "figure" }),
       accept: el("button", { class: "button filled", type: "button", title: "Alt+Y", onclick: () => this.accept(offer) }),
-      decline: el("select", { class: "button decline", onchange: () => parts.decline.value && declineOffer(offer, parts.decline.value) }),
+      decline: el("button", { class: "button decline", type: "button" }),
+      explain: el("button", { class: "link", type: "button", onclick: () => explainRouting(offer.conversation_id, parts.explain) }),
       outcome: el("p", { class: "outcome", role: "status" }),
     };
-    parts.actions = el("div", { class: "actions" }, parts.accept, parts.decline);
+    const reasons = () => REASONS.map((reason) => ["close", t(`console.decline.${reason}`), () => declineOffer(offer, reason)]);
+    parts.actions = el("div", { class: "actions" }, parts.accept, parts.decline, menuOf(parts.decline, () => t("console.offer.decline"), reasons));
     const card = el("article", { class: "offer" },
       el("div", { class: "line" }, icon(offer.channel, true), parts.head, parts.seconds),
       el("div", { class: "bar", "aria-hidden": "true" }, parts.bar),
-      parts.customer, parts.meta, parts.words, parts.why, parts.actions, parts.outcome);
+      parts.customer, parts.meta, parts.words, el("div", { class: "line" }, parts.why, parts.explain), parts.actions, parts.outcome);
     card.parts = parts;
     card.offer = offer;
     return card;
   }
 
   drawCard(card, offer) {
-    const { head, customer, words, meta, why, accept, decline, outcome, actions } = card.parts;
+    const { head, customer, words, meta, why, explain: more, accept, decline, outcome, actions } = card.parts;
     card.setAttribute("aria-label", t("console.offer.label"));
     setText(head, t("console.offer.from", { queue: nameOf(offer.queue) }));
     setText(customer, offer.customer?.name || t("console.visitor_unnamed"));
@@ -87,11 +90,8 @@ export class OfferDock extends HTMLElement {
     card.waited = meta.textContent;
     setText(why, reasonWhy(offer));
     setText(accept, t("console.offer.accept"));
-    if (!decline.options.length || decline.dataset.lang !== document.documentElement.lang) {
-      decline.dataset.lang = document.documentElement.lang;
-      decline.replaceChildren(el("option", { value: "", text: t("console.offer.decline") }), ...REASONS.map((reason) => el("option", { value: reason, text: t(`console.decline.${reason}`) })));
-      decline.setAttribute("aria-label", t("console.offer.decline"));
-    }
+    setText(decline, t("console.offer.decline"));
+    setText(more, t("console.why"));
     const live = state.live.state === "live";
     set(accept, { disabled: Boolean(offer.busy) || !live || this.left(offer) <= 0, title: live ? "Alt+Y" : t("console.off.disconnected") });
     set(decline, { disabled: Boolean(offer.busy) || !live });
@@ -135,7 +135,7 @@ export class OfferDock extends HTMLElement {
   }
 
   declineFirst() {
-    this.cards.querySelector(".decline")?.focus();
+    this.cards.querySelector(".decline")?.click();
   }
 }
 

@@ -3,17 +3,25 @@ const OFFER_EVERY_MS = 3000;
 let context = null;
 let timer = null;
 let leader = !navigator.locks;
+let asked = false;
 export let volume = 0.4;
 
 export function startSound(onchange) {
   const wake = () => {
     context ??= new AudioContext();
-    context.resume().then(onchange, onchange);
+    context.resume().then(() => { lead(); onchange(); }, onchange);
   };
   for (const name of ["pointerdown", "keydown"]) addEventListener(name, wake, { capture: true });
-  // One tab of an agent rings: whoever holds the lock.
-  navigator.locks?.request("switchboard.ring", () => new Promise(() => { leader = true; }));
+  // The log-in was a gesture on this very page.
+  if (navigator.userActivation?.hasBeenActive) wake();
   return wake;
+}
+
+/** One tab of an agent rings: whoever holds the lock, asked for once there is sound to ring with. */
+function lead() {
+  if (asked) return;
+  asked = true;
+  navigator.locks?.request("switchboard.ring", () => new Promise(() => { leader = true; }));
 }
 
 export function soundIsOn() {

@@ -1,4 +1,6 @@
 // What the console knows, and how each frame changes it. Components read `state` and redraw on "change".
+const MINE_MOST = 200;
+const WAITING_MOST = 100;
 export const UNRESOLVED = new Set(["open", "pending", "on_hold", "snoozed"]);
 const TYPING_MS = 8000;
 const GONE_ROWS_MOST = 50;
@@ -18,6 +20,7 @@ export const state = {
   typing: new Map(),
   outbox: [],
   lists: new Map(),
+  missed: [],
 };
 export const changes = new EventTarget();
 let scheduled = false;
@@ -57,15 +60,22 @@ export function putMessages(id, messages) {
 export function putConversation(summary) {
   const before = state.conversations.get(summary.id);
   if (before && summary.version !== undefined && before.version > summary.version) return;
-  state.conversations.set(summary.id, { ...before, ...summary });
+  state.conversations.set(summary.id, { ...before, ...summary, removed: false });
   state.gone.delete(summary.id);
 }
 
+/** The views this person has: who sees only their own work has no team to look at. */
+export function views() {
+  return state.me.visibility === "own" || !state.me.team_id ? ["mine", "queue", "all", "resolved"] : ["mine", "queue", "team", "all", "resolved"];
+}
+
 export function inView(conversation, view = state.view) {
+  if (conversation.removed) return false;
   if (view === "resolved") return !UNRESOLVED.has(conversation.status);
   if (!UNRESOLVED.has(conversation.status)) return false;
   if (view === "mine") return conversation.owner?.id === state.me.id;
   if (view === "queue") return !conversation.owner;
+  if (view === "team") return conversation.team_id === state.me.team_id || conversation.owner?.id === state.me.id;
   return true;
 }
 
@@ -93,7 +103,14 @@ export function myUnread() {
   return [...state.conversations.values()].filter((c) => inView(c, "mine")).reduce((sum, c) => sum + unreadOf(c), 0);
 }
 
-function leave(id, reason) {
+/** I may not see it any more. What is on screen stays, greyed, until the order is applied. */
+export function remove(id) {
+  const conversation = state.conversations.get(id);
+  if (conversation) conversation.removed = true;
+  leave(id, state.gone.get(id) ?? "no_access");
+}
+
+export function leave(id, reason) {
   if (state.gone.size > GONE_ROWS_MOST) state.gone.delete(state.gone.keys().next().value);
   state.gone.set(id, reason);
 }
@@ -125,7 +142,6 @@ function takeRights(data) {
   const mine = data.before?.owner_id === state.me.id;
   if (mine && data.after?.owner_id !== state.me.id) {
     leave(data.conversation_id, "transferred");
-    announce("lost", conversation);
   }
   if (data.conversation) return;
   // The owner counts at once; the name, and what else changed, come with the summary.
@@ -189,23 +205,27 @@ function endOffer(data) {
   announce("offer-ended", { offer, state: data.state });
 }
 
+/** All I start from. The open conversation stays until the server says what became of it. */
 export function takeSnapshot(frame) {
-  state.conversations = new Map(frame.conversations.map((summary) => [summary.id, summary]));
+  const open = state.conversations.get(state.selected);
+  state.conversations = new Map([open, ...frame.conversations].filter(Boolean).map((summary) => [summary.id, summary]));
   for (const kept of state.threads.values()) kept.loaded = false;
   const offers = new Set(frame.offers.map((offer) => offer.id));
   for (const id of state.offers.keys()) if (!offers.has(id)) state.offers.delete(id);
   frame.offers.forEach(putOffer);
   state.presence = frame.presence ?? state.presence;
   state.lists.clear();
+  // The snapshot holds these two lists in full, unless it stopped at its limits.
+  const mine = frame.conversations.filter(({ owner }) => owner?.id === state.me.id).length;
+  if (mine < MINE_MOST) state.lists.set("mine", "loaded");
+  if (frame.conversations.length - mine < WAITING_MOST) state.lists.set("queue", "loaded");
   changed();
 }
 
 export function takeBatch(frames) {
   for (const frame of frames) {
     if (frame.type === "removed") {
-      if (state.conversations.has(frame.conversation_id)) announce("lost", state.conversations.get(frame.conversation_id));
-      if (frame.conversation_id !== state.selected) state.conversations.delete(frame.conversation_id);
-      leave(frame.conversation_id, "no_access");
+      remove(frame.conversation_id);
     } else EVENTS[frame.event]?.(frame.data, frame);
   }
   changed();

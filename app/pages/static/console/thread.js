@@ -10,6 +10,7 @@ import { customerName } from "./list.js";
 const AT_END_PX = 60;
 const READ_AFTER_MS = 1000;
 const DOM_MOST = 200;
+const STEP = 50;
 const MARKS = { queued: "clock", sending: "clock", sent: "done", delivered: "read", read: "read", failed: "failed" };
 
 function kindOf(message) {
@@ -35,6 +36,7 @@ export class MessageThread extends HTMLElement {
     this.sizes = new ResizeObserver(() => this.atEnd && this.toEnd());
     this.sizes.observe(this.scroll);
     this.atEnd = true;
+    this.from = null;
     this.clock = setInterval(() => this.considerRead(), READ_AFTER_MS);
   }
 
@@ -45,7 +47,7 @@ export class MessageThread extends HTMLElement {
 
   onScroll() {
     const { scrollHeight, scrollTop, clientHeight } = this.scroll;
-    this.atEnd = scrollHeight - scrollTop - clientHeight < AT_END_PX;
+    this.atEnd = this.from === null && scrollHeight - scrollTop - clientHeight < AT_END_PX;
     if (this.atEnd) this.seen = this.lastSequence();
     this.jump.hidden = this.atEnd;
     if (this.shown) this.scrolls.set(this.shown, this.atEnd ? null : scrollTop);
@@ -55,7 +57,19 @@ export class MessageThread extends HTMLElement {
     return thread(this.shown).messages.at(-1)?.sequence ?? 0;
   }
 
+  /** What stands in the document: the newest, or a stretch of the past that begins at `from`. */
+  stretch(messages) {
+    if (this.from === null) return messages.slice(-DOM_MOST);
+    const at = Math.max(0, messages.findIndex(({ sequence }) => sequence >= this.from));
+    return messages.slice(at, at + DOM_MOST);
+  }
+
   toEnd() {
+    if (this.from !== null) {
+      this.from = null;
+      this.atEnd = true;
+      return this.draw();
+    }
     this.scroll.scrollTop = this.scroll.scrollHeight;
     this.atEnd = true;
     this.jump.hidden = true;
@@ -71,11 +85,17 @@ export class MessageThread extends HTMLElement {
   }
 
   async loadOlder() {
-    const height = this.scroll.scrollHeight;
+    const kept = thread(this.shown);
+    const first = this.stretch(kept.messages)[0];
+    const anchor = this.log.querySelector("article");
+    const before = anchor.getBoundingClientRect().top;
     this.log.setAttribute("aria-busy", "true");
-    await loadMessages(this.shown, true);
+    if (kept.messages.indexOf(first) < STEP) await loadMessages(this.shown, true);
+    const start = Math.max(0, kept.messages.indexOf(first) - STEP);
+    this.from = kept.messages.length - start > DOM_MOST ? kept.messages[start].sequence : null;
+    this.atEnd = false;
     this.draw();
-    this.scroll.scrollTop += this.scroll.scrollHeight - height;
+    this.scroll.scrollTop += anchor.getBoundingClientRect().top - before;
     this.log.removeAttribute("aria-busy");
   }
 
@@ -96,6 +116,7 @@ export class MessageThread extends HTMLElement {
 
   opening(id, kept) {
     this.shown = id;
+    this.from = null;
     this.log.replaceChildren();
     const conversation = state.conversations.get(id);
     kept.dividerAfter = conversation?.unread ? conversation.my_read_sequence ?? 0 : null;
@@ -112,7 +133,7 @@ export class MessageThread extends HTMLElement {
   }
 
   drawFrame(kept) {
-    this.older.hidden = kept.complete || !kept.loaded;
+    this.older.hidden = !kept.loaded || (kept.complete && this.stretch(kept.messages)[0] === kept.messages[0]);
     setText(this.older, t("console.thread.older"));
     this.notice.hidden = !kept.error;
     if (kept.error) {
@@ -124,7 +145,7 @@ export class MessageThread extends HTMLElement {
     const items = [];
     let day = "";
     let divided = kept.dividerAfter === null;
-    for (const message of kept.messages.slice(-Math.max(DOM_MOST, kept.complete ? DOM_MOST * 5 : DOM_MOST))) {
+    for (const message of this.stretch(kept.messages)) {
       const date = new Date(message.arrived_at).toDateString();
       if (date !== day) items.push({ key: `day ${date}`, kind: "day", at: message.arrived_at });
       day = date;

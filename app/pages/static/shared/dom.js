@@ -13,6 +13,7 @@ const PATHS = {
   inbox: "M3 11l3-7h8l3 7v5H3zM3 11h4l1 2h4l1-2h4",
   queue: "M4 5h12M4 10h12M4 15h7",
   people: "M7.5 9a2.5 2.5 0 1 0-.01 0zM3 16c0-3 2-4.5 4.5-4.5S12 13 12 16M13 9a2 2 0 1 0 0-4M14 11.5c2 .3 3 1.8 3 4.5",
+  stack: "M3 8h14v8H3zM5 5.5h10M7 3h6",
   done: "M4 10.5l4 4 8-9",
   read: "M2 10.5l4 4 7-8M9 14l.5.5 7-8",
   clock: "M10 17a7 7 0 1 0-.01 0zM10 6v4l3 2",

@@ -4,6 +4,7 @@ const CHOICE = "switchboard.language";
 const MINUTE = 60, HOUR = 3600, DAY = 86400;
 
 let words = {};
+const loaded = new Set();
 let plural = new Intl.PluralRules("en");
 export let language = "en";
 const listeners = new Set();
@@ -34,9 +35,14 @@ export function rememberLanguage(tag) {
 
 /** Fetches the page's texts and tells everybody who shows some. */
 export async function load(base, page, tag) {
-  const response = await fetch(`${base}/texts/${page}.${tag}.json`);
-  // Added, not replaced: on one page a shop and its widget may share this module. Keys begin with their page's name.
-  words = { ...words, ...(await response.json()) };
+  const name = `${page}.${tag}`;
+  if (!loaded.has(name)) {
+    const response = await fetch(`${base}/texts/${name}.json`);
+    // Added, not replaced: on one page a shop and its widget may share this module. Keys begin with their page's name.
+    words = { ...words, ...(await response.json()) };
+    for (const other of [...loaded].filter((one) => one.startsWith(`${page}.`))) loaded.delete(other);
+    loaded.add(name);
+  }
   language = tag;
   plural = new Intl.PluralRules(tag);
   for (const callback of listeners) callback(tag);

@@ -22,7 +22,22 @@ export function presenceWord(agent) {
   return agent.readiness === "ready" ? "ready" : "not_ready";
 }
 
-export function sortedAgents(agents) {
+/** Rows keep their places while `held()`; who is new comes last until then. */
+export class HeldOrder {
+  constructor(held) {
+    this.held = held;
+    this.ids = [];
+  }
+
+  of(agents) {
+    if (!this.held()) this.ids = sortedAgents(agents).map(({ agent }) => agent.id);
+    const place = new Map(this.ids.map((id, at) => [id, at]));
+    const at = ({ agent }) => place.get(agent.id) ?? this.ids.length;
+    return [...agents].sort((one, other) => at(one) - at(other));
+  }
+}
+
+function sortedAgents(agents) {
   return [...agents].sort((one, other) => AGENT_ORDER[presenceWord(one)] - AGENT_ORDER[presenceWord(other)] || (one.agent.name < other.agent.name ? -1 : 1));
 }
 

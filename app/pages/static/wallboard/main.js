@@ -3,9 +3,8 @@ import { call, explain } from "../shared/api.js";
 import { el, icon, reconcile, set, setIcon, setText } from "../shared/dom.js";
 import { chosenLanguage, clockTime, load, nameOf, number, span, t, has } from "../shared/i18n.js";
 import { languageSwitch, signIn, wasSignedIn } from "../shared/sign-in.js";
-import { Live } from "../shared/socket.js";
-import { startWorker } from "../shared/trusted.js";
-import { longestSeconds, presenceWord, queueState, sortedAgents, Steady, totals } from "./board.js";
+import { Live, startWorker } from "../shared/socket.js";
+import { HeldOrder, longestSeconds, presenceWord, queueState, Steady, totals } from "./board.js";
 
 const base = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
 const STALE_MS = 10000;
@@ -17,6 +16,7 @@ const QUEUE_COLUMNS = ["queue", "state", "waiting", "longest", "target", "ready_
 const AGENT_COLUMNS = ["agent", "state", "in_state", "conversations", "load", "connection"];
 const root = document.querySelector("#root");
 const steady = new Steady(HOLD_MS);
+const order = new HeldOrder(() => view.agents.element.matches(":hover, :focus-within"));
 let live, board, boardAt, view;
 
 async function start() {
@@ -127,7 +127,7 @@ function drawBoard(now) {
   setText(view.queuesEmpty, t("wallboard.empty_queues"));
   view.queues.element.hidden = !board.queues.length;
   reconcile(view.queues.body, board.queues, (queue) => queue.queue.id, () => makeRow(QUEUE_COLUMNS), (row, queue) => drawQueue(row, queue, now));
-  const agents = sortedAgents(board.agents);
+  const agents = order.of(board.agents);
   view.agentsEmpty.hidden = agents.length > 0;
   setText(view.agentsEmpty, t("wallboard.empty_agents"));
   view.agents.element.hidden = !agents.length;

@@ -72,6 +72,8 @@ export class Chat extends EventTarget {
     try {
       await this.identify();
     } catch (problem) {
+      // A refused origin cannot even read the refusal: for the shop's developer, not for the visitor.
+      if (problem.code === "network") console.warn(`Switchboard: no answer. Is ${location.origin} among the chat account's allowed origins?`);
       this.state = { ...this.state, line: "error", problem: { code: problem.code, status: problem.status } };
       return this.tell();
     }

@@ -1,0 +1,96 @@
+// The panel "Why?": who was asked and by which rule, from the stored decisions, in plain words.
+import { all, call, explain } from "../shared/api.js";
+import { el } from "../shared/dom.js";
+import { fullMoment, has, moment, number, t } from "../shared/i18n.js";
+import { showPanel } from "./dialogs.js";
+import { state } from "./store.js";
+
+const RULES = ["sticky", "least_versatile", "skill_fit", "only_avoid_interruption", "pack_or_spread", "spread", "longest_idle", "stable_hash"];
+const REMOVED = ["not_member", "lacks_requirement", "not_routable", "cooling_down", "draining", "no_free_units"];
+let names = null;
+
+/** Names of the agents the reader may see; others stay "an agent". */
+async function agentNames() {
+  names ??= all("/v1/agents").then((agents) => new Map(agents.map((agent) => [agent.id, agent.name])));
+  return names.catch(() => { names = null; return new Map(); });
+}
+
+/** A later server may know rules that this page has no words for. */
+function ruleName(rule) {
+  return has(`console.why_rule.${rule}`) ? t(`console.why_rule.${rule}`) : rule;
+}
+
+function reasonName(reason) {
+  return has(`console.why_reason.${reason}`) ? t(`console.why_reason.${reason}`) : reason;
+}
+
+/** One sentence on one decision. */
+function sentence(decision, nameOf) {
+  const { trace, outcome } = decision;
+  const name = decision.agent_id ? nameOf(decision.agent_id) : "";
+  if (outcome === "offer") {
+    const rule = ruleName(trace.decided_by ?? "only_candidate");
+    return trace.decided_by === "only_candidate" ? t("console.why_said.only", { name }) : t("console.why_said.offer", { name, count: trace.eligible ?? 0, rule });
+  }
+  if (outcome === "wait" || outcome === "unroutable") return t(`console.why_said.${outcome}`, { reason: reasonName(trace.reason ?? "in_line") });
+  return has(`console.why_said.${outcome}`) ? t(`console.why_said.${outcome}`, { name }) : outcome;
+}
+
+/** The first rule by which `candidate` stood behind the winner. */
+function ruleBehind(winner, candidate) {
+  const differs = (rule) => JSON.stringify(winner.rank[rule]) !== JSON.stringify(candidate.rank[rule]);
+  return RULES.find((rule) => rule in winner.rank && differs(rule));
+}
+
+function table(caption, headings, rows) {
+  return el("table", { class: "facts" }, el("caption", { text: caption }),
+    el("thead", {}, el("tr", {}, ...headings.map((key) => el("th", { scope: "col", text: t(key) })))),
+    el("tbody", {}, ...rows.map(([first, ...others]) => el("tr", {}, el("th", { scope: "row", text: first }), ...others.map((text) => el("td", { text }))))));
+}
+
+function candidates({ trace, outcome }, nameOf) {
+  const [winner, ...others] = trace.candidates ?? [];
+  if (!winner) return null;
+  const first = outcome === "offer" ? t("console.why_table.chosen", { rule: ruleName(trace.decided_by) }) : t("console.why_table.first");
+  const rows = [[nameOf(winner.agent_id), first], ...others.map((other) => [nameOf(other.agent_id), t("console.why_table.behind", { rule: ruleName(ruleBehind(winner, other)) })])];
+  return table(t("console.why_table.candidates"), ["console.why_table.agent", "console.why_table.result"], rows);
+}
+
+function removed({ trace }) {
+  const rows = REMOVED.filter((rule) => trace.removed?.[rule]).map((rule) => [t(`console.why_removed.${rule}`), number(trace.removed[rule])]);
+  return rows.length ? table(t("console.why_table.removed"), ["console.why_table.rule", "console.why_table.agents"], rows) : null;
+}
+
+function terms({ trace, decided_at: at }) {
+  const before = trace.ledger_before, after = trace.ledger_after;
+  const parts = [fullMoment(at)];
+  if (trace.policy) parts.push(t("console.why_table.policy", { policy: trace.policy, version: trace.policy_version }), trace.ring ? t("console.why_table.ring", { ring: trace.ring }) : t("console.why_table.ring_own"));
+  if (before && after) parts.push(t("console.why_table.load", { before: before.used_units, after: after.used_units, capacity: after.capacity_units }));
+  return el("p", { class: "soft", text: parts.join(" · ") });
+}
+
+function content({ decisions }, nameOf) {
+  // The offer says most; a wait before or after it is a line of the history.
+  const told = decisions.find(({ outcome }) => outcome === "offer") ?? decisions[0];
+  const latest = decisions[0];
+  if (!told) return [el("p", { text: t("console.why_said.nothing") })];
+  const history = decisions.filter((one) => one !== latest);
+  return [
+    el("p", { class: "said", text: sentence(latest, nameOf) }),
+    latest !== told && el("p", { text: sentence(told, nameOf) }),
+    candidates(told, nameOf), removed(told), terms(told),
+    history.length > 0 && el("details", {}, el("summary", { text: t("console.why_table.earlier", { count: history.length }) }),
+      el("ul", { class: "history" }, ...history.map((one) => el("li", {}, el("time", { text: moment(one.decided_at), dateTime: one.decided_at }), " ", sentence(one, nameOf))))),
+  ].filter(Boolean);
+}
+
+export async function showWhy(conversationId, opener) {
+  const place = el("div", { class: "why", "aria-live": "polite" }, el("p", { text: t("common.loading") }));
+  showPanel(t("console.why_title"), place, opener);
+  try {
+    const [explanation, known] = await Promise.all([call("GET", `/v1/conversations/${conversationId}/explain`), agentNames()]);
+    place.replaceChildren(...content(explanation, (id) => (id === state.me.id ? t("console.why_table.you", { name: state.me.name }) : known.get(id) ?? t("console.why_table.someone"))));
+  } catch (problem) {
+    place.replaceChildren(el("p", { class: "error", text: explain(problem) }));
+  }
+}

@@ -1,0 +1,81 @@
+"""The pages against the rules of axe-core, in both themes: WCAG 2.2 A and AA, inside shadow roots as well."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.journeys.floor import Floor, become_ready, log_in, open_conversation
+
+OpenPage = Callable[..., Awaitable[Page]]
+AXE = Path(__file__).parents[2] / ".real-parts/node_modules/axe-core/axe.min.js"
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+
+pytestmark = pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed: run `make setup-real-parts`")
+
+
+async def violations(page: Page) -> list[str]:
+    await page.evaluate(f"() => {{ {AXE.read_text('utf-8')} }}")
+    found: list[dict[str, Any]] = await page.evaluate(
+        "async (tags) => (await axe.run(document, { runOnly: tags })).violations", RULES
+    )
+    return [f"{one['id']}: {node['html'][:200]}" for one in found for node in one["nodes"]]
+
+
+@pytest.mark.parametrize(("dark", "language"), [(False, "en"), (True, "zh-CN")])
+async def test_the_console_breaks_no_rule_in_any_of_its_states(
+    floor: Floor, open_page: OpenPage, dark: bool, language: str
+) -> None:
+    desk = await floor.desk("anna", "lin")
+    owned = await floor.owned(desk, "anna")
+    page = await open_page(dark=dark, language=language)
+    await page.goto(f"{floor.url}/console")
+    await page.locator("form").wait_for()
+    found = {"log-in": await violations(page)}
+    await log_in(page, floor.url, desk.login("anna"))
+    found["empty"] = await violations(page)
+    await become_ready(page)
+    await open_conversation(page, owned.id)
+    await page.fill("textarea.reply", "an answer")
+    await page.press("textarea.reply", "Enter")
+    await owned.lead.note(owned.id, "only for us")
+    await page.keyboard.press("Alt+n")
+    await page.fill("textarea.note", "another")
+    await (await floor.customer(desk)).write("hello")
+    await expect(page.locator(".offer")).to_be_visible()
+    await expect(page.locator(".message.note")).to_be_visible()
+    found["conversation and offer"] = await violations(page)
+    await page.click(".presence")
+    await page.locator(".menu button").first.wait_for()
+    found["menu"] = await violations(page)
+    await page.keyboard.press("Escape")
+    for name, keys in (("transfer", "Alt+Shift+t"), ("resolve", "Alt+Shift+e"), ("keys", "Control+/")):
+        await page.keyboard.press(keys)
+        await page.locator("dialog").wait_for()
+        found[name] = await violations(page)
+        await page.keyboard.press("Escape")
+    await page.locator("sb-conversation-head [data-icon=question]").click()
+    await page.locator(".said").wait_for()
+    found["why"] = await violations(page)
+    assert {name: told for name, told in found.items() if told} == {}
+
+
+@pytest.mark.parametrize(("dark", "language"), [(False, "en"), (True, "zh-CN")])
+async def test_widget_and_wallboard_break_no_rule(floor: Floor, open_page: OpenPage, dark: bool, language: str) -> None:
+    desk = await floor.desk("anna", "lin")
+    board = await open_page(dark=dark, language=language)
+    await log_in(board, floor.url, desk.login("lin"), "/wallboard")
+    await board.locator("tbody tr").first.wait_for()
+    found = {"wallboard": await violations(board)}
+    shop = await open_page(dark=dark, language=language)
+    await shop.goto(f"{floor.url}/widget/demo")
+    await shop.click("sb-chat .bubble")
+    await shop.locator("sb-chat .greeting").wait_for()
+    found["greeting"] = await violations(shop)
+    await shop.fill("sb-chat textarea", "hello")
+    await shop.press("sb-chat textarea", "Enter")
+    await shop.locator("sb-chat .queue:not([hidden])").wait_for()
+    found["waiting"] = await violations(shop)
+    assert {name: told for name, told in found.items() if told} == {}
