@@ -41,7 +41,7 @@ class Engine(Matching):
         """The ledger counts every committed offer; offers not yet confirmed are debited on top of it."""
         agent = self._roster.agents.get(facts.id)
         state = self._roster.state_of(facts.ledger)
-        for work, _ in self._offered_to.get(agent, {}).items() if agent else ():
+        for work in agent.offers if agent else ():
             state = state.debited(work.facts.channel, work.facts.weight)
         was_connected = agent is not None and agent.facts.connected
         if agent is not None and not (facts.routable and same_profile(agent.facts, facts)):
@@ -57,9 +57,10 @@ class Engine(Matching):
             return
         if agent.draining_for is not None:
             self._end_drain(agent)
-        for work in self._offered_to.pop(agent, {}):
+        for work in agent.offers:
             work.offered = None
             self._arrive(work)
+        agent.offers = {}
         self._roster.remove_agent(agent)
         self._dirty_agents.pop(agent, None)
         self._replace_sticky(agent_id)
@@ -85,7 +86,7 @@ class Engine(Matching):
         """The offer is committed: from now on the agent's facts count it."""
         work = self._works.get(work_id)
         if work is not None and work.offered is not None:
-            self._offered_to[work.offered[0]].pop(work, None)
+            work.offered[0].offers.pop(work, None)
             self._forget(work)
 
     def undo(self, work_id: UUID) -> None:
@@ -118,10 +119,6 @@ class Engine(Matching):
         decided: list[Decision] = []
         self._settle(now.timestamp(), decided)
         alone = self._only_dirty_agent()
-        for agent in self._outside:
-            if agent is not alone:
-                agent.enter()
-        self._outside.clear()
         if alone is not None:
             self._serve(alone, limit, decided)
         else:
@@ -144,11 +141,10 @@ class Engine(Matching):
         work = self._works.get(work_id)
         if work is not None:
             self._settle(now.timestamp(), None)
-            for agent in self._outside:
-                agent.enter()
+            self._enter_all()
         if work is None or work.lane is None:
             raise NotFound("work_not_waiting", "This work is not waiting; look at its stored trace instead.")
-        return self._trace(work.lane, find(work.lane, work, self._roster.agents))
+        return self._evidence(work.lane, find(work.lane, work, self._roster.agents)).as_trace()
 
     def others_eligible(self, work_id: UUID, agent_id: UUID, now: datetime) -> bool:
         """Whether somebody else who is routable could be asked: decides how long a cool-down lasts."""

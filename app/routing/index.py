@@ -9,6 +9,7 @@ so if its head cannot be placed, nothing behind it can.
 import heapq
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Mapping
+from operator import attrgetter
 from uuid import UUID
 
 from app.routing.capacity import Fit
@@ -23,6 +24,9 @@ Bucket = tuple[tuple[float, ...], list[Slot]]
 
 NOBODY = (float("inf"),)
 """The turn of an empty lane: after every other."""
+NOT_WAITING = float("inf")
+SECONDS_BETWEEN_TIERS = 1e12
+"""More than any moment in epoch seconds."""
 
 
 class Work:
@@ -55,6 +59,7 @@ class Agent:
         "idle",
         "idle_hash",
         "lanes",
+        "offers",
         "slot",
         "state",
     )
@@ -69,6 +74,7 @@ class Agent:
         self.slot: Slot | None = None
         self.draining_for: Work | None = None
         self.lanes: list[Lane] = []
+        self.offers: dict[Work, Fit] = {}
 
     def enter(self) -> None:
         """Take the place that facts and load call for: in a list while routable, apart while draining."""
@@ -101,7 +107,7 @@ class Group:
     """All agents of one profile."""
 
     __slots__ = (
-        "agents", "blended", "buckets", "draining", "found", "lanes", "queues", "queues_served", "reaches",
+        "agents", "blended", "buckets", "draining", "found", "lines", "queues", "queues_served", "reaches",
         "routable", "skills", "teams",
     )  # fmt: skip
 
@@ -117,7 +123,13 @@ class Group:
         self.draining: dict[Agent, None] = {}
         self.found: dict[Kind, tuple[int, list[Bucket]]] = {}
         self.reaches: dict[Reach, None] = {}
-        self.lanes: dict[Kind, dict[Lane, None]] = {}
+        self.lines: dict[Kind, Line] = {}
+
+    def line(self, kind: Kind) -> "Line":
+        found = self.lines.get(kind)
+        if found is None:
+            found = self.lines[kind] = Line()
+        return found
 
     def fitting(self, kind: Kind) -> tuple[int, list[Bucket]]:
         """How many agents have the units, and their lists by load; remembered until somebody moves."""
@@ -185,30 +197,88 @@ class Reach:
         group.reaches[self] = None
         self.manned += group.routable > 0
         for lane in self.lanes:
-            group.lanes.setdefault(lane.kind, {})[lane] = None
+            group.line(lane.kind).join(lane)
 
     def remove(self, group: Group) -> None:
         del self.groups[group]
         self.ranked = [row for row in self.ranked if row[1] is not group]
         self.manned -= group.routable > 0
         for lane in self.lanes:
-            group.lanes[lane.kind].pop(lane, None)
+            group.line(lane.kind).leave(lane)
+
+
+_turn = attrgetter("turn")
 
 
 def _standing(row: tuple[tuple[float, ...], Group]) -> tuple[float, ...]:
     return row[0]
 
 
+class Line:
+    """The lanes of one kind that one group may serve, each with a seat; those with barred agents apart.
+
+    `turns` is kept by the lanes themselves: when the head of each is due, `NOT_WAITING` where nobody waits or
+    the lane is dirty. Finding the first is one pass over floats at the interpreter's speed.
+    """
+
+    __slots__ = ("barred", "lanes", "turns", "vacant")
+
+    def __init__(self) -> None:
+        self.turns: list[float] = []
+        self.lanes: list[Lane] = []
+        self.vacant: list[int] = []
+        self.barred: dict[Lane, None] = {}
+
+    def join(self, lane: "Lane") -> None:
+        if lane.barred:
+            self.barred[lane] = None
+            return
+        if self.vacant:
+            seat = self.vacant.pop()
+            self.turns[seat], self.lanes[seat] = lane.shown, lane
+        else:
+            seat = len(self.turns)
+            self.turns.append(lane.shown)
+            self.lanes.append(lane)
+        lane.seats.append((self.turns, seat))
+
+    def leave(self, lane: "Lane") -> None:
+        if lane.barred:
+            self.barred.pop(lane, None)
+            return
+        seat = next(seat for turns, seat in lane.seats if turns is self.turns)
+        self.turns[seat] = NOT_WAITING
+        self.vacant.append(seat)
+
+    def first(self) -> "Lane | None":
+        turns = self.turns
+        soonest = min(turns)
+        if soonest == NOT_WAITING:
+            return None
+        seat = turns.index(soonest)
+        if turns.count(soonest) == 1:
+            return self.lanes[seat]
+        return min((self.lanes[seat] for seat, turn in enumerate(turns) if turn == soonest), key=_turn)
+
+
 class Lane:
-    """Waiting work that is alike: the same rings to come, kind, barred agents and (ring 0) only agent."""
+    """Waiting work that is alike: the same rings to come, kind, barred agents and (ring 0) only agent.
+
+    `seats` are its places in the lines of those who may take it, `shown` is what stands there now.
+    """
 
     __slots__ = (
         "barred", "chain", "dirty", "entries", "head", "judged", "key", "kind", "only", "passing",
-        "reach", "size", "turn",
+        "reach", "seats", "shown", "size", "turn",
     )  # fmt: skip
 
     def __init__(
-        self, key: object, chain: tuple[Reach, ...], kind: Kind, barred: frozenset[UUID], only: Agent | None
+        self,
+        key: object,
+        chain: tuple[Reach, ...],
+        kind: Kind,
+        barred: frozenset[UUID],
+        only: Agent | None,
     ) -> None:
         self.key = key
         self.chain = chain
@@ -219,6 +289,8 @@ class Lane:
         self.entries: list[tuple[OrderKey, int, Work]] = []
         self.head: OrderKey | None = None
         self.turn: tuple[float, ...] = NOBODY
+        self.seats: list[tuple[list[float], int]] = []
+        self.shown = NOT_WAITING
         self.size = 0
         self.dirty = False
         self.passing = False
@@ -238,7 +310,7 @@ class Lane:
         self.reach = self.preferred_reach()
         self.reach.lanes[self] = None
         for group in self.reach.groups:
-            group.lanes.setdefault(self.kind, {})[self] = None
+            group.line(self.kind).join(self)
 
     def detach(self) -> None:
         if self.only is not None:
@@ -246,7 +318,19 @@ class Lane:
             return
         del self.reach.lanes[self]
         for group in self.reach.groups:
-            group.lanes[self.kind].pop(self, None)
+            group.line(self.kind).leave(self)
+        self.seats.clear()
+
+    def show(self) -> None:
+        """Tell the lines when its head is due. A float cannot hold the whole key, but it never turns an order
+        round; and dirty lanes speak for themselves.
+        """
+        head = self.head
+        due = NOT_WAITING if head is None or self.dirty else head[0] * SECONDS_BETWEEN_TIERS + head[1]
+        if due != self.shown:
+            self.shown = due
+            for turns, seat in self.seats:
+                turns[seat] = due
 
     def add(self, work: Work, serial: int) -> bool:
         """True when the work became the head."""
@@ -261,7 +345,7 @@ class Lane:
     def remove(self, work: Work) -> None:
         work.lane = None
         self.size -= 1
-        if work.key == self.head:
+        if work.key is self.head:
             self.settle()
 
     def settle(self) -> None:
@@ -271,6 +355,7 @@ class Lane:
             heapq.heappop(entries)
         self.head = entries[0][0] if entries else None
         self.turn = self.head or NOBODY
+        self.show()
 
     def first(self) -> Work:
         return self.entries[0][2]

@@ -3,7 +3,6 @@
 import heapq
 from uuid import UUID
 
-from app.routing.capacity import Fit
 from app.routing.decisions import Decision, Unroutable
 from app.routing.index import Agent, Lane, Work
 from app.routing.loads import State
@@ -23,7 +22,6 @@ class Places:
         self._timers: list[tuple[float, int, Work]] = []
         self._dirty_agents: dict[Agent, None] = {}
         self._dirty_lanes: dict[Lane, None] = {}
-        self._offered_to: dict[Agent, dict[Work, Fit]] = {}
         self._sticky: dict[UUID, dict[Work, None]] = {}
         self._serial = 0
         self._now = 0.0
@@ -59,9 +57,12 @@ class Places:
         lane = self._lane_for(work, now)
         self._serial += 1
         stood_in_line = lane.size > 0 and not self._draining
-        # Nobody could take the old head, so nobody can take the new one: but an agent that is kept free might.
-        if lane.add(work, self._serial) and not stood_in_line:
-            self._mark(lane)
+        if lane.add(work, self._serial):
+            # Nobody could take the old head, so nobody can take the new one: but an agent that is kept free might.
+            if stood_in_line and not lane.dirty:
+                lane.show()
+            else:
+                self._mark(lane)
         if lane.kind.whole and work.due <= now and work.drainer is None:
             self._late[lane] = None
             self._mark(lane)
@@ -93,7 +94,7 @@ class Places:
             return
         agent, fit = work.offered
         work.offered = None
-        del self._offered_to[agent][work]
+        del agent.offers[work]
         state = agent.state.credited(work.facts.channel, work.facts.weight, engaged=False)
         for units, channel in fit.parks:
             state = state.resumed(channel, units)
@@ -126,6 +127,12 @@ class Places:
                 self._displace(work)
                 self._arrivals[work] = None
 
+    def _enter_all(self) -> None:
+        """Put everybody whose load changed back in their lists, before these are searched."""
+        for agent in self._outside:
+            agent.enter()
+        self._outside.clear()
+
     def _move(self, agent: Agent, state: State) -> None:
         self._note(agent)
         agent.leave()
@@ -144,10 +151,12 @@ class Places:
 
     def _mark(self, lane: Lane) -> None:
         lane.dirty = True
+        lane.show()
         self._dirty_lanes[lane] = None
 
     def _clean(self, lane: Lane) -> None:
         lane.dirty = False
+        lane.show()
         self._dirty_lanes.pop(lane, None)
 
     def _end_drain(self, agent: Agent) -> None:
