@@ -27,6 +27,7 @@ DEMANDS = 400
 CHANNEL_MIX = (("chat", 25), ("chat", 25), ("chat", 25), ("social", 20), ("phone", 100))
 MUST, STRETCH = 0.05, 0.15
 LIMIT_OPERATIONS = 300_000
+BETWEEN_ARRIVALS = timedelta(milliseconds=1)
 
 
 def numbered(kind: int, number: int) -> UUID:
@@ -90,6 +91,7 @@ class World:
         made = []
         for _ in range(count):
             self.works += 1
+            self.now += BETWEEN_ARRIVALS
             channel, weight = self.random.choice(CHANNEL_MIX)
             due_at = self.now + timedelta(seconds=3600 + self.random.choice((60, 120, 120, 300)))
             work_id = numbered(3, self.works)
@@ -117,7 +119,6 @@ class World:
         offers = 0
         started = perf_counter()
         for work, pick in zip(works, picks, strict=True):
-            self.now += timedelta(milliseconds=1)
             index = int(pick * len(self.held))
             agent_id, channel, weight = self.held[index]
             self.held[index] = self.held[-1]

@@ -67,17 +67,18 @@ class Engine(Matching):
 
     def put_work(self, facts: WorkFacts) -> None:
         """The work waits (again). An offer of it that was not confirmed is undone."""
-        self.remove_work(facts.id)
+        if facts.id in self._works:
+            self.remove_work(facts.id)
         work = self._works[facts.id] = Work(facts)
         if facts.sticky_agent_id is not None:
             self._sticky.setdefault(facts.sticky_agent_id, {})[work] = None
-        if self._roster.note_demand(facts):
+        if not work.plain and self._roster.note_demand(facts):
             self._forget_places()
         self._arrive(work)
 
     def remove_work(self, work_id: UUID) -> None:
         """The work waits no more: taken by hand, abandoned, cancelled or moved."""
-        work = self._works.get(work_id)
+        work = self._works.pop(work_id, None)
         if work is not None:
             self._take_back(work)
             self._forget(work)
@@ -86,7 +87,8 @@ class Engine(Matching):
         """The offer is committed: from now on the agent's facts count it."""
         work = self._works.get(work_id)
         if work is not None and work.offered is not None:
-            work.offered[0].offers.pop(work, None)
+            del self._works[work_id]
+            del work.offered[0].offers[work]
             self._forget(work)
 
     def undo(self, work_id: UUID) -> None:
@@ -151,7 +153,7 @@ class Engine(Matching):
         work = self._works.get(work_id)
         if work is None:
             return False
-        lane = work.lane or self._lane_for(work, now.timestamp())
+        lane = work.lane or self._roster.lane_for(work.facts, now.timestamp())
         barred = lane.barred | {agent_id}
         return any(
             agent.facts.routable and agent.facts.id not in barred

@@ -3,19 +3,18 @@
 from typing import NamedTuple
 
 from app.routing.decisions import Candidate, Removed, Trace
-from app.routing.index import Agent, Reach
+from app.routing.index import Agent, Counts, Reach
 from app.routing.loads import State
 from app.routing.search import Findings
 
 
 class Found(NamedTuple):
-    """`agents`: all there are; `admitted` of them the ring lets in, and `qualified` of those meet its demand."""
+    """`agents`: all there are; `counts`: those whom the ring lets in, and those of them who meet its demand."""
 
     reach: Reach
     only: Agent | None
     agents: int
-    admitted: int
-    qualified: int
+    counts: Counts
     findings: Findings
     before: State | None
     after: State | None
@@ -24,9 +23,9 @@ class Found(NamedTuple):
         """Nothing it reads changes after the decision: a reach keeps its queue, its ring and its policy."""
         queue, found = self.reach.queue, self.findings
         removed = Removed(
-            self.agents - self.admitted,
-            self.admitted - self.qualified,
-            self.qualified - found.staffed,
+            self.agents - self.counts.admitted,
+            self.counts.admitted - self.counts.qualified,
+            self.counts.qualified - found.staffed,
             found.cooling_down,
             found.draining,
             found.staffed - found.cooling_down - found.draining - found.eligible,

@@ -9,7 +9,7 @@ so if its head cannot be placed, nothing behind it can.
 import heapq
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Mapping
-from operator import attrgetter
+from typing import NamedTuple
 from uuid import UUID
 
 from app.routing.capacity import Fit
@@ -32,10 +32,13 @@ SECONDS_BETWEEN_TIERS = 1e12
 class Work:
     """A waiting or provisionally offered work item."""
 
-    __slots__ = ("drainer", "due", "facts", "key", "lane", "offered", "timer", "told_unroutable", "told_wait")
+    __slots__ = (
+        "drainer", "due", "facts", "key", "lane", "offered", "plain", "timer", "told_unroutable", "told_wait",
+    )  # fmt: skip
 
     def __init__(self, facts: WorkFacts) -> None:
         self.facts = facts
+        self.plain = asks_nothing_special(facts)
         self.key: OrderKey = order_key(facts)
         self.due = self.key[1]
         self.lane: Lane | None = None
@@ -144,6 +147,14 @@ class Group:
         return found
 
 
+class Counts(NamedTuple):
+    """At one version of the roster."""
+
+    version: int
+    admitted: int
+    qualified: int
+
+
 class Reach:
     """One demand: the groups that meet it in the order of the policy's standing rules."""
 
@@ -170,7 +181,7 @@ class Reach:
         self.ranked: list[tuple[tuple[float, ...], Group]] = []
         self.lanes: dict[Lane, None] = {}
         self.manned = 0
-        self.roster: tuple[int, int, int] | None = None
+        self.roster: Counts | None = None
         self.staff: tuple[int, int] | None = None
         self.watchers: dict[Lane, None] = {}
 
@@ -178,12 +189,11 @@ class Reach:
         """Member of the queue, or let in by a ring; requirements are asked apart."""
         return self.queue.id in group.queues or not self.terms.groups.isdisjoint(group.teams)
 
-    def count(self, version: int, groups: Iterable[Group]) -> tuple[int, int]:
-        """Agents who are let in, and those of them who meet the requirements; kept per roster version."""
-        if self.roster is None or self.roster[0] != version:
-            admitted = sum(len(group.agents) for group in groups if self.admits(group))
-            self.roster = (version, admitted, sum(len(group.agents) for group in self.groups))
-        return self.roster[1:]
+    def count(self, version: int, groups: Iterable[Group]) -> "Counts":
+        """Agents who are let in, and those of them who meet the requirements, at this version of the roster."""
+        admitted = sum(len(group.agents) for group in groups if self.admits(group))
+        self.roster = Counts(version, admitted, sum(len(group.agents) for group in self.groups))
+        return self.roster
 
     def staffed(self, presence: int) -> int:
         """How many who meet the demand are routable; kept per version of who is present."""
@@ -205,9 +215,6 @@ class Reach:
         self.manned -= group.routable > 0
         for lane in self.lanes:
             group.line(lane.kind).leave(lane)
-
-
-_turn = attrgetter("turn")
 
 
 def _standing(row: tuple[tuple[float, ...], Group]) -> tuple[float, ...]:
@@ -252,13 +259,16 @@ class Line:
 
     def first(self) -> "Lane | None":
         turns = self.turns
-        soonest = min(turns)
+        soonest = min(turns, default=NOT_WAITING)
         if soonest == NOT_WAITING:
             return None
         seat = turns.index(soonest)
-        if turns.count(soonest) == 1:
-            return self.lanes[seat]
-        return min((self.lanes[seat] for seat, turn in enumerate(turns) if turn == soonest), key=_turn)
+        first = self.lanes[seat]
+        for _ in range(turns.count(soonest) - 1):
+            seat = turns.index(soonest, seat + 1)
+            if self.lanes[seat].turn < first.turn:
+                first = self.lanes[seat]
+        return first
 
 
 class Lane:
@@ -363,6 +373,13 @@ class Lane:
     def in_order(self) -> Iterator[Work]:
         """Every waiting work once, first first."""
         return iter(sorted({row[2] for row in self.entries if row[2].lane is self}, key=lambda work: work.key))
+
+
+def asks_nothing_special(facts: WorkFacts) -> bool:
+    """Whether its lane follows from its queue, channel and weight alone while the queue has no rings."""
+    return not (
+        facts.cool_downs or facts.tries or facts.requirements is not None or facts.language or facts.sticky_until_at
+    )
 
 
 def profile_key(facts: AgentFacts, thresholds: Mapping[str, list[int]]) -> tuple[object, ...]:

@@ -23,7 +23,7 @@ class Matching(Places):
         """If all that changed is one agent, whatever can be placed now is placed with that agent."""
         if len(self._dirty_agents) != 1 or self._dirty_lanes or self._draining or self._late:
             return None
-        agent = next(iter(self._dirty_agents))
+        (agent,) = self._dirty_agents
         return agent if agent.group is not None and not agent.lanes else None
 
     def _serve(self, agent: Agent, limit: int, decided: list[Decision]) -> None:
@@ -35,7 +35,7 @@ class Matching(Places):
                 self._dirty_agents.clear()
                 self._tell_the_rest(decided)
                 break
-            work = lane.first()
+            work = lane.entries[0][2]
             if lane.barred:
                 self._enter_all()
                 found = find(lane, work, self._roster.agents)
@@ -139,30 +139,31 @@ class Matching(Places):
             return None
         chosen: Lane | None = None
         turn: tuple[float, ...] = NOBODY
-        fit = agent.state.fit
+        fits = agent.state.fits
         for kind, line in group.lines.items():
-            if line.turns and fit(kind) is not None:
-                first = line.first()
-                if first is not None and first.turn < turn:
-                    chosen, turn = first, first.turn
+            if fits[kind] is None:
+                continue
+            first = line.first()
+            if first is not None and first.turn < turn:
+                chosen, turn = first, first.turn
             for lane in line.barred:
-                if lane.turn < turn and _may_ask(agent, lane) and fit(kind) is not None:
+                if lane.turn < turn and _may_ask(agent, lane):
                     chosen, turn = lane, lane.turn
         for lane in agent.lanes:
-            if lane.turn < turn and _may_ask(agent, lane) and fit(lane.kind) is not None:
+            if lane.turn < turn and _may_ask(agent, lane) and fits[lane.kind] is not None:
                 chosen, turn = lane, lane.turn
         kept_free = agent.draining_for is not None and chosen is not None and chosen.turn > agent.draining_for.key
         return None if kept_free else chosen
 
     def _offer(self, lane: Lane, work: Work, found: Findings) -> Offer:
         agent = found.ranked[0][1]
-        fit = agent.state.fit(lane.kind)
+        before, kind = agent.state, lane.kind
+        fit = before.fits[kind]
         assert fit is not None
-        before = agent.state
         self._displace(work)
         if work.drainer is not None:
             self._end_drain(work.drainer)
-        after = before.debited(lane.kind.channel, lane.kind.weight)
+        after = before.after[kind]
         if agent.slot is None and agent.draining_for is None:
             agent.state = after
         else:
@@ -172,9 +173,9 @@ class Matching(Places):
         work.offered = (agent, fit)
         agent.offers[work] = fit
         self._untold.pop(work, None)
-        facts, reach = work.facts, lane.reach
+        facts = work.facts
         evidence = self._evidence(lane, found, before, after)
-        return Offer(facts.id, facts.version, agent.facts.id, reach.ring, fit.parks, evidence)
+        return Offer(facts.id, facts.version, agent.facts.id, lane.reach.ring, fit.parks, evidence)
 
     def _block(self, lane: Lane, work: Work, found: Findings, todo: list[Todo], decided: list[Decision]) -> None:
         if work in self._untold:
@@ -213,6 +214,8 @@ class Matching(Places):
 
     def _tell_the_rest(self, decided: list[Decision]) -> None:
         """Whoever still waits unheard stands behind other work like it."""
+        if not self._untold:
+            return
         for work in self._untold:
             if work.lane is not None and not work.told_wait:
                 work.told_wait = True
@@ -230,8 +233,11 @@ class Matching(Places):
         return "cooling_down" if found.cooling_down == found.staffed else "no_free_units"
 
     def _evidence(self, lane: Lane, found: Findings, before: State | None = None, after: State | None = None) -> Found:
-        admitted, qualified = lane.reach.count(self._roster.version, self._roster.groups.values())
-        return Found(lane.reach, lane.only, len(self._roster.agents), admitted, qualified, found, before, after)
+        roster, reach = self._roster, lane.reach
+        counts = reach.roster
+        if counts is None or counts[0] != roster.version:
+            counts = reach.count(roster.version, roster.groups.values())
+        return Found(reach, lane.only, len(roster.agents), counts, found, before, after)
 
 
 def _may_ask(agent: Agent, lane: Lane) -> bool:

@@ -26,9 +26,10 @@ class Roster:
         self._kinds: dict[tuple[str, int, str], Kind] = {}
         self._reaches: dict[object, Reach] = {}
         self._lanes: dict[UUID, dict[object, Lane]] = {}
+        self._plain_lanes: dict[UUID, dict[tuple[str, int], Lane]] = {}
         self._thresholds: dict[str, list[int]] = {}
         self._work_demands: set[tuple[str, int]] = set()
-        self._moved: list[Lane] = []
+        self.moved: list[Lane] = []
 
     # Queues and demands
 
@@ -68,7 +69,8 @@ class Roster:
             return False
         self.stale = False
         self.version += 1
-        self._reaches, self._lanes, self.groups, self._moved = {}, {}, {}, []
+        self._reaches, self._lanes, self.groups, self.moved = {}, {}, {}, []
+        self._plain_lanes = {queue.id: {} for queue in self.queues.values() if not queue.rings}
         self._thresholds = self._asked_levels()
         for agent in self.agents.values():
             agent.group, agent.slot, agent.lanes, agent.content_at = None, None, [], None
@@ -185,14 +187,24 @@ class Roster:
             if lane.only is None and lane.preferred_reach() is not lane.reach:
                 lane.detach()
                 lane.attach()
-                self._moved.append(lane)
+                self.moved.append(lane)
 
     def take_moved_lanes(self) -> list[Lane]:
         """Lanes that changed ring because staff came or went, each to be looked at again."""
-        moved, self._moved = self._moved, []
+        moved, self.moved = self.moved, []
         return moved
 
     # Places of work
+
+    def plain_lane_for(self, work: WorkFacts) -> Lane | None:
+        """The lane of work that asks nothing special, in a queue without rings; None for any other queue."""
+        lanes = self._plain_lanes.get(work.queue_id)
+        if lanes is None:
+            return None
+        lane = lanes.get((work.channel, work.weight))
+        if lane is None:
+            lane = lanes[work.channel, work.weight] = self.lane_for(work, 0.0)
+        return lane
 
     def lane_for(self, work: WorkFacts, now: float) -> Lane:
         queue = self.queues[work.queue_id]
