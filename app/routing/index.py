@@ -6,7 +6,6 @@ demand and the groups that meet it; a `Lane` is the waiting work of one reach, k
 so if its head cannot be placed, nothing behind it can.
 """
 
-import heapq
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
@@ -15,6 +14,7 @@ from uuid import UUID
 from app.routing.capacity import Fit
 from app.routing.decisions import UnroutableReason
 from app.routing.facts import AgentFacts, OrderKey, QueueFacts, WorkFacts, order_key
+from app.routing.lines import NOT_WAITING, Board, Line
 from app.routing.loads import Kind, State
 from app.routing.ranking import Policy, band, stable_hash
 from app.routing.rings import Terms
@@ -24,7 +24,6 @@ Bucket = tuple[tuple[float, ...], list[Slot]]
 
 NOBODY = (float("inf"),)
 """The turn of an empty lane: after every other."""
-NOT_WAITING = float("inf")
 SECONDS_BETWEEN_TIERS = 1e12
 """More than any moment in epoch seconds."""
 
@@ -128,10 +127,10 @@ class Group:
         self.reaches: dict[Reach, None] = {}
         self.lines: dict[Kind, Line] = {}
 
-    def line(self, kind: Kind) -> "Line":
+    def line(self, kind: Kind, board: Board) -> Line:
         found = self.lines.get(kind)
         if found is None:
-            found = self.lines[kind] = Line()
+            found = self.lines[kind] = Line(board)
         return found
 
     def fitting(self, kind: Kind) -> tuple[int, list[Bucket]]:
@@ -207,90 +206,44 @@ class Reach:
         group.reaches[self] = None
         self.manned += group.routable > 0
         for lane in self.lanes:
-            group.line(lane.kind).join(lane)
+            group.line(lane.kind, lane.board).join(lane)
 
     def remove(self, group: Group) -> None:
         del self.groups[group]
         self.ranked = [row for row in self.ranked if row[1] is not group]
         self.manned -= group.routable > 0
         for lane in self.lanes:
-            group.line(lane.kind).leave(lane)
+            group.lines[lane.kind].leave(lane)
 
 
 def _standing(row: tuple[tuple[float, ...], Group]) -> tuple[float, ...]:
     return row[0]
 
 
-class Line:
-    """The lanes of one kind that one group may serve, each with a seat; those with barred agents apart.
-
-    `turns` is kept by the lanes themselves: when the head of each is due, `NOT_WAITING` where nobody waits or
-    the lane is dirty. Finding the first is one pass over floats at the interpreter's speed.
-    """
-
-    __slots__ = ("barred", "lanes", "turns", "vacant")
-
-    def __init__(self) -> None:
-        self.turns: list[float] = []
-        self.lanes: list[Lane] = []
-        self.vacant: list[int] = []
-        self.barred: dict[Lane, None] = {}
-
-    def join(self, lane: "Lane") -> None:
-        if lane.barred:
-            self.barred[lane] = None
-            return
-        if self.vacant:
-            seat = self.vacant.pop()
-            self.turns[seat], self.lanes[seat] = lane.shown, lane
-        else:
-            seat = len(self.turns)
-            self.turns.append(lane.shown)
-            self.lanes.append(lane)
-        lane.seats.append((self.turns, seat))
-
-    def leave(self, lane: "Lane") -> None:
-        if lane.barred:
-            self.barred.pop(lane, None)
-            return
-        seat = next(seat for turns, seat in lane.seats if turns is self.turns)
-        self.turns[seat] = NOT_WAITING
-        self.vacant.append(seat)
-
-    def first(self) -> "Lane | None":
-        turns = self.turns
-        soonest = min(turns, default=NOT_WAITING)
-        if soonest == NOT_WAITING:
-            return None
-        seat = turns.index(soonest)
-        first = self.lanes[seat]
-        for _ in range(turns.count(soonest) - 1):
-            seat = turns.index(soonest, seat + 1)
-            if self.lanes[seat].turn < first.turn:
-                first = self.lanes[seat]
-        return first
-
-
 class Lane:
     """Waiting work that is alike: the same rings to come, kind, barred agents and (ring 0) only agent.
 
-    `seats` are its places in the lines of those who may take it, `shown` is what stands there now.
+    `entries` are in order from `start` on; what has left is dropped when it comes to the front. `seat` is its
+    place on the board.
     """
 
     __slots__ = (
-        "barred", "chain", "dirty", "entries", "head", "judged", "key", "kind", "only", "passing",
-        "reach", "seats", "shown", "size", "turn",
+        "barred", "board", "chain", "dirty", "entries", "head", "judged", "key", "kind", "only", "passing",
+        "reach", "seat", "size", "start", "turn",
     )  # fmt: skip
 
     def __init__(
         self,
         key: object,
+        board: Board,
         chain: tuple[Reach, ...],
         kind: Kind,
         barred: frozenset[UUID],
         only: Agent | None,
     ) -> None:
         self.key = key
+        self.board = board
+        self.seat = board.take_seat()
         self.chain = chain
         self.reach = chain[0]
         self.kind = kind
@@ -299,8 +252,7 @@ class Lane:
         self.entries: list[tuple[OrderKey, int, Work]] = []
         self.head: OrderKey | None = None
         self.turn: tuple[float, ...] = NOBODY
-        self.seats: list[tuple[list[float], int]] = []
-        self.shown = NOT_WAITING
+        self.start = 0
         self.size = 0
         self.dirty = False
         self.passing = False
@@ -320,7 +272,7 @@ class Lane:
         self.reach = self.preferred_reach()
         self.reach.lanes[self] = None
         for group in self.reach.groups:
-            group.line(self.kind).join(self)
+            group.line(self.kind, self.board).join(self)
 
     def detach(self) -> None:
         if self.only is not None:
@@ -328,25 +280,23 @@ class Lane:
             return
         del self.reach.lanes[self]
         for group in self.reach.groups:
-            group.line(self.kind).leave(self)
-        self.seats.clear()
+            group.lines[self.kind].leave(self)
 
     def show(self) -> None:
-        """Tell the lines when its head is due. A float cannot hold the whole key, but it never turns an order
-        round; and dirty lanes speak for themselves.
-        """
+        """Put on the board when its head is due, as a float that never turns the order round."""
         head = self.head
-        due = NOT_WAITING if head is None or self.dirty else head[0] * SECONDS_BETWEEN_TIERS + head[1]
-        if due != self.shown:
-            self.shown = due
-            for turns, seat in self.seats:
-                turns[seat] = due
+        waits = head is not None and not self.dirty and self.only is None
+        self.board.turns[self.seat] = head[0] * SECONDS_BETWEEN_TIERS + head[1] if waits and head else NOT_WAITING
 
     def add(self, work: Work, serial: int) -> bool:
         """True when the work became the head."""
         work.lane = self
         self.size += 1
-        heapq.heappush(self.entries, (work.key, serial, work))
+        entry = (work.key, serial, work)
+        if not self.entries or self.entries[-1] < entry:
+            self.entries.append(entry)
+        else:
+            insort(self.entries, entry, lo=self.start)
         if self.head is None or work.key < self.head:
             self.head = self.turn = work.key
             return True
@@ -359,20 +309,26 @@ class Lane:
             self.settle()
 
     def settle(self) -> None:
-        """Drop what has left from the top; `head` is then the first that waits, or None."""
-        entries = self.entries
-        while entries and entries[0][2].lane is not self:
-            heapq.heappop(entries)
-        self.head = entries[0][0] if entries else None
+        """Step over what has left at the front; `head` is then the first that waits, or None."""
+        entries, start = self.entries, self.start
+        while start < len(entries) and entries[start][2].lane is not self:
+            start += 1
+        if start * 2 > len(entries):
+            del entries[:start]
+            start = 0
+        self.start = start
+        self.head = entries[start][0] if entries else None
         self.turn = self.head or NOBODY
         self.show()
 
     def first(self) -> Work:
-        return self.entries[0][2]
+        return self.entries[self.start][2]
 
     def in_order(self) -> Iterator[Work]:
         """Every waiting work once, first first."""
-        return iter(sorted({row[2] for row in self.entries if row[2].lane is self}, key=lambda work: work.key))
+        return iter(
+            sorted({row[2] for row in self.entries[self.start :] if row[2].lane is self}, key=lambda work: work.key)
+        )
 
 
 def asks_nothing_special(facts: WorkFacts) -> bool:

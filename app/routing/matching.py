@@ -35,7 +35,7 @@ class Matching(Places):
                 self._dirty_agents.clear()
                 self._tell_the_rest(decided)
                 break
-            work = lane.entries[0][2]
+            work = lane.first()
             if lane.barred:
                 self._enter_all()
                 found = find(lane, work, self._roster.agents)

@@ -7,6 +7,7 @@ from app.routing.capacity import WHOLE_AGENT_CHANNELS, Ledger, could_ever_fit
 from app.routing.decisions import UnroutableReason
 from app.routing.facts import AgentFacts, QueueFacts, WorkFacts
 from app.routing.index import Agent, Group, Lane, Reach, Work, profile_key
+from app.routing.lines import Board
 from app.routing.loads import Kind, State
 from app.routing.ranking import Standing, get_policy
 from app.routing.rings import barred_agents, check_rings, meets, next_ring_at, ring_at, terms_at
@@ -30,6 +31,7 @@ class Roster:
         self._thresholds: dict[str, list[int]] = {}
         self._work_demands: set[tuple[str, int]] = set()
         self.moved: list[Lane] = []
+        self._board = Board()
 
     # Queues and demands
 
@@ -70,6 +72,7 @@ class Roster:
         self.stale = False
         self.version += 1
         self._reaches, self._lanes, self.groups, self.moved = {}, {}, {}, []
+        self._board = Board()
         self._plain_lanes = {queue.id: {} for queue in self.queues.values() if not queue.rings}
         self._thresholds = self._asked_levels()
         for agent in self.agents.values():
@@ -218,7 +221,7 @@ class Roster:
         lane = lanes.get(key)
         if lane is None:
             chain = tuple(self._reach(queue, later, work, override) for later in range(ring, len(queue.rings) + 1))
-            lane = lanes[key] = Lane(key, chain, kind, barred, only)
+            lane = lanes[key] = Lane(key, self._board, chain, kind, barred, only)
             lane.passing = bool(override is not None or work.language or barred or only)
             lane.attach()
         return lane
@@ -231,6 +234,7 @@ class Roster:
             lane.detach()
             for reach in lane.chain:
                 reach.watchers.pop(lane, None)
+            lane.seat = self._board.give_back(lane.seat)
 
     def next_change_at(self, work: WorkFacts, due: float, now: float) -> float | None:
         """When the work's lane, or whether it is a late call, changes by time alone."""
