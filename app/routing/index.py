@@ -109,11 +109,12 @@ class Group:
     """All agents of one profile."""
 
     __slots__ = (
-        "agents", "blended", "buckets", "draining", "found", "lines", "queues", "queues_served", "reaches",
+        "agents", "blended", "buckets", "draining", "found", "key", "lines", "queues", "queues_served", "reaches",
         "routable", "skills", "teams",
     )  # fmt: skip
 
-    def __init__(self, facts: AgentFacts, *, blended: bool, queues_served: int) -> None:
+    def __init__(self, key: object, facts: AgentFacts, *, blended: bool, queues_served: int) -> None:
+        self.key = key
         self.skills = facts.skills
         self.queues = facts.queues
         self.teams = facts.groups
