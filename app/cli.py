@@ -120,6 +120,18 @@ def simulate(file: Annotated[Path, typer.Argument(help="The scenario, JSON.")], 
 
 
 @cli.command()
+def bench(
+    name: Annotated[str, typer.Argument(help="What to measure: routing.")],
+    seconds: Annotated[float, typer.Option(help="About how long to measure; set-up is not counted.", min=1)] = 60,
+    as_json: AsJson = False,
+) -> None:
+    """Measure this machine beside the limits it could reach. Exits with 1 when a must line is missed."""
+    from app.ops import bench as program
+
+    raise typer.Exit(program.run(name, seconds=seconds, as_json=as_json))
+
+
+@cli.command()
 def sla(file: Path, as_json: AsJson = False) -> None:
     """Say what the SLA clocks of the cases in FILE show. docs/sla.md has the format."""
     from app.ops import sla as program

@@ -1,18 +1,18 @@
 """The routing engine beside a bare heapreplace loop (P6) and a naive scan, in turn in one run.
 
-    python benchmarks/routing.py [--agents 5000] [--profiles 200] [--waiting 20000] [--rounds 5]
-
 One round trip of the steady state is: an agent finishes a work, a new work arrives, the engine decides, the
-offer is confirmed and accepted. Each decision carries its full trace.
+offer is confirmed and accepted. CPU time, of the limit too: the machine is shared.
 """
 
-import argparse
 import heapq
-import json
+import importlib
+import importlib.util
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from random import Random
 from statistics import median
-from time import perf_counter
+from time import process_time
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from app.routing.capacity import fits, ledger_of
@@ -20,6 +20,7 @@ from app.routing.decisions import Offer
 from app.routing.engine import Engine
 from app.routing.facts import AgentFacts, QueueFacts, WorkFacts
 from app.routing.rings import meets
+from benchmarks.figures import figure
 
 START = datetime(2030, 1, 1, tzinfo=UTC)
 SKILLS = 50
@@ -27,6 +28,16 @@ DEMANDS = 400
 CHANNEL_MIX = (("chat", 25), ("chat", 25), ("chat", 25), ("social", 20), ("phone", 100))
 MUST, STRETCH = 0.05, 0.15
 LIMIT_OPERATIONS = 300_000
+AGENTS_CURVE = tuple((agents, 200, 20_000) for agents in (500, 1_000, 2_000, 5_000))
+WAITING_CURVE = tuple((5_000, 200, waiting) for waiting in (1_000, 10_000, 100_000))
+BETWEEN_ARRIVALS = timedelta(milliseconds=1)
+
+
+class Rates(NamedTuple):
+    """Per second of CPU time. A decision is an offer, or the answer to an arrival that it must wait."""
+
+    decisions: float
+    offers: float
 
 
 def numbered(kind: int, number: int) -> UUID:
@@ -90,6 +101,7 @@ class World:
         made = []
         for _ in range(count):
             self.works += 1
+            self.now += BETWEEN_ARRIVALS
             channel, weight = self.random.choice(CHANNEL_MIX)
             due_at = self.now + timedelta(seconds=3600 + self.random.choice((60, 120, 120, 300)))
             work_id = numbered(3, self.works)
@@ -98,34 +110,39 @@ class World:
             self.sizes[work_id] = (channel, weight)
         return made
 
-    def follow(self) -> int:
-        """Decide, then confirm and accept every offer. How many there were."""
+    def follow(self, *, traces: bool = False) -> tuple[int, int]:
+        """Decide, then confirm and accept every offer. How many decisions and offers there were."""
         offers = 0
-        for decision in self.engine.decide(self.now, limit=1_000_000):
+        decided = self.engine.decide(self.now, limit=1_000_000)
+        for decision in decided:
             if type(decision) is Offer:
                 offers += 1
+                if traces:
+                    self.traced = decision.trace
                 channel, weight = self.sizes.pop(decision.work_id)
                 self.engine.confirm(decision.work_id)
                 self.engine.accepted(decision.agent_id, channel, weight, self.now)
                 self.held.append((decision.agent_id, channel, weight))
-        return offers
+        return len(decided), offers
 
-    def steady(self, events: int) -> float:
-        """Offers per second while works finish and arrive in turn."""
+    def steady(self, events: int, *, traces: bool = False) -> Rates:
+        """While works finish and arrive in turn; with or without writing out the trace of each offer."""
         works = self.new_works(events)
         picks = [self.random.random() for _ in works]
-        offers = 0
-        started = perf_counter()
+        decisions = offers = 0
+        started = process_time()
         for work, pick in zip(works, picks, strict=True):
-            self.now += timedelta(milliseconds=1)
             index = int(pick * len(self.held))
             agent_id, channel, weight = self.held[index]
             self.held[index] = self.held[-1]
             self.held.pop()
             self.engine.release(agent_id, channel, weight)
             self.engine.put_work(work)
-            offers += self.follow()
-        return offers / (perf_counter() - started)
+            made = self.follow(traces=traces)
+            decisions += made[0]
+            offers += made[1]
+        seconds = process_time() - started
+        return Rates(decisions / seconds, offers / seconds)
 
 
 def heapreplace_rate(size: int) -> float:
@@ -133,58 +150,74 @@ def heapreplace_rate(size: int) -> float:
     random = Random(1)
     heap = [(random.random(), number) for number in range(size)]
     heapq.heapify(heap)
-    started = perf_counter()
+    started = process_time()
     for number in range(LIMIT_OPERATIONS):
         heapq.heapreplace(heap, (heap[0][0] + 0.37, number))
-    return LIMIT_OPERATIONS / (perf_counter() - started)
+    return LIMIT_OPERATIONS / (process_time() - started)
 
 
 def naive_rate(world: World, scans: int = 30) -> float:
     """One decision by looking at every agent, as most routers do."""
     works = world.new_works(scans)
     queues = {queue.id: queue for queue in world.queues}
-    started = perf_counter()
+    started = process_time()
     for work in works:
         asked = tuple(queues[work.queue_id].requirements.items())
         able = (agent for agent in world.agents if meets(agent.skills, asked))
         fitting = ((fits(agent.ledger, work.channel, work.weight), agent) for agent in able)
         min(((fit, agent.idle_since_at, agent.id.int) for fit, agent in fitting if fit), default=None)
-    return scans / (perf_counter() - started)
+    return scans / (process_time() - started)
 
 
-def measure(agents: int, profiles: int, waiting: int, *, rounds: int, events: int) -> dict[str, object]:
+def measure(agents: int, profiles: int, waiting: int, *, rounds: int, events: int) -> dict[str, Any]:
     world = World(agents, profiles, waiting)
     world.steady(events // 4)
-    rows = [(heapreplace_rate(agents), world.steady(events), naive_rate(world)) for _ in range(rounds)]
-    limit, value, naive = (median(column) for column in zip(*rows, strict=True))
-    ratios = [round(row[1] / row[0], 4) for row in rows]
-    return {
-        "id": "P6",
-        "what": f"offers/s, {agents} agents, {profiles or agents} profiles, {waiting} waiting",
-        "value": round(value),
-        "limit": round(limit),
-        "unit": "1/s",
-        "ratio": median(ratios),
-        "rounds": ratios,
-        "must": MUST,
-        "stretch": STRETCH,
-        "holds": median(ratios) >= MUST or sum(ratio >= MUST for ratio in ratios) >= len(ratios) - 1,
-        "naive_scan": round(naive),
-        "still_waiting": world.engine.waiting,
+    pairs, offers, naive = [], [], []
+    for _ in range(rounds):
+        limit, rates = heapreplace_rate(agents), world.steady(events)
+        pairs.append((rates.decisions, limit))
+        offers.append(rates.offers)
+        naive.append(naive_rate(world))
+    return figure(
+        "P6",
+        f"decisions/s of CPU time (offers, and arrivals told to wait), {agents} agents, "
+        f"{profiles or agents} profiles, {waiting} waiting",
+        pairs,
+        unit="1/s",
+        must=MUST,
+        stretch=STRETCH,
+        offers_per_second=round(median(offers)),
+        offers_with_traces_per_second=round(world.steady(events, traces=True).offers),
+        naive_scans_per_second=round(median(naive)),
+    )
+
+
+def curve(points: Sequence[tuple[int, int, int]], *, events: int) -> list[dict[str, Any]]:
+    """What an offer costs at (agents, profiles, waiting), in microseconds of CPU time."""
+    rows = []
+    for agents, profiles, waiting in points:
+        world = World(agents, profiles, waiting)
+        world.steady(events // 4)
+        offers = median(world.steady(events // 3).offers for _ in range(3))
+        rows.append(
+            {"agents": agents, "profiles": profiles, "waiting": waiting, "us_per_offer": round(1e6 / offers, 1)}
+        )
+    return rows
+
+
+def report(seconds: float) -> dict[str, Any]:
+    """All figures of routing within about so many seconds of measuring, set-up not counted."""
+    rounds = max(5, min(9, int(seconds / 6)))
+    figures = [measure(5_000, 200, 20_000, rounds=rounds, events=int(min(20_000, 300 * seconds)))]
+    notes = []
+    if importlib.util.find_spec("scipy"):
+        figures.append(importlib.import_module("benchmarks.routing_quality").measure())
+    else:
+        notes.append("P7 was not measured: it needs scipy, which the product does not; pip install scipy.")
+    figures.append(importlib.import_module("benchmarks.routing_shell").measure(rounds=5))
+    events = int(min(6_000, 100 * seconds))
+    curves = {
+        "agents": curve(AGENTS_CURVE, events=events),
+        "waiting": curve(WAITING_CURVE, events=events),
     }
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--agents", type=int, default=5_000)
-    parser.add_argument("--profiles", type=int, default=200, help="0: every agent has an own profile")
-    parser.add_argument("--waiting", type=int, default=20_000, help="0: 60 %% of the units are used")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--events", type=int, default=20_000)
-    given = parser.parse_args()
-    figure = measure(given.agents, given.profiles, given.waiting, rounds=given.rounds, events=given.events)
-    print(json.dumps({"bench": "routing", "figures": [figure]}, indent=1))
-
-
-if __name__ == "__main__":
-    main()
+    return {"bench": "routing", "figures": figures, "curves": curves, "notes": notes}

@@ -1,14 +1,12 @@
 """Quality of one bulk match beside the exact optimum (P7): a linear programme over demand x profile.
 
-    python benchmarks/routing_quality.py        (needs scipy, which the product does not)
-
-Utility: 300, 200 or 100 by priority, and up to 50 for proficiency.
+Needs scipy, which the product does not. Utility: 300, 200 or 100 by priority, and up to 50 for proficiency.
 """
 
-import json
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from random import Random
+from typing import Any
 from uuid import UUID
 
 from scipy.optimize import linprog
@@ -19,6 +17,7 @@ from app.routing.decisions import Offer
 from app.routing.engine import Engine
 from app.routing.facts import AgentFacts, QueueFacts, WorkFacts
 from app.routing.rings import meets
+from benchmarks.figures import figure
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 WORLDS = ((500, 2_000, 50), (2_000, 3_000, 100), (5_000, 20_000, 200))
@@ -91,27 +90,21 @@ def by_optimum(world: World) -> tuple[int, float]:
     return round(solved.x.sum()), -solved.fun
 
 
-def main() -> None:
-    figures = []
+def measure() -> dict[str, Any]:
+    pairs, worlds = [], []
     for agents, waiting, profiles in WORLDS:
         world = World(agents, waiting, profiles)
         matched, total = by_engine(world)
         most, best = by_optimum(world)
-        ratio = min(matched / most, total / best)
-        figures.append(
-            {
-                "id": "P7",
-                "what": f"{agents} agents, {waiting} waiting: the lesser of matched and utility against the optimum",
-                "matched": round(matched / most, 4),
-                "utility": round(total / best, 4),
-                "ratio": round(ratio, 4),
-                "must": MUST,
-                "stretch": STRETCH,
-                "holds": ratio >= MUST,
-            }
-        )
-    print(json.dumps({"bench": "routing", "figures": figures}, indent=1))
-
-
-if __name__ == "__main__":
-    main()
+        pairs.append((min(matched / most, total / best), 1.0))
+        worlds.append({"agents": agents, "waiting": waiting, "matched": matched / most, "utility": total / best})
+    least = min(value for value, _ in pairs)
+    return figure(
+        "P7",
+        "the least of matched and utility against the exact optimum, in the worst of the worlds",
+        [(least, 1.0)],
+        unit="share",
+        must=MUST,
+        stretch=STRETCH,
+        worlds=worlds,
+    )

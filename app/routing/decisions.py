@@ -1,6 +1,6 @@
 """What the engine decides, and the trace that says why."""
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 from uuid import UUID
 
 from app.routing.capacity import Ledger
@@ -57,6 +57,12 @@ class Trace(NamedTuple):
         return next(rule for rule, first, second in pairs if first != second)
 
 
+class Evidence(Protocol):
+    """What was found when the decision was made; nothing in it changes afterwards."""
+
+    def as_trace(self) -> Trace: ...
+
+
 class Offer(NamedTuple):
     """`parks` is what the work interrupts at the agent: (units, channel) of each work to park."""
 
@@ -65,7 +71,12 @@ class Offer(NamedTuple):
     agent_id: UUID
     ring: int
     parks: tuple[tuple[int, str], ...]
-    trace: Trace
+    evidence: Evidence
+
+    @property
+    def trace(self) -> Trace:
+        """Written out when asked for: a decision that is not stored needs none."""
+        return self.evidence.as_trace()
 
 
 class Drain(NamedTuple):

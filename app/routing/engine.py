@@ -41,7 +41,7 @@ class Engine(Matching):
         """The ledger counts every committed offer; offers not yet confirmed are debited on top of it."""
         agent = self._roster.agents.get(facts.id)
         state = self._roster.state_of(facts.ledger)
-        for work, _ in self._offered_to.get(agent, {}).items() if agent else ():
+        for work in agent.offers if agent else ():
             state = state.debited(work.facts.channel, work.facts.weight)
         was_connected = agent is not None and agent.facts.connected
         if agent is not None and not (facts.routable and same_profile(agent.facts, facts)):
@@ -57,26 +57,28 @@ class Engine(Matching):
             return
         if agent.draining_for is not None:
             self._end_drain(agent)
-        for work in self._offered_to.pop(agent, {}):
+        for work in agent.offers:
             work.offered = None
             self._arrive(work)
+        agent.offers = {}
         self._roster.remove_agent(agent)
         self._dirty_agents.pop(agent, None)
         self._replace_sticky(agent_id)
 
     def put_work(self, facts: WorkFacts) -> None:
         """The work waits (again). An offer of it that was not confirmed is undone."""
-        self.remove_work(facts.id)
+        if facts.id in self._works:
+            self.remove_work(facts.id)
         work = self._works[facts.id] = Work(facts)
         if facts.sticky_agent_id is not None:
             self._sticky.setdefault(facts.sticky_agent_id, {})[work] = None
-        if self._roster.note_demand(facts):
+        if not work.plain and self._roster.note_demand(facts):
             self._forget_places()
         self._arrive(work)
 
     def remove_work(self, work_id: UUID) -> None:
         """The work waits no more: taken by hand, abandoned, cancelled or moved."""
-        work = self._works.get(work_id)
+        work = self._works.pop(work_id, None)
         if work is not None:
             self._take_back(work)
             self._forget(work)
@@ -85,7 +87,8 @@ class Engine(Matching):
         """The offer is committed: from now on the agent's facts count it."""
         work = self._works.get(work_id)
         if work is not None and work.offered is not None:
-            self._offered_to[work.offered[0]].pop(work, None)
+            del self._works[work_id]
+            del work.offered[0].offers[work]
             self._forget(work)
 
     def undo(self, work_id: UUID) -> None:
@@ -118,10 +121,6 @@ class Engine(Matching):
         decided: list[Decision] = []
         self._settle(now.timestamp(), decided)
         alone = self._only_dirty_agent()
-        for agent in self._outside:
-            if agent is not alone:
-                agent.enter()
-        self._outside.clear()
         if alone is not None:
             self._serve(alone, limit, decided)
         else:
@@ -144,18 +143,17 @@ class Engine(Matching):
         work = self._works.get(work_id)
         if work is not None:
             self._settle(now.timestamp(), None)
-            for agent in self._outside:
-                agent.enter()
+            self._enter_all()
         if work is None or work.lane is None:
             raise NotFound("work_not_waiting", "This work is not waiting; look at its stored trace instead.")
-        return self._trace(work.lane, find(work.lane, work, self._roster.agents))
+        return self._evidence(work.lane, find(work.lane, work, self._roster.agents)).as_trace()
 
     def others_eligible(self, work_id: UUID, agent_id: UUID, now: datetime) -> bool:
         """Whether somebody else who is routable could be asked: decides how long a cool-down lasts."""
         work = self._works.get(work_id)
         if work is None:
             return False
-        lane = work.lane or self._lane_for(work, now.timestamp())
+        lane = work.lane or self._roster.lane_for(work.facts, now.timestamp())
         barred = lane.barred | {agent_id}
         return any(
             agent.facts.routable and agent.facts.id not in barred

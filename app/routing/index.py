@@ -6,14 +6,15 @@ demand and the groups that meet it; a `Lane` is the waiting work of one reach, k
 so if its head cannot be placed, nothing behind it can.
 """
 
-import heapq
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 from uuid import UUID
 
 from app.routing.capacity import Fit
 from app.routing.decisions import UnroutableReason
 from app.routing.facts import AgentFacts, OrderKey, QueueFacts, WorkFacts, order_key
+from app.routing.lines import NOT_WAITING, Board, Line
 from app.routing.loads import Kind, State
 from app.routing.ranking import Policy, band, stable_hash
 from app.routing.rings import Terms
@@ -23,15 +24,20 @@ Bucket = tuple[tuple[float, ...], list[Slot]]
 
 NOBODY = (float("inf"),)
 """The turn of an empty lane: after every other."""
+SECONDS_BETWEEN_TIERS = 1e12
+"""More than any moment in epoch seconds."""
 
 
 class Work:
     """A waiting or provisionally offered work item."""
 
-    __slots__ = ("drainer", "due", "facts", "key", "lane", "offered", "timer", "told_unroutable", "told_wait")
+    __slots__ = (
+        "drainer", "due", "facts", "key", "lane", "offered", "plain", "timer", "told_unroutable", "told_wait",
+    )  # fmt: skip
 
     def __init__(self, facts: WorkFacts) -> None:
         self.facts = facts
+        self.plain = asks_nothing_special(facts)
         self.key: OrderKey = order_key(facts)
         self.due = self.key[1]
         self.lane: Lane | None = None
@@ -55,6 +61,7 @@ class Agent:
         "idle",
         "idle_hash",
         "lanes",
+        "offers",
         "slot",
         "state",
     )
@@ -69,6 +76,7 @@ class Agent:
         self.slot: Slot | None = None
         self.draining_for: Work | None = None
         self.lanes: list[Lane] = []
+        self.offers: dict[Work, Fit] = {}
 
     def enter(self) -> None:
         """Take the place that facts and load call for: in a list while routable, apart while draining."""
@@ -101,11 +109,12 @@ class Group:
     """All agents of one profile."""
 
     __slots__ = (
-        "agents", "blended", "buckets", "draining", "found", "lanes", "queues", "queues_served", "reaches",
+        "agents", "blended", "buckets", "draining", "found", "key", "lines", "queues", "queues_served", "reaches",
         "routable", "skills", "teams",
     )  # fmt: skip
 
-    def __init__(self, facts: AgentFacts, *, blended: bool, queues_served: int) -> None:
+    def __init__(self, key: object, facts: AgentFacts, *, blended: bool, queues_served: int) -> None:
+        self.key = key
         self.skills = facts.skills
         self.queues = facts.queues
         self.teams = facts.groups
@@ -117,7 +126,13 @@ class Group:
         self.draining: dict[Agent, None] = {}
         self.found: dict[Kind, tuple[int, list[Bucket]]] = {}
         self.reaches: dict[Reach, None] = {}
-        self.lanes: dict[Kind, dict[Lane, None]] = {}
+        self.lines: dict[Kind, Line] = {}
+
+    def line(self, kind: Kind, board: Board) -> Line:
+        found = self.lines.get(kind)
+        if found is None:
+            found = self.lines[kind] = Line(board)
+        return found
 
     def fitting(self, kind: Kind) -> tuple[int, list[Bucket]]:
         """How many agents have the units, and their lists by load; remembered until somebody moves."""
@@ -130,6 +145,14 @@ class Group:
                 count += len(members)
         found = self.found[kind] = (count, rows)
         return found
+
+
+class Counts(NamedTuple):
+    """At one version of the roster."""
+
+    version: int
+    admitted: int
+    qualified: int
 
 
 class Reach:
@@ -158,7 +181,7 @@ class Reach:
         self.ranked: list[tuple[tuple[float, ...], Group]] = []
         self.lanes: dict[Lane, None] = {}
         self.manned = 0
-        self.roster: tuple[int, int, int] | None = None
+        self.roster: Counts | None = None
         self.staff: tuple[int, int] | None = None
         self.watchers: dict[Lane, None] = {}
 
@@ -166,12 +189,11 @@ class Reach:
         """Member of the queue, or let in by a ring; requirements are asked apart."""
         return self.queue.id in group.queues or not self.terms.groups.isdisjoint(group.teams)
 
-    def count(self, version: int, groups: Iterable[Group]) -> tuple[int, int]:
-        """Agents who are let in, and those of them who meet the requirements; kept per roster version."""
-        if self.roster is None or self.roster[0] != version:
-            admitted = sum(len(group.agents) for group in groups if self.admits(group))
-            self.roster = (version, admitted, sum(len(group.agents) for group in self.groups))
-        return self.roster[1:]
+    def count(self, version: int, groups: Iterable[Group]) -> "Counts":
+        """Agents who are let in, and those of them who meet the requirements, at this version of the roster."""
+        admitted = sum(len(group.agents) for group in groups if self.admits(group))
+        self.roster = Counts(version, admitted, sum(len(group.agents) for group in self.groups))
+        return self.roster
 
     def staffed(self, presence: int) -> int:
         """How many who meet the demand are routable; kept per version of who is present."""
@@ -185,14 +207,14 @@ class Reach:
         group.reaches[self] = None
         self.manned += group.routable > 0
         for lane in self.lanes:
-            group.lanes.setdefault(lane.kind, {})[lane] = None
+            group.line(lane.kind, lane.board).join(lane)
 
     def remove(self, group: Group) -> None:
         del self.groups[group]
         self.ranked = [row for row in self.ranked if row[1] is not group]
         self.manned -= group.routable > 0
         for lane in self.lanes:
-            group.lanes[lane.kind].pop(lane, None)
+            group.lines[lane.kind].leave(lane)
 
 
 def _standing(row: tuple[tuple[float, ...], Group]) -> tuple[float, ...]:
@@ -200,17 +222,29 @@ def _standing(row: tuple[tuple[float, ...], Group]) -> tuple[float, ...]:
 
 
 class Lane:
-    """Waiting work that is alike: the same rings to come, kind, barred agents and (ring 0) only agent."""
+    """Waiting work that is alike: the same rings to come, kind, barred agents and (ring 0) only agent.
+
+    `entries` are in order from `start` on; what has left is dropped when it comes to the front. `seat` is its
+    place on the board.
+    """
 
     __slots__ = (
-        "barred", "chain", "dirty", "entries", "head", "judged", "key", "kind", "only", "passing",
-        "reach", "size", "turn",
+        "barred", "board", "chain", "dirty", "entries", "head", "judged", "key", "kind", "only", "passing",
+        "reach", "seat", "size", "start", "turn",
     )  # fmt: skip
 
     def __init__(
-        self, key: object, chain: tuple[Reach, ...], kind: Kind, barred: frozenset[UUID], only: Agent | None
+        self,
+        key: object,
+        board: Board,
+        chain: tuple[Reach, ...],
+        kind: Kind,
+        barred: frozenset[UUID],
+        only: Agent | None,
     ) -> None:
         self.key = key
+        self.board = board
+        self.seat = board.take_seat()
         self.chain = chain
         self.reach = chain[0]
         self.kind = kind
@@ -219,6 +253,7 @@ class Lane:
         self.entries: list[tuple[OrderKey, int, Work]] = []
         self.head: OrderKey | None = None
         self.turn: tuple[float, ...] = NOBODY
+        self.start = 0
         self.size = 0
         self.dirty = False
         self.passing = False
@@ -238,7 +273,7 @@ class Lane:
         self.reach = self.preferred_reach()
         self.reach.lanes[self] = None
         for group in self.reach.groups:
-            group.lanes.setdefault(self.kind, {})[self] = None
+            group.line(self.kind, self.board).join(self)
 
     def detach(self) -> None:
         if self.only is not None:
@@ -246,13 +281,23 @@ class Lane:
             return
         del self.reach.lanes[self]
         for group in self.reach.groups:
-            group.lanes[self.kind].pop(self, None)
+            group.lines[self.kind].leave(self)
+
+    def show(self) -> None:
+        """Put on the board when its head is due, as a float that never turns the order round."""
+        head = self.head
+        waits = head is not None and not self.dirty and self.only is None
+        self.board.turns[self.seat] = head[0] * SECONDS_BETWEEN_TIERS + head[1] if waits and head else NOT_WAITING
 
     def add(self, work: Work, serial: int) -> bool:
         """True when the work became the head."""
         work.lane = self
         self.size += 1
-        heapq.heappush(self.entries, (work.key, serial, work))
+        entry = (work.key, serial, work)
+        if not self.entries or self.entries[-1] < entry:
+            self.entries.append(entry)
+        else:
+            insort(self.entries, entry, lo=self.start)
         if self.head is None or work.key < self.head:
             self.head = self.turn = work.key
             return True
@@ -261,23 +306,37 @@ class Lane:
     def remove(self, work: Work) -> None:
         work.lane = None
         self.size -= 1
-        if work.key == self.head:
+        if work.key is self.head:
             self.settle()
 
     def settle(self) -> None:
-        """Drop what has left from the top; `head` is then the first that waits, or None."""
-        entries = self.entries
-        while entries and entries[0][2].lane is not self:
-            heapq.heappop(entries)
-        self.head = entries[0][0] if entries else None
+        """Step over what has left at the front; `head` is then the first that waits, or None."""
+        entries, start = self.entries, self.start
+        while start < len(entries) and entries[start][2].lane is not self:
+            start += 1
+        if start * 2 > len(entries):
+            del entries[:start]
+            start = 0
+        self.start = start
+        self.head = entries[start][0] if entries else None
         self.turn = self.head or NOBODY
+        self.show()
 
     def first(self) -> Work:
-        return self.entries[0][2]
+        return self.entries[self.start][2]
 
     def in_order(self) -> Iterator[Work]:
         """Every waiting work once, first first."""
-        return iter(sorted({row[2] for row in self.entries if row[2].lane is self}, key=lambda work: work.key))
+        return iter(
+            sorted({row[2] for row in self.entries[self.start :] if row[2].lane is self}, key=lambda work: work.key)
+        )
+
+
+def asks_nothing_special(facts: WorkFacts) -> bool:
+    """Whether its lane follows from its queue, channel and weight alone while the queue has no rings."""
+    return not (
+        facts.cool_downs or facts.tries or facts.requirements is not None or facts.language or facts.sticky_until_at
+    )
 
 
 def profile_key(facts: AgentFacts, thresholds: Mapping[str, list[int]]) -> tuple[object, ...]:

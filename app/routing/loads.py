@@ -26,16 +26,39 @@ class Kind:
         self.whole = channel in WHOLE_AGENT_CHANNELS
 
 
+class Fits(dict[Kind, Fit | None]):
+    """How work of each kind fits on one ledger, worked out when first asked."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def __missing__(self, kind: Kind) -> Fit | None:
+        fit = self[kind] = fits(self._ledger, kind.channel, kind.weight)
+        return fit
+
+
+class After(dict[Kind, "State"]):
+    """The load after an offer of each kind."""
+
+    def __init__(self, state: "State") -> None:
+        self._state = state
+
+    def __missing__(self, kind: Kind) -> "State":
+        state = self[kind] = self._state.debited(kind.channel, kind.weight)
+        return state
+
+
 class State:
     """One ledger, kept once, with its arithmetic remembered: agents move among few distinct loads."""
 
-    __slots__ = ("_credited", "_debited", "_fits", "_known", "ledger", "whole")
+    __slots__ = ("_credited", "_debited", "_known", "after", "fits", "ledger", "whole")
 
     def __init__(self, ledger: Ledger, known: "dict[Ledger, State]") -> None:
         self.ledger = ledger
         self.whole = ledger.holds_whole_agent_work
         self._known = known
-        self._fits: dict[Kind, Fit | None] = {}
+        self.fits = Fits(ledger)
+        self.after = After(self)
         self._debited: dict[tuple[str, int], State] = {}
         self._credited: dict[tuple[str, int, bool], State] = {}
 
@@ -47,11 +70,7 @@ class State:
         return state
 
     def fit(self, kind: Kind) -> Fit | None:
-        try:
-            return self._fits[kind]
-        except KeyError:
-            fit = self._fits[kind] = fits(self.ledger, kind.channel, kind.weight)
-            return fit
+        return self.fits[kind]
 
     def could_hold(self, kind: Kind) -> bool:
         return could_ever_fit(self.ledger, kind.channel, kind.weight)

@@ -1,11 +1,11 @@
 """What follows from a change: which work goes to whom, who drains for a late call, who is told to wait."""
 
 import heapq
-from operator import attrgetter
 
-from app.routing.decisions import Candidate, Decision, Drain, Offer, Removed, Trace, Wait, WaitReason
+from app.routing.decisions import Decision, Drain, Offer, Wait, WaitReason
+from app.routing.evidence import Found
 from app.routing.facts import OrderKey
-from app.routing.index import Agent, Lane, Work
+from app.routing.index import NOBODY, Agent, Lane, Work
 from app.routing.loads import State
 from app.routing.places import Places
 from app.routing.rings import exhausted_agents
@@ -23,7 +23,7 @@ class Matching(Places):
         """If all that changed is one agent, whatever can be placed now is placed with that agent."""
         if len(self._dirty_agents) != 1 or self._dirty_lanes or self._draining or self._late:
             return None
-        agent = next(iter(self._dirty_agents))
+        (agent,) = self._dirty_agents
         return agent if agent.group is not None and not agent.lanes else None
 
     def _serve(self, agent: Agent, limit: int, decided: list[Decision]) -> None:
@@ -37,15 +37,15 @@ class Matching(Places):
                 break
             work = lane.first()
             if lane.barred:
-                agent.enter()
+                self._enter_all()
                 found = find(lane, work, self._roster.agents)
             else:
                 found = find_for(agent, lane, work, lane.reach.staffed(self._roster.presence))
             decided.append(self._offer(lane, work, found))
             offers += 1
-        agent.enter()
 
     def _match(self, limit: int, decided: list[Decision]) -> None:
+        self._enter_all()
         todo = self._todo()
         offers = 0
         while todo and offers < limit:
@@ -138,38 +138,44 @@ class Matching(Places):
         if group is None or not agent.facts.routable:
             return None
         chosen: Lane | None = None
-        for kind, lanes in group.lanes.items():
-            if lanes and agent.state.fit(kind) is not None:
-                first = min(lanes, key=_turn)
-                if first.dirty or first.barred:
-                    first = min((lane for lane in lanes if _may_ask(agent, lane)), key=_turn, default=first)
-                if _may_ask(agent, first) and (chosen is None or first.turn < chosen.turn):
-                    chosen = first
+        turn: tuple[float, ...] = NOBODY
+        fits = agent.state.fits
+        for kind, line in group.lines.items():
+            if fits[kind] is None:
+                continue
+            first = line.first()
+            if first is not None and first.turn < turn:
+                chosen, turn = first, first.turn
+            for lane in line.barred:
+                if lane.turn < turn and _may_ask(agent, lane):
+                    chosen, turn = lane, lane.turn
         for lane in agent.lanes:
-            fitting = _may_ask(agent, lane) and agent.state.fit(lane.kind) is not None
-            if fitting and (chosen is None or lane.turn < chosen.turn):
-                chosen = lane
+            if lane.turn < turn and _may_ask(agent, lane) and fits[lane.kind] is not None:
+                chosen, turn = lane, lane.turn
         kept_free = agent.draining_for is not None and chosen is not None and chosen.turn > agent.draining_for.key
         return None if kept_free else chosen
 
     def _offer(self, lane: Lane, work: Work, found: Findings) -> Offer:
         agent = found.ranked[0][1]
-        fit = agent.state.fit(lane.kind)
+        before, kind = agent.state, lane.kind
+        fit = before.fits[kind]
         assert fit is not None
-        before = agent.state
         self._displace(work)
         if work.drainer is not None:
             self._end_drain(work.drainer)
-        entered = agent.slot is not None or agent.draining_for is not None
-        agent.leave()
-        agent.state = before.debited(lane.kind.channel, lane.kind.weight)
-        if entered:
+        after = before.after[kind]
+        if agent.slot is None and agent.draining_for is None:
+            agent.state = after
+        else:
+            agent.leave()
+            agent.state = after
             agent.enter()
         work.offered = (agent, fit)
-        self._offered_to.setdefault(agent, {})[work] = fit
+        agent.offers[work] = fit
         self._untold.pop(work, None)
-        trace = self._trace(lane, found, before, agent.state)
-        return Offer(work.facts.id, work.facts.version, agent.facts.id, trace.ring, fit.parks, trace)
+        facts = work.facts
+        evidence = self._evidence(lane, found, before, after)
+        return Offer(facts.id, facts.version, agent.facts.id, lane.reach.ring, fit.parks, evidence)
 
     def _block(self, lane: Lane, work: Work, found: Findings, todo: list[Todo], decided: list[Decision]) -> None:
         if work in self._untold:
@@ -177,7 +183,7 @@ class Matching(Places):
             if not work.told_wait:
                 work.told_wait = True
                 reason = self._wait_reason(lane, work, found)
-                decided.append(Wait(work.facts.id, reason, self._trace(lane, found)))
+                decided.append(Wait(work.facts.id, reason, self._evidence(lane, found).as_trace()))
         self._clean(lane)
         if lane in self._late:
             self._push_late(todo, lane)
@@ -203,11 +209,13 @@ class Matching(Places):
         agent.draining_for, work.drainer = work, agent
         self._draining += 1
         agent.enter()
-        trace = self._trace(lane, find(lane, work, self._roster.agents))
-        decided.append(Drain(work.facts.id, agent.facts.id, trace))
+        found = find(lane, work, self._roster.agents)
+        decided.append(Drain(work.facts.id, agent.facts.id, self._evidence(lane, found).as_trace()))
 
     def _tell_the_rest(self, decided: list[Decision]) -> None:
         """Whoever still waits unheard stands behind other work like it."""
+        if not self._untold:
+            return
         for work in self._untold:
             if work.lane is not None and not work.told_wait:
                 work.told_wait = True
@@ -224,33 +232,12 @@ class Matching(Places):
             return "tries_exhausted"
         return "cooling_down" if found.cooling_down == found.staffed else "no_free_units"
 
-    def _trace(self, lane: Lane, found: Findings, before: State | None = None, after: State | None = None) -> Trace:
-        queue = lane.reach.queue
-        admitted, qualified = lane.reach.count(self._roster.version, self._roster.groups.values())
-        removed = Removed(
-            len(self._roster.agents) - admitted,
-            admitted - qualified,
-            qualified - found.staffed,
-            found.cooling_down,
-            found.draining,
-            found.staffed - found.cooling_down - found.draining - found.eligible,
-        )
-        return Trace(
-            queue.id,
-            queue.policy,
-            queue.policy_version,
-            lane.reach.ring,
-            lane.only is not None,
-            lane.kind.policy.rules,
-            found.eligible,
-            tuple([Candidate(agent.facts.id, rank) for rank, agent in found.ranked]),
-            removed,
-            before.ledger if before else None,
-            after.ledger if after else None,
-        )
-
-
-_turn = attrgetter("turn")
+    def _evidence(self, lane: Lane, found: Findings, before: State | None = None, after: State | None = None) -> Found:
+        roster, reach = self._roster, lane.reach
+        counts = reach.roster
+        if counts is None or counts[0] != roster.version:
+            counts = reach.count(roster.version, roster.groups.values())
+        return Found(reach, lane.only, len(roster.agents), counts, found, before, after)
 
 
 def _may_ask(agent: Agent, lane: Lane) -> bool:

@@ -3,7 +3,6 @@
 import heapq
 from uuid import UUID
 
-from app.routing.capacity import Fit
 from app.routing.decisions import Decision, Unroutable
 from app.routing.index import Agent, Lane, Work
 from app.routing.loads import State
@@ -23,7 +22,6 @@ class Places:
         self._timers: list[tuple[float, int, Work]] = []
         self._dirty_agents: dict[Agent, None] = {}
         self._dirty_lanes: dict[Lane, None] = {}
-        self._offered_to: dict[Agent, dict[Work, Fit]] = {}
         self._sticky: dict[UUID, dict[Work, None]] = {}
         self._serial = 0
         self._now = 0.0
@@ -41,11 +39,10 @@ class Places:
                 self._arrivals[due[2]] = None
         if self._roster.refresh():
             self._dirty_agents.update(dict.fromkeys(self._roster.agents.values()))
-        for lane in self._roster.take_moved_lanes():
-            self._mark(lane)
-        arrivals, self._arrivals = self._arrivals, {}
-        for work in arrivals:
+        self._mark_moved_lanes()
+        for work in self._arrivals:
             self._place(work, now)
+        self._arrivals.clear()
         if decided is None:
             return
         if self._checked_roster != self._roster.version:
@@ -54,27 +51,35 @@ class Places:
         self._tell_unroutable(decided)
 
     def _place(self, work: Work, now: float) -> None:
-        if self._works.get(work.facts.id) is not work or work.facts.queue_id not in self._roster.queues:
-            return
-        lane = self._lane_for(work, now)
+        facts = work.facts
+        lane = self._roster.plain_lane_for(facts) if work.plain else None
+        special = lane is None
+        if lane is None:
+            if facts.queue_id not in self._roster.queues:
+                return
+            lane = self._roster.lane_for(facts, now)
+            self._mark_moved_lanes()
         self._serial += 1
         stood_in_line = lane.size > 0 and not self._draining
-        # Nobody could take the old head, so nobody can take the new one: but an agent that is kept free might.
-        if lane.add(work, self._serial) and not stood_in_line:
-            self._mark(lane)
-        if lane.kind.whole and work.due <= now and work.drainer is None:
+        if lane.add(work, self._serial):
+            # Nobody could take the old head, so nobody can take the new one: but an agent that is kept free might.
+            if stood_in_line and not lane.dirty:
+                lane.show()
+            else:
+                self._mark(lane)
+        whole = lane.kind.whole
+        if whole and work.due <= now and work.drainer is None:
             self._late[lane] = None
             self._mark(lane)
-        at = self._roster.next_change_at(work.facts, work.due, now)
+        at = self._roster.next_change_at(facts, work.due, now) if special or whole else None
         if at is not None:
             heapq.heappush(self._timers, (at, self._serial, work))
             work.timer = self._serial
 
-    def _lane_for(self, work: Work, now: float) -> Lane:
-        lane = self._roster.lane_for(work.facts, now)
-        for moved in self._roster.take_moved_lanes():
-            self._mark(moved)
-        return lane
+    def _mark_moved_lanes(self) -> None:
+        if self._roster.moved:
+            for lane in self._roster.take_moved_lanes():
+                self._mark(lane)
 
     def _arrive(self, work: Work) -> None:
         self._arrivals[work] = None
@@ -84,7 +89,7 @@ class Places:
         lane = work.lane
         if lane is not None:
             lane.remove(work)
-            if not lane.size:
+            if lane.passing and not lane.size:
                 self._roster.retire(lane)
 
     def _take_back(self, work: Work) -> None:
@@ -93,7 +98,7 @@ class Places:
             return
         agent, fit = work.offered
         work.offered = None
-        del self._offered_to[agent][work]
+        del agent.offers[work]
         state = agent.state.credited(work.facts.channel, work.facts.weight, engaged=False)
         for units, channel in fit.parks:
             state = state.resumed(channel, units)
@@ -105,10 +110,9 @@ class Places:
             self._end_drain(work.drainer)
         self._arrivals.pop(work, None)
         self._untold.pop(work, None)
-        del self._works[work.facts.id]
-        sticky = self._sticky.get(work.facts.sticky_agent_id) if work.facts.sticky_agent_id else None
-        if sticky is not None:
-            sticky.pop(work, None)
+        sticky_agent_id = work.facts.sticky_agent_id
+        if sticky_agent_id is not None and sticky_agent_id in self._sticky:
+            self._sticky[sticky_agent_id].pop(work, None)
 
     def _forget_places(self) -> None:
         """Demands changed: every waiting work finds its place anew."""
@@ -125,6 +129,12 @@ class Places:
             if work.offered is None:
                 self._displace(work)
                 self._arrivals[work] = None
+
+    def _enter_all(self) -> None:
+        """Put everybody whose load changed back in their lists, before these are searched."""
+        for agent in self._outside:
+            agent.enter()
+        self._outside.clear()
 
     def _move(self, agent: Agent, state: State) -> None:
         self._note(agent)
@@ -144,10 +154,12 @@ class Places:
 
     def _mark(self, lane: Lane) -> None:
         lane.dirty = True
+        lane.show()
         self._dirty_lanes[lane] = None
 
     def _clean(self, lane: Lane) -> None:
         lane.dirty = False
+        lane.show()
         self._dirty_lanes.pop(lane, None)
 
     def _end_drain(self, agent: Agent) -> None:
@@ -169,8 +181,11 @@ class Places:
             self._end_drain(agent)
 
     def _tell_unroutable(self, decided: list[Decision]) -> None:
+        version = self._roster.version
         for work in self._untold:
-            reason = self._roster.unroutable_reason(work)
+            judged = work.lane.judged if work.lane is not None else None
+            known = judged is not None and judged[0] == version
+            reason = judged[1] if known and judged is not None else self._roster.unroutable_reason(work)
             if reason is None:
                 work.told_unroutable = False
             elif not work.told_unroutable:

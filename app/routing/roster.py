@@ -1,5 +1,6 @@
 """Queues and agents as the engine sees them: who stands in which group, and which lane a work waits in."""
 
+from collections.abc import Iterable
 from uuid import UUID
 
 from app.core.errors import NotFound
@@ -7,9 +8,10 @@ from app.routing.capacity import WHOLE_AGENT_CHANNELS, Ledger, could_ever_fit
 from app.routing.decisions import UnroutableReason
 from app.routing.facts import AgentFacts, QueueFacts, WorkFacts
 from app.routing.index import Agent, Group, Lane, Reach, Work, profile_key
+from app.routing.lines import Board
 from app.routing.loads import Kind, State
 from app.routing.ranking import Standing, get_policy
-from app.routing.rings import barred_agents, check_rings, meets, next_ring_at, ring_at, terms_at
+from app.routing.rings import Requirements, barred_agents, check_rings, meets, next_ring_at, ring_at, terms_at
 
 
 class Roster:
@@ -25,10 +27,15 @@ class Roster:
         self._states: dict[Ledger, State] = {}
         self._kinds: dict[tuple[str, int, str], Kind] = {}
         self._reaches: dict[object, Reach] = {}
+        self._reaches_asking: dict[str | None, list[Reach]] = {}
+        self._queues_asking: dict[str | None, list[tuple[UUID, Requirements]]] = {}
+        self._groups_with: dict[str | None, dict[Group, None]] = {}
         self._lanes: dict[UUID, dict[object, Lane]] = {}
+        self._plain_lanes: dict[UUID, dict[tuple[str, int], Lane]] = {}
         self._thresholds: dict[str, list[int]] = {}
         self._work_demands: set[tuple[str, int]] = set()
-        self._moved: list[Lane] = []
+        self.moved: list[Lane] = []
+        self._board = Board()
 
     # Queues and demands
 
@@ -68,7 +75,11 @@ class Roster:
             return False
         self.stale = False
         self.version += 1
-        self._reaches, self._lanes, self.groups, self._moved = {}, {}, {}, []
+        self._reaches, self._lanes, self.groups, self.moved = {}, {}, {}, []
+        self._board = Board()
+        self._reaches_asking, self._groups_with = {}, {}
+        self._queues_asking = _by_skill(self.queues.values())
+        self._plain_lanes = {queue.id: {} for queue in self.queues.values() if not queue.rings}
         self._thresholds = self._asked_levels()
         for agent in self.agents.values():
             agent.group, agent.slot, agent.lanes, agent.content_at = None, None, [], None
@@ -156,17 +167,26 @@ class Roster:
         if not group.agents:
             for reach in group.reaches:
                 reach.remove(group)
-            self.groups = {key: kept for key, kept in self.groups.items() if kept is not group}
+            for skill in (None, *group.skills):
+                del self._groups_with[skill][group]
+            del self.groups[group.key]
 
     def _new_group(self, key: object, facts: AgentFacts) -> Group:
-        served = [self.queues[queue_id] for queue_id in facts.queues if queue_id in self.queues]
+        served = (self.queues[queue_id] for queue_id in facts.queues if queue_id in self.queues)
         group = self.groups[key] = Group(
+            key,
             facts,
             blended=any(not WHOLE_AGENT_CHANNELS.isdisjoint(queue.channels) for queue in served),
-            queues_served=sum(meets(facts.skills, terms_at(queue, 0).requirements) for queue in served),
+            queues_served=sum(
+                queue_id in facts.queues and meets(facts.skills, asked)
+                for skill in (None, *facts.skills)
+                for queue_id, asked in self._queues_asking.get(skill, ())
+            ),
         )
-        for reach in self._reaches.values():
-            self._connect(reach, group)
+        for skill in (None, *facts.skills):
+            self._groups_with.setdefault(skill, {})[group] = None
+            for reach in self._reaches_asking.get(skill, ()):
+                self._connect(reach, group)
         return group
 
     def _man(self, group: Group, change: int) -> None:
@@ -185,14 +205,24 @@ class Roster:
             if lane.only is None and lane.preferred_reach() is not lane.reach:
                 lane.detach()
                 lane.attach()
-                self._moved.append(lane)
+                self.moved.append(lane)
 
     def take_moved_lanes(self) -> list[Lane]:
         """Lanes that changed ring because staff came or went, each to be looked at again."""
-        moved, self._moved = self._moved, []
+        moved, self.moved = self.moved, []
         return moved
 
     # Places of work
+
+    def plain_lane_for(self, work: WorkFacts) -> Lane | None:
+        """The lane of work that asks nothing special, in a queue without rings; None for any other queue."""
+        lanes = self._plain_lanes.get(work.queue_id)
+        if lanes is None:
+            return None
+        lane = lanes.get((work.channel, work.weight))
+        if lane is None:
+            lane = lanes[work.channel, work.weight] = self.lane_for(work, 0.0)
+        return lane
 
     def lane_for(self, work: WorkFacts, now: float) -> Lane:
         queue = self.queues[work.queue_id]
@@ -206,7 +236,7 @@ class Roster:
         lane = lanes.get(key)
         if lane is None:
             chain = tuple(self._reach(queue, later, work, override) for later in range(ring, len(queue.rings) + 1))
-            lane = lanes[key] = Lane(key, chain, kind, barred, only)
+            lane = lanes[key] = Lane(key, self._board, chain, kind, barred, only)
             lane.passing = bool(override is not None or work.language or barred or only)
             lane.attach()
         return lane
@@ -219,6 +249,7 @@ class Roster:
             lane.detach()
             for reach in lane.chain:
                 reach.watchers.pop(lane, None)
+            lane.seat = self._board.give_back(lane.seat)
 
     def next_change_at(self, work: WorkFacts, due: float, now: float) -> float | None:
         """When the work's lane, or whether it is a late call, changes by time alone."""
@@ -270,7 +301,9 @@ class Roster:
         if reach is None:
             terms = terms_at(queue, ring, override=work.requirements, language=work.language)
             reach = self._reaches[key] = Reach(queue, ring, terms, get_policy(queue.policy))
-            for group in self.groups.values():
+            skill = _told_apart_by(terms.requirements)
+            self._reaches_asking.setdefault(skill, []).append(reach)
+            for group in self._groups_with.get(skill, ()):
                 self._connect(reach, group)
         return reach
 
@@ -281,6 +314,19 @@ class Roster:
         wanted = {skill for skill, _ in requirements} | reach.queue.preferred
         standing = Standing(group.queues_served, group.skills, tuple(sorted(wanted)))
         reach.add(group, tuple([rule(standing) for rule in reach.policy.standing]))
+
+
+def _told_apart_by(requirements: Requirements) -> str | None:
+    """One skill that is required, under which the demand is kept: most agents lack it and are never looked at."""
+    return requirements[0][0] if requirements else None
+
+
+def _by_skill(queues: Iterable[QueueFacts]) -> dict[str | None, list[tuple[UUID, Requirements]]]:
+    asking: dict[str | None, list[tuple[UUID, Requirements]]] = {}
+    for queue in queues:
+        requirements = terms_at(queue, 0).requirements
+        asking.setdefault(_told_apart_by(requirements), []).append((queue.id, requirements))
+    return asking
 
 
 def _judge(lane: Lane) -> UnroutableReason | None:

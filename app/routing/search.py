@@ -62,9 +62,14 @@ def find(lane: Lane, work: Work, agents: Mapping[UUID, Agent]) -> Findings:
 
 def find_for(agent: Agent, lane: Lane, work: Work, staffed: int) -> Findings:
     """The same when it is known that nobody but this agent has the units: no need to ask the others."""
-    assert agent.group is not None
-    sticky = int(work.facts.sticky_agent_id != agent.facts.id)
-    rank = (sticky, *lane.reach.groups[agent.group], _load(lane, agent), agent.idle, agent.idle_hash)
+    group, kind = agent.group, lane.kind
+    fit = agent.state.fits[kind]
+    assert group is not None
+    assert fit is not None
+    sticky_agent_id = work.facts.sticky_agent_id
+    not_sticky = 1 if sticky_agent_id is None else int(sticky_agent_id != agent.facts.id)
+    load = kind.policy.load(fit, group.blended, kind.whole)
+    rank = (not_sticky, *lane.reach.groups[group], load, agent.idle, agent.idle_hash)
     return Findings([(rank, agent)], 1, staffed, 0, 0)
 
 

@@ -1,0 +1,33 @@
+"""One measured figure beside its limit, in the form that every benchmark prints."""
+
+from collections.abc import Sequence
+from statistics import median
+from typing import Any
+
+
+def figure(
+    figure_id: str,
+    what: str,
+    pairs: Sequence[tuple[float, float]],
+    *,
+    unit: str,
+    must: float,
+    stretch: float,
+    **beside: Any,
+) -> dict[str, Any]:
+    """`pairs`: (value, limit) of each round. It holds when the median ratio does, or all rounds but one do."""
+    ratios = [value / limit for value, limit in pairs]
+    enough = sum(ratio >= must for ratio in ratios) >= max(len(ratios) - 1, 1)
+    return {
+        "id": figure_id,
+        "what": what,
+        "value": round(median(value for value, _ in pairs), 1),
+        "limit": round(median(limit for _, limit in pairs), 1),
+        "unit": unit,
+        "ratio": round(median(ratios), 4),
+        "rounds": [round(ratio, 4) for ratio in ratios],
+        "must": must,
+        "stretch": stretch,
+        "holds": median(ratios) >= must or enough,
+        **beside,
+    }
