@@ -215,7 +215,7 @@ async def test_a_supervisor_sees_the_team_and_takes_over(floor: Floor, open_page
     await lead.click(f".row a[href='#team/{owned.id}']")
     await lead.click("text=接管")
     await expect(lead.locator(".about")).to_contain_text("由你负责")
-    await expect(agent.locator("sb-message-composer .saved")).to_contain_text("林薇")
+    await expect(agent.locator("sb-message-composer .saved")).to_contain_text("You can no longer see this")
     await expect(agent.locator("sb-message-composer .button.filled")).to_be_disabled()
     assert await agent.input_value("textarea.reply") == "half a sentence"
 

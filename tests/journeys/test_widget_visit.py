@@ -157,26 +157,29 @@ async def test_the_widget_stays_within_its_budget(floor: Floor, open_page: OpenP
 
 
 @asynccontextmanager
-async def strange_shop(html: str) -> AsyncIterator[str]:
-    """The address of a page that is not ours."""
+async def strange_shop(floor: Floor, *, is_open: bool) -> AsyncIterator[str]:
+    """The address of a page that is not ours. Its own origin is among the account's when it `is_open`."""
+    html = b""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n" + html.encode())
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n" + html)
         await writer.drain()
         writer.close()
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        origin = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        desk = await floor.desk("anna", origins=[origin if is_open else "https://elsewhere.example"])
+        tag = f'<script src="{floor.url}/widget.js" data-key="{desk.key}"></script>'
+        html = f'<!doctype html><link rel="icon" href="data:,"><title>Shop</title>{tag}'.encode()
+        yield origin
 
 
 @pytest.mark.parametrize("is_open", [True, False])
 async def test_a_closed_origin_is_refused_with_a_hint_for_its_developer_only(
     floor: Floor, open_page: OpenPage, is_open: bool
 ) -> None:
-    desk = await floor.desk("anna", origins=() if is_open else ("https://elsewhere.example",))
-    tag = f'<script src="{floor.url}/widget.js" data-key="{desk.key}"></script>'
-    async with strange_shop(f'<!doctype html><link rel="icon" href="data:,"><title>Shop</title>{tag}') as address:
+    async with strange_shop(floor, is_open=is_open) as address:
         page = await open_page(expected=() if is_open else ("403", "CORS", "ERR_FAILED", "allowed origins"))
         hints: list[str] = []
         page.on("console", lambda message: hints.append(message.text))
