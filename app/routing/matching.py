@@ -172,6 +172,7 @@ class Matching(Places):
             agent.enter()
         work.offered = (agent, fit)
         agent.offers[work] = fit
+        self._offered += 1
         self._untold.pop(work, None)
         facts = work.facts
         evidence = self._evidence(lane, found, before, after)
