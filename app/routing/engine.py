@@ -59,6 +59,7 @@ class Engine(Matching):
             self._end_drain(agent)
         for work in agent.offers:
             work.offered = None
+            self._offered -= 1
             self._arrive(work)
         agent.offers = {}
         self._roster.remove_agent(agent)
@@ -89,6 +90,7 @@ class Engine(Matching):
         if work is not None and work.offered is not None:
             del self._works[work_id]
             del work.offered[0].offers[work]
+            self._offered -= 1
             self._forget(work)
 
     def undo(self, work_id: UUID) -> None:
@@ -172,4 +174,5 @@ class Engine(Matching):
 
     @property
     def waiting(self) -> int:
-        return sum(work.offered is None for work in self._works.values())
+        """How many have no offer; flat, as the router asks after every step."""
+        return len(self._works) - self._offered

@@ -172,6 +172,7 @@ class Matching(Places):
             agent.enter()
         work.offered = (agent, fit)
         agent.offers[work] = fit
+        self._offered += 1
         self._untold.pop(work, None)
         facts = work.facts
         evidence = self._evidence(lane, found, before, after)
@@ -227,7 +228,7 @@ class Matching(Places):
             return "waiting_for_sticky"
         if not found.staffed:
             return "nobody_staffed"
-        exhausted = exhausted_agents(work.facts)
+        exhausted = exhausted_agents(work.facts, self._now)
         if exhausted and all(agent.facts.id in exhausted for group in lane.reach.groups for agent in group.agents):
             return "tries_exhausted"
         return "cooling_down" if found.cooling_down == found.staffed else "no_free_units"

@@ -26,6 +26,7 @@ class Places:
         self._serial = 0
         self._now = 0.0
         self._draining = 0
+        self._offered = 0
         self._late: dict[Lane, None] = {}
         self._outside: dict[Agent, None] = {}
         self._checked_roster = -1
@@ -98,6 +99,7 @@ class Places:
             return
         agent, fit = work.offered
         work.offered = None
+        self._offered -= 1
         del agent.offers[work]
         state = agent.state.credited(work.facts.channel, work.facts.weight, engaged=False)
         for units, channel in fit.parks:

@@ -19,6 +19,8 @@ from app.routing.facts import (
 
 COOL_DOWN_SECONDS = 60
 COOL_DOWN_ALONE_SECONDS = 10
+REST_AFTER_TRIES_SECONDS = 300
+"""After the last try of a round. Work without an overflow must not be stranded by the one who could take it."""
 STICKY_SECONDS_DIGITAL = 72 * 3600
 STICKY_SECONDS_WHOLE_AGENT = 0
 
@@ -75,11 +77,23 @@ def barred_agents(work: WorkFacts, now: float) -> frozenset[UUID]:
     if not work.cool_downs and not work.tries:
         return frozenset()
     cooling = {agent_id for agent_id, until in work.cool_downs.items() if until.timestamp() > now}
-    return frozenset(cooling | exhausted_agents(work))
+    return frozenset(cooling | exhausted_agents(work, now))
 
 
-def exhausted_agents(work: WorkFacts) -> set[UUID]:
-    return {agent_id for agent_id, tries in work.tries.items() if tries >= MAX_TRIES_PER_AGENT}
+def exhausted_agents(work: WorkFacts, now: float) -> set[UUID]:
+    """Asked as often as may be, and not rested since."""
+    tired = {agent_id for agent_id, tries in work.tries.items() if tries >= MAX_TRIES_PER_AGENT}
+    return {agent_id for agent_id in tired if _rests(work.cool_downs.get(agent_id), now)}
+
+
+def _rests(until: datetime | None, now: float) -> bool:
+    return until is None or until.timestamp() > now
+
+
+def rest_until(now: datetime, *, tries: int) -> datetime:
+    """As stored: until when the work is not offered again to an agent who has let it pass so many times."""
+    last = tries % MAX_TRIES_PER_AGENT == 0
+    return now + timedelta(seconds=REST_AFTER_TRIES_SECONDS if last else COOL_DOWN_SECONDS)
 
 
 def cool_down_until(now: datetime, *, others_eligible: bool) -> datetime:

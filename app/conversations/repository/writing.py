@@ -1,5 +1,6 @@
 """Statements that change one conversation and its messages."""
 
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -21,6 +22,18 @@ LOWER_STATES = {"sent": ("queued", "failed"), "delivered": ("queued", "sent", "f
 async def lock(session: AsyncSession, conversation_id: UUID) -> Conversation | None:
     # NO KEY UPDATE: rows that refer to the conversation may be inserted meanwhile.
     return await session.get(Conversation, conversation_id, with_for_update={"key_share": True}, populate_existing=True)
+
+
+async def lock_many(session: AsyncSession, conversation_ids: Collection[UUID]) -> Sequence[Conversation]:
+    """In the order of their ids, so that two batches cannot wait for one another."""
+    statement = (
+        select(Conversation)
+        .where(Conversation.id.in_(conversation_ids))
+        .order_by(Conversation.id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    return (await session.scalars(statement)).all()
 
 
 async def lock_visible(session: AsyncSession, principal: Principal, conversation_id: UUID) -> Conversation | None:

@@ -9,7 +9,7 @@ from app.conversations.service.marks import (
     record_sent,
     resend,
 )
-from app.conversations.service.ownership import set_owner, set_priority, set_queue
+from app.conversations.service.ownership import set_owner, set_owners, set_priority, set_queue
 from app.conversations.service.posting import add_note, post_message
 from app.conversations.service.reading import (
     facts_of,
@@ -51,6 +51,7 @@ __all__ = [
     "rights_of",
     "run_due",
     "set_owner",
+    "set_owners",
     "set_priority",
     "set_queue",
     "summaries_of",

@@ -1,11 +1,13 @@
 """Who has a conversation: routing decides, this stores it and tells it."""
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.conversations.models import Conversation
+from app.conversations.repository import writing as repository
 from app.conversations.service.locking import lock, rights_of
 from app.core import event_log
 from app.core.act import Act
@@ -20,6 +22,17 @@ async def set_owner(
     conversation = await lock(session, conversation_id)
     after = rights_of(conversation).model_copy(update={"owner_id": owner_id})
     await _set(session, act, conversation, after, reason, note)
+
+
+async def set_owners(session: AsyncSession, act: Act, owners: Mapping[UUID, UUID], *, reason: Any) -> None:
+    """`set_owner` for a batch, conversation to agent: the same locks in one order, and one append."""
+    events: list[ConversationRightsChanged] = []
+    for conversation in await repository.lock_many(session, owners):
+        before = rights_of(conversation)
+        after = before.model_copy(update={"owner_id": owners[conversation.id]})
+        if before != after:
+            events.append(_change(conversation, before, after, reason, ""))
+    await event_log.append(session, act, events)
 
 
 async def set_queue(
@@ -58,9 +71,14 @@ async def _set(
     before = rights_of(conversation)
     if before == after:
         return
+    await event_log.append(session, act, [_change(conversation, before, after, reason, note)])
+
+
+def _change(
+    conversation: Conversation, before: Rights, after: Rights, reason: Any, note: str
+) -> ConversationRightsChanged:
     conversation.owner_id, conversation.team_id, conversation.queue_id = after.owner_id, after.team_id, after.queue_id
     conversation.version += 1
-    changed = ConversationRightsChanged(
+    return ConversationRightsChanged(
         conversation_id=conversation.id, before=before, after=after, reason=reason, note=note
     )
-    await event_log.append(session, act, [changed])

@@ -71,10 +71,9 @@ async def commit_decisions(
         if not isinstance(decision, decisions.Offer):
             events += _tell(session, act, decision, table.works.get(decision.work_id))
     await publish(session, act, events)
-    for desk, work in accepted:
-        await conversations.set_owner(
-            session, act, conversation_id=work.conversation_id, owner_id=desk.agent_id, reason="accepted"
-        )
+    owners = {work.conversation_id: desk.agent_id for desk, work in accepted}
+    if owners:
+        await conversations.set_owners(session, act, owners, reason="accepted")
     return committed
 
 

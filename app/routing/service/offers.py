@@ -18,7 +18,7 @@ from app.routing.models import Offer, WorkItem
 from app.routing.offer_rules import ENDED, OfferFacts, check_open, check_quoted
 from app.routing.repository import live as live_rows
 from app.routing.repository import queues as queue_rows
-from app.routing.rings import COOL_DOWN_SECONDS
+from app.routing.rings import rest_until
 from app.routing.schemas import OfferAnswered
 from app.routing.service.desk import Desk, HolderChanged, let_go, lock_work, move, put_presence, set_timer, settle
 from app.routing.service.publish import publish
@@ -114,9 +114,9 @@ async def put_back(
     let_go(desk, work)
     if state != "withdrawn":
         agent = str(desk.agent_id)
-        until = now + timedelta(seconds=COOL_DOWN_SECONDS)
-        work.cool_downs = {**work.cool_downs, agent: until.isoformat()}
-        work.tries = {**work.tries, agent: work.tries.get(agent, 0) + 1}
+        tries = work.tries.get(agent, 0) + 1
+        work.tries = {**work.tries, agent: tries}
+        work.cool_downs = {**work.cool_downs, agent: rest_until(now, tries=tries).isoformat()}
     set_timer(work, await queue_rows.get_queue(session, work.queue_id), now)
     return events + settle(desk, now)
 

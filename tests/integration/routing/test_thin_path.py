@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from app.core.errors import Conflict, NotFound
+from app.routing.rings import REST_AFTER_TRIES_SECONDS
 from app.routing.service import offers
 from tests.clocks import ManualClock
 from tests.integration.routing.world import Routed, World
@@ -112,7 +113,7 @@ async def test_an_offer_without_an_answer_expires_and_the_second_miss_is_a_penal
     await world.assert_sound()
 
 
-async def test_a_lone_agent_is_asked_again_after_ten_seconds_and_three_times_at_most(
+async def test_a_lone_agent_is_asked_three_times_ten_seconds_apart_and_again_after_a_rest(
     world: World, routed: Routed, clock: ManualClock
 ) -> None:
     await world.add_agent()
@@ -133,3 +134,6 @@ async def test_a_lone_agent_is_asked_again_after_ten_seconds_and_three_times_at_
     work = await world.work(conversation)
     assert work.run_at is not None
     assert work.run_at > clock.now() - timedelta(seconds=60)
+    clock.advance(REST_AFTER_TRIES_SECONDS)
+    await routed()
+    assert len(await world.offers(conversation)) == 4
