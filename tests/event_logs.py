@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -10,6 +11,7 @@ import asyncpg
 from app.core import dispatcher
 from app.core.clock import Clock
 from app.core.driver import connect_to_log
+from app.core.event_log import StoredEvent
 from app.events.event import Event
 
 
@@ -58,3 +60,21 @@ async def opened_by_hand(database_url: str, clock: Clock) -> AsyncIterator[ByHan
     connection = await connect_to_log(database_url, application_name="tests")
     yield ByHand(connection, clock)
     await connection.close()
+
+
+def stored(event: Event, at: datetime) -> StoredEvent:
+    """As a consumer is given it, with a place in the log that nobody asks about."""
+    return StoredEvent(
+        position=1,
+        positioned_at=at,
+        id=1,
+        created_at=at,
+        uuid=event.key,
+        key=event.key,
+        type=event.type,
+        version=event.version,
+        occurred_at=at,
+        actor="tests",
+        request_id="",
+        payload=event.model_dump(mode="json"),
+    )

@@ -235,7 +235,7 @@ class World:
 
     async def follow(self, consumer: Consumer = SLA) -> None:
         """Everything appended so far, through the consumer as production runs it."""
-        head = await self.log.dispatch()
+        head = await self.position()
         known = frozenset(catalogue.BY_NAME)
         runner = ConsumerRunner(self.database, self.clock, LogSignal(), [consumer], known_events=known)
         await runner.prepare()
@@ -249,6 +249,13 @@ class World:
             await asyncio.gather(running, return_exceptions=True)
         parked = await self.execute("SELECT error FROM parked_event")
         assert parked == [], parked
+
+    async def position(self) -> int:
+        """The head, once everything appended has a position: one batch of the dispatcher is not always all."""
+        head = -1
+        while head != (head := await self.log.dispatch()):
+            pass
+        return head
 
     async def cursor(self) -> int:
         [row] = await self.execute("SELECT position FROM consumer_cursor WHERE consumer = 'sla'")
@@ -266,6 +273,6 @@ class World:
         return {(row.metric, row.seq): row for row in rows}
 
     async def events(self, *types: str) -> list[StoredEvent]:
-        await self.log.dispatch()
+        await self.position()
         stored = await event_log.read(self.log.connection, event_log.ZERO, limit=100_000)
         return [event for event in stored if event.type in types]

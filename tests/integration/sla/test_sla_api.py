@@ -1,0 +1,174 @@
+"""SLA over HTTP: edits as versions, what is wrong named by its path, and answers to why and how many."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from app.access import tokens
+from app.core.config import Settings
+from app.core.http import install_error_handlers
+from app.sla.api import router
+from tests.integration.sla.world import World
+
+WEEK = {day: ["09:00-17:00"] for day in ("mon", "tue", "wed", "thu", "fri")}
+TARGET = {"metric": "first_reply", "seconds": 60}
+
+
+@pytest.fixture
+async def client(world: World) -> AsyncIterator[httpx.AsyncClient]:
+    app = FastAPI()
+    app.state.database, app.state.clock, app.state.settings = world.database, world.clock, Settings()
+    install_error_handlers(app)
+    app.include_router(router)
+    headers = {"Authorization": f"Bearer {await log_in(world, 'admin', 'all')}"}
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers) as opened:
+        yield opened
+
+
+async def log_in(world: World, role: str, visibility: str) -> str:
+    account_id, token = uuid4(), f"token-{uuid4()}"
+    await world.execute(
+        "INSERT INTO account (id, login, password_hash, role, visibility, created_at)"
+        " VALUES (:id, :login, '', :role, :visibility, :now)",
+        id=account_id,
+        login=str(account_id),
+        role=role,
+        visibility=visibility,
+        now=world.clock.now(),
+    )
+    await world.execute(
+        "INSERT INTO login_session (id, account_id, token_hash, created_at, expires_at)"
+        " VALUES (:id, :account, :hash, :now, CAST(:now AS timestamptz) + interval '9 days')",
+        id=uuid4(),
+        account=account_id,
+        hash=tokens.hash_of(token),
+        now=world.clock.now(),
+    )
+    return token
+
+
+def calendar(**spec: Any) -> dict[str, Any]:
+    return {"name": "Shop", "spec": {"timezone": "Asia/Shanghai", "weekly": WEEK, **spec}}
+
+
+def policy(**body: Any) -> dict[str, Any]:
+    return {"name": "VIP", "body": {"position": 5, "targets": [TARGET], **body}}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "where", "what"),
+    [
+        ("calendars", calendar(weekly={"mon": ["09:00-12:00", "11:00-13:00"]}), "spec.weekly.mon", "overlap"),
+        ("calendars", calendar(timezone="Mars/Olympus"), "spec.timezone", "no time zone"),
+        ("calendars", calendar(weekly={}), "spec", "no open time"),
+        ("calendars", calendar(country="XX"), "spec.country", "no country"),
+        ("policies", policy(targets=[{"metric": "first_reply", "seconds": 0}]), "targets.0.seconds", "greater than 0"),
+        ("policies", policy(targets=[TARGET, TARGET]), "body", "each metric once"),
+        ("policies", policy(thresholds=[{"percent": 50, "breach": True}]), "thresholds.0", "one of"),
+        (
+            "policies",
+            policy(
+                ladders={
+                    "functional": [
+                        {"after_seconds": seconds, "team_id": "01900000-0000-7000-8000-000000000001"}
+                        for seconds in (60, 120)
+                    ]
+                }
+            ),
+            "ladders",
+            "comes back",
+        ),
+    ],
+)
+async def test_what_is_wrong_is_refused_with_its_path(
+    client: httpx.AsyncClient, path: str, body: dict[str, Any], where: str, what: str
+) -> None:
+    answer = await client.post(f"/v1/sla/{path}", json=body)
+    assert answer.status_code == 422
+    assert where in answer.text
+    assert what in answer.text
+
+
+async def test_the_shipped_policies_are_there_and_an_edit_is_a_version(client: httpx.AsyncClient) -> None:
+    shipped = (await client.get("/v1/sla/policies")).json()
+    assert [one["name"] for one in shipped[:3]] == ["Phone", "Live chat", "Social"]
+    made = (await client.post("/v1/sla/policies", json=policy())).json()
+    path = f"/v1/sla/policies/{made['id']}"
+    edited = await client.put(path, json=policy(bot_answers=True), headers={"If-Match": "1"})
+    assert (edited.status_code, edited.json()["version"]) == (200, 2)
+    stale = await client.put(path, json=policy(), headers={"If-Match": "1"})
+    assert (stale.status_code, stale.json()["code"]) == (412, "policy_changed")
+    assert (await client.delete(path)).status_code == 204
+    assert (await client.get("/v1/sla/policies")).json()[-1]["retired"] is True
+
+
+async def test_a_clock_explains_its_policy_and_what_counted(world: World, client: httpx.AsyncClient) -> None:
+    conversation_id = await world.open()
+    await world.follow()
+    world.clock.advance(40)
+    answer = (await client.get(f"/v1/sla/conversations/{conversation_id}/clocks")).json()
+    [clock] = answer["clocks"]
+    assert (clock["state"], clock["elapsed_seconds"], clock["rest_seconds"]) == ("running", 40, 20)
+    assert [segment["why"] for segment in clock["segments"]] == ["counted"]
+    lost = {one["policy"]: one["lost_by"] for one in answer["policies"] if one["family"] == "reply"}
+    assert (lost["Live chat"], lost["Social"], lost["Normal"]) == (None, "condition:channel", "policy:Live chat")
+
+
+async def test_due_soon_shows_only_what_the_caller_may_see(world: World, client: httpx.AsyncClient) -> None:
+    opened = [await world.open() for _ in range(3)]
+    await world.follow()
+    first = (await client.get("/v1/sla/due", params={"within_seconds": 60, "limit": 2})).json()
+    rest = (await client.get("/v1/sla/due", params={"cursor": first["next_cursor"], "limit": 2})).json()
+    seen = [item["conversation_id"] for item in first["items"] + rest["items"]]
+    assert sorted(seen) == sorted(map(str, opened))
+    assert rest["next_cursor"] is None
+    stranger = {"Authorization": f"Bearer {await log_in(world, 'agent', 'own')}"}
+    assert (await client.get("/v1/sla/due", headers=stranger)).json()["items"] == []
+
+
+async def test_attainment_counts_what_was_due(world: World, client: httpx.AsyncClient) -> None:
+    kept, _ = await world.open(), await world.open()
+    began = world.clock.now()
+    world.clock.advance(30)
+    await world.tell(world.we_wrote(kept))
+    await world.follow()
+    world.clock.advance(31)
+    not_yet_due = await world.open()
+    await world.follow()
+    await world.ring()
+    interval = {"due_from": began.isoformat(), "due_to": (began + timedelta(hours=1)).isoformat(), "by": "channel"}
+    [line] = (await client.get("/v1/sla/attainment", params=interval)).json()["lines"]
+    assert line == {"metric": "first_reply", "group": "chat", "due": 2, "met": 1, "share": 0.5}
+    assert (await world.clocks(not_yet_due))["first_reply", 1].state == "running"
+
+
+async def test_an_edit_is_tried_dry_and_then_adopted(world: World, client: httpx.AsyncClient) -> None:
+    conversation_id = await world.open()
+    began = world.clock.now()
+    await world.follow()
+    world.clock.advance(10)
+    tight = {"position": 1, "targets": [{"metric": "first_reply", "seconds": 5}]}
+    hour = {"opened_from": (began - timedelta(hours=1)).isoformat(), "opened_to": world.clock.now().isoformat()}
+    tried = (await client.post("/v1/sla/policies/trial", json={"body": tight, **hour})).json()
+    assert (tried["conversations"], tried["changed"], tried["complete"]) == (1, 1, True)
+    assert tried["lines"] == [{"metric": "first_reply", "before": {"running": 1}, "after": {"breached": 1}}]
+    await client.post("/v1/sla/policies", json={"name": "Tight", "body": tight})
+    dry = (await client.post("/v1/sla/adoption", json={"dry_run": True})).json()
+    assert (dry["looked_at"], dry["changed"]) == (1, 1)
+    assert (await world.clocks(conversation_id))["first_reply", 1].target_seconds == 60
+    await client.post("/v1/sla/adoption", json={"dry_run": False})
+    await world.ring()
+    clock = (await world.clocks(conversation_id))["first_reply", 1]
+    assert (clock.target_seconds, clock.breached_at) == (5, began + timedelta(seconds=5))
+
+
+async def test_agents_may_not_edit_policies(world: World, client: httpx.AsyncClient) -> None:
+    stranger = {"Authorization": f"Bearer {await log_in(world, 'agent', 'own')}"}
+    answer = await client.post("/v1/sla/policies", json=policy(), headers=stranger)
+    assert answer.status_code == 403
