@@ -31,7 +31,8 @@ FAMILIES: dict[str, Family] = {
 VALUES_LIMIT = 100
 THRESHOLDS_LIMIT = 10
 LADDER_LIMIT = 10
-Word = Annotated[str, Field(min_length=1, max_length=64)]
+# PostgreSQL has no place for a NUL in a text.
+Word = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00]*$")]
 Words = Annotated[list[Word], Field(max_length=VALUES_LIMIT)]
 
 

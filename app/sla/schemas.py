@@ -11,7 +11,7 @@ from app.sla.calendar_spec import CalendarSpec
 from app.sla.explanation import Why
 from app.sla.policies import PolicyBody
 
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
+Name = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", strip_whitespace=True, min_length=1, max_length=120)]
 TRIAL_LIMIT = 2_000
 
 

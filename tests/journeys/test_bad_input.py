@@ -201,7 +201,7 @@ async def test_tokens_that_are_over_or_were_never_given_open_nothing(scene: Scen
             {"hash": hashlib.sha256(expired.encode()).digest()},
         )
     before = await scene.digest()
-    guarded = [each for each in scene.operations if not each.is_public and not each.id.startswith("widget_")]
+    guarded = [each for each in scene.operations if not each.is_public and not each.path.startswith("/v1/widget/")]
     for token in (expired, revoked, "sbk_never", scene.tokens["visitor"], "\xff" * 3):
         for request, answer in await volley(scene, [each.plain(scene.ids) for each in guarded], token):
             assert answer.status_code == 401, f"{request}: {answer.text}"

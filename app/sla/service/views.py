@@ -11,7 +11,7 @@ from app.conversations import service as conversations
 from app.core.act import Act
 from app.core.database import driver_connection
 from app.core.errors import InvalidInput
-from app.core.http import Page, decode_cursor, encode_cursor
+from app.core.http import Page, cursor_instant, decode_cursor, encode_cursor
 from app.sla import clock as clocks
 from app.sla import conversation_clocks, explanation, following, policies, repository
 from app.sla.clock import Clock, Target
@@ -115,7 +115,7 @@ async def list_due(
     session: AsyncSession, principal: Principal, *, until: datetime, cursor: str | None, limit: int
 ) -> Page[DueClock]:
     """Open clocks by their due time, the breached ones first; of conversations the caller may see."""
-    after = decode_cursor(cursor, (datetime.fromisoformat, UUID)) if cursor else (LONG_AGO, NOBODY)
+    after = decode_cursor(cursor, (cursor_instant, UUID)) if cursor else (LONG_AGO, NOBODY)
     connection = await driver_connection(session)
     rows = await connection.fetch(
         _DUE_SOON, principal.visibility, principal.id, principal.team_id, *after, until, limit + 1

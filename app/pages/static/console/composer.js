@@ -1,6 +1,5 @@
 // One composer per conversation: reply and note are two boxes with two drafts, and never look alike.
 import { explain } from "../shared/api.js";
-import { Tray } from "../shared/files.js";
 import { el, filesOf, icon, set, setText, watchComposition } from "../shared/dom.js";
 import { clockTime, t } from "../shared/i18n.js";
 import { send } from "./acts.js";
@@ -35,6 +34,7 @@ export class MessageComposer extends HTMLElement {
     this.fields = {};
     this.imes = {};
     this.trays = {};
+    this.places = {};
     for (const mode of MODES) {
       this.tabs[mode] = el("button", { type: "button", role: "tab", class: `tab ${mode}`, onclick: () => this.switchTo(mode) });
       const field = el("textarea", { rows: 2, maxLength: BODY_MOST, class: mode, value: draftOf(this.conversationId, mode) });
@@ -42,7 +42,7 @@ export class MessageComposer extends HTMLElement {
       field.addEventListener("keydown", (event) => this.onKey(event, mode));
       field.addEventListener("paste", (event) => this.attach(filesOf(event)));
       this.imes[mode] = watchComposition(field);
-      this.trays[mode] = new Tray({ ...TRAY, changed: () => this.isConnected && this.drawButton() });
+      this.places[mode] = el("div");
       this.fields[mode] = field;
     }
     this.via = el("p", { class: "via" });
@@ -53,7 +53,7 @@ export class MessageComposer extends HTMLElement {
     this.button = el("button", { class: "button filled", type: "button", onclick: () => this.submit() });
     this.box = el("div", { class: "box" },
       el("div", { class: "tabs", role: "tablist" }, this.tabs.reply, this.tabs.note, this.via),
-      this.warning, ...Object.values(this.fields), ...MODES.map((mode) => this.trays[mode].element),
+      this.warning, ...Object.values(this.fields), ...Object.values(this.places),
       el("div", { class: "foot" }, this.clip, this.picker, this.saved, this.button));
     this.box.addEventListener("drop", (event) => this.attach(filesOf(event)));
     this.replaceChildren(this.box);
@@ -103,8 +103,25 @@ export class MessageComposer extends HTMLElement {
   }
 
   /** To the message that is shown: a note's files never stand in the reply. */
-  attach(files) {
-    if (files.length && !this.blocked(this.mode)) this.trays[this.mode].add(files);
+  async attach(files) {
+    const mode = this.mode;
+    if (files.length && !this.blocked(mode)) (await this.trayOf(mode)).add(files);
+  }
+
+  /** Loaded with the first file: most conversations carry none. */
+  async trayOf(mode) {
+    const { Tray } = await import("../shared/files.js");
+    if (!this.trays[mode]) {
+      this.trays[mode] = new Tray({ ...TRAY, changed: () => this.isConnected && this.drawButton() });
+      this.places[mode].append(this.trays[mode].element);
+    }
+    return this.trays[mode];
+  }
+
+  /** Whether this mode has nothing to send, or a file still on its way. */
+  hasNothing(mode) {
+    const tray = this.trays[mode];
+    return (!this.fields[mode].value.trim() && (tray?.empty ?? true)) || tray?.ready() === false;
   }
 
   onKey(event, mode) {
@@ -118,9 +135,8 @@ export class MessageComposer extends HTMLElement {
     const mode = this.mode;
     const field = this.fields[mode];
     const body = field.value.trim();
-    const tray = this.trays[mode];
-    if ((!body && tray.empty) || !tray.ready() || this.blocked(mode)) return;
-    const attachments = tray.take();
+    if (this.hasNothing(mode) || this.blocked(mode)) return;
+    const attachments = this.trays[mode]?.take() ?? [];
     field.value = "";
     this.save();
     setText(this.saved, "");
@@ -140,7 +156,7 @@ export class MessageComposer extends HTMLElement {
     const field = this.fields?.[mode];
     if (!field) return saveDraft(this.conversationId, mode, body);
     field.value = field.value ? `${body}\n${field.value}` : body;
-    this.trays[mode].putBack(attachments);
+    this.trays[mode]?.putBack(attachments);
     this.grow(field);
     this.save();
     const stale = mode === "reply" && (problem.code === "newer_reply_exists");
@@ -170,10 +186,8 @@ export class MessageComposer extends HTMLElement {
 
   drawButton() {
     const reason = this.blocked(this.mode);
-    const tray = this.trays[this.mode];
-    const empty = (!this.fields[this.mode].value.trim() && tray.empty) || !tray.ready();
     this.clip.disabled = Boolean(reason);
-    set(this.button, { disabled: Boolean(reason) || empty, title: reason });
+    set(this.button, { disabled: Boolean(reason) || this.hasNothing(this.mode), title: reason });
     if (reason) setText(this.saved, reason);
     else if (this.saved.dataset.reason === "1") setText(this.saved, "");
     this.saved.dataset.reason = reason ? "1" : "";
@@ -187,7 +201,7 @@ export class MessageComposer extends HTMLElement {
       setText(this.tabs[mode], t(`console.composer.${mode}`));
       this.tabs[mode].setAttribute("aria-selected", String(mode === this.mode));
       this.fields[mode].hidden = mode !== this.mode;
-      this.trays[mode].element.classList.toggle("elsewhere", mode !== this.mode);
+      this.places[mode].hidden = mode !== this.mode;
       this.fields[mode].placeholder = t(`console.composer.${mode}_placeholder`);
       this.fields[mode].setAttribute("aria-label", t(`console.composer.${mode}`));
     }

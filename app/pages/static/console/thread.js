@@ -1,6 +1,5 @@
 // The messages of one conversation, in the server's order, with notes that cannot be taken for replies.
 import { call, explain } from "../shared/api.js";
-import { drawFiles } from "../shared/files.js";
 import { el, icon, reconcile, setIcon, setText } from "../shared/dom.js";
 import { dayName, fullMoment, moment, t } from "../shared/i18n.js";
 import { linkOf, loadMessages, markRead, send } from "./acts.js";
@@ -195,7 +194,7 @@ export class MessageThread extends HTMLElement {
     time.dateTime = message.arrived_at;
     setText(time, moment(message.arrived_at));
     time.title = fullMoment(message.arrived_at);
-    drawFiles(files, message.attachments ?? [], linkOf);
+    if (message.attachments?.length) import("../shared/files.js").then(({ drawFiles }) => drawFiles(files, message.attachments, linkOf));
     this.drawMark(element.parts, kind, message);
   }
 
