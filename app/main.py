@@ -70,6 +70,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
     )
     install_error_handlers(app)
+    app.router.routes[:0] = wiring.HOT_ROUTES
     app.include_router(health.router)
     for router in wiring.ROUTERS:
         app.include_router(router)

@@ -1,6 +1,7 @@
 """Every part of the product on one page: what is routed, consumed, timed and repeated. Nothing is discovered."""
 
 from fastapi import APIRouter
+from starlette.routing import Route
 
 from app.access import api as access
 from app.access import service as access_service
@@ -53,6 +54,9 @@ ROUTERS: tuple[APIRouter, ...] = (
     operations.router,
     pages.router,
 )
+
+HOT_ROUTES: tuple[Route, ...] = (chat.HOT_ROUTE,)
+"""Looked at before the routers, without FastAPI's layers: for what comes thousands of times a second."""
 
 CONSUMERS: tuple[Consumer, ...] = (routing_consumers.ROUTING, sla_consumers.SLA)
 

@@ -26,6 +26,7 @@ def figure(
         "unit": unit,
         "ratio": round(median(ratios), 4),
         "rounds": [round(ratio, 4) for ratio in ratios],
+        "pairs": list(pairs),
         "must": must,
         "stretch": stretch,
         "holds": median(ratios) >= must or enough,

@@ -7,6 +7,7 @@ import uvicorn
 
 from app.core.config import Settings
 
+APPLICATION = "app.main:create_app"
 WEBSOCKET_FRAME_MAX_BYTES = 64 * 1024
 GRACEFUL_SHUTDOWN_SECONDS = 5
 KEEP_ALIVE_SECONDS = 20
@@ -28,11 +29,11 @@ class PartingServer(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def serve(settings: Settings, *, listen_fd: int | None = None) -> None:
+def serve(settings: Settings, *, listen_fd: int | None = None, application: str = APPLICATION) -> None:
     """Serve until SIGTERM or SIGINT. `listen_fd` is a listening socket handed down by `up`."""
     server = PartingServer(
         uvicorn.Config(
-            "app.main:create_app",
+            application,
             factory=True,
             host=settings.host,
             port=settings.port,

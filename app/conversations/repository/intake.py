@@ -77,23 +77,25 @@ FROM unnest($1::uuid[], $2::int[], $3::text[], $4::timestamptz[])
 WHERE c.id = new.id
 """
 
+# Messages and their keys in one statement: a round trip less for every batch.
 INSERT_MESSAGES = """
+WITH new AS (
+  SELECT * FROM unnest(
+    $1::uuid[], $2::uuid[], $3::int[], $4::uuid[], $5::text[], $6::jsonb[], $7::text[], $8::timestamptz[], $9::text[]
+  ) AS given (
+    id, conversation_id, sequence, channel_account_id, body, attachments, provider_id, provider_at, client_id
+  )
+), keyed AS (
+  INSERT INTO inbound_key (channel_account_id, provider_id, conversation_id, message_id, sequence, arrived_at)
+  SELECT channel_account_id, provider_id, conversation_id, id, sequence, $10 FROM new
+)
 INSERT INTO message (
   id, arrived_at, conversation_id, sequence, message_class, direction, visibility, channel_account_id, body,
   attachments, provider_id, provider_at, client_id
 )
 SELECT id, $10, conversation_id, sequence, 'customer', 'inbound', 'public', channel_account_id, body, attachments,
   provider_id, provider_at, client_id
-FROM unnest(
-  $1::uuid[], $2::uuid[], $3::int[], $4::uuid[], $5::text[], $6::jsonb[], $7::text[], $8::timestamptz[], $9::text[]
-) AS new (id, conversation_id, sequence, channel_account_id, body, attachments, provider_id, provider_at, client_id)
-"""
-
-INSERT_KEYS = """
-INSERT INTO inbound_key (channel_account_id, provider_id, conversation_id, message_id, sequence, arrived_at)
-SELECT channel_account_id, provider_id, conversation_id, message_id, sequence, $6
-FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::int[])
-  AS new (channel_account_id, provider_id, conversation_id, message_id, sequence)
+FROM new
 """
 
 
@@ -171,22 +173,16 @@ async def update_heads(session: AsyncSession, heads: Sequence[Head], now: dateti
 async def add_messages(session: AsyncSession, messages: Sequence[NewMessage], now: datetime) -> None:
     """Store incoming messages and the keys by which a redelivery of them is known."""
     connection = await driver_connection(session)
-    ids = [message.id for message in messages]
-    conversations = [message.head.id for message in messages]
-    sequences = [message.sequence for message in messages]
-    accounts = [message.arrival.channel_account_id for message in messages]
-    provider_ids = [message.arrival.provider_id for message in messages]
     await connection.execute(
         INSERT_MESSAGES,
-        ids,
-        conversations,
-        sequences,
-        accounts,
+        [message.id for message in messages],
+        [message.head.id for message in messages],
+        [message.sequence for message in messages],
+        [message.arrival.channel_account_id for message in messages],
         [message.arrival.body for message in messages],
         [json.dumps(message.arrival.attachments) for message in messages],
-        provider_ids,
+        [message.arrival.provider_id for message in messages],
         [message.arrival.provider_at for message in messages],
         [message.arrival.client_id for message in messages],
         now,
     )
-    await connection.execute(INSERT_KEYS, accounts, provider_ids, conversations, ids, sequences, now)
