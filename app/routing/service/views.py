@@ -114,11 +114,20 @@ async def list_queue_lines(session: AsyncSession) -> list[QueueLine]:
 
 
 async def explain(session: AsyncSession, principal: Principal, *, conversation_id: UUID) -> Explanation:
-    """The live work and the stored traces. Raises NotFound for a conversation the caller may not see."""
+    """The live work and the stored traces. Raises NotFound for a conversation the caller may not see.
+
+    Whoever is offered it may ask why, although it is another team's until they accept.
+    """
     facts = (await conversations.facts_of(session, [conversation_id])).get(conversation_id)
-    if facts is None or not may_see(principal, facts.rights):
+    seen = facts is not None and may_see(principal, facts.rights)
+    if facts is None or not (seen or await _is_offered(session, principal, conversation_id)):
         raise NotFound("conversation_not_found", "There is no such conversation.")
     return await explain_work(session, conversation_id)
+
+
+async def _is_offered(session: AsyncSession, principal: Principal, conversation_id: UUID) -> bool:
+    offers = await live_rows.list_pending_offers(session, principal.id)
+    return any(offer.conversation_id == conversation_id for offer in offers)
 
 
 async def explain_work(session: AsyncSession, conversation_id: UUID) -> Explanation:

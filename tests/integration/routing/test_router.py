@@ -172,6 +172,17 @@ async def test_the_explanation_names_candidates_and_who_was_removed_by_which_rul
     assert explained.work.state == "offered"
 
 
+async def test_whoever_is_offered_it_may_ask_why_before_it_is_theirs(world: World, routed: Routed) -> None:
+    await world.add_agent()
+    conversation = await world.add_waiting()
+    await routed()
+    offered_to = (await world.offers(conversation))[0].agent_id
+    asks = principal_of(offered_to, visibility="own")
+    async with world.database.transaction() as session:
+        explained = await views.explain(session, asks, conversation_id=conversation)
+    assert explained.decisions[0].agent_id == offered_to
+
+
 async def test_the_lines_of_the_board_count_what_is_there(world: World, routed: Routed) -> None:
     agent = await world.add_agent()
     await world.add_agent(ready=False)
