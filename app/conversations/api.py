@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Response
 
 from app.access.guards import GUARDED, ActDep, problems, require
 from app.access.schemas import Principal
@@ -21,6 +21,7 @@ from app.conversations.schemas import (
 )
 from app.core.database import SessionDep
 from app.core.http import PAGE_DEFAULT, CursorQuery, LimitQuery, Page, cursor_instant, decode_cursor, encode_cursor
+from app.core.idempotency import OnceDep
 from app.events.conversations import Status
 
 router = APIRouter(prefix="/v1", tags=["conversations"], responses=GUARDED)
@@ -84,30 +85,54 @@ async def list_messages(
     return Page(items=messages, next_cursor=earlier)
 
 
-@router.post("/conversations/{conversation_id}/status", summary="Change the status", responses=problems(404, 409))
+@router.post(
+    "/conversations/{conversation_id}/status",
+    summary="Change the status",
+    response_model=Summary,
+    responses=problems(404, 409),
+)
 async def change_status(
-    session: SessionDep, act: ActDep, principal: WriterDep, conversation_id: UUID, body: StatusIn
-) -> Summary:
-    await service.change_status(
-        session, act, principal, conversation_id=conversation_id, to=body.status, snoozed_until=body.snoozed_until
-    )
-    return await service.get_summary(session, principal, conversation_id)
+    session: SessionDep, act: ActDep, once: OnceDep, principal: WriterDep, conversation_id: UUID, body: StatusIn
+) -> Response:
+    async def work() -> Summary:
+        await service.change_status(
+            session, act, principal, conversation_id=conversation_id, to=body.status, snoozed_until=body.snoozed_until
+        )
+        return await service.get_summary(session, principal, conversation_id)
+
+    return await once(session, act, work)
 
 
 @router.post(
-    "/conversations/{conversation_id}/resolve", summary="Resolve with a disposition", responses=problems(404, 409)
+    "/conversations/{conversation_id}/resolve",
+    summary="Resolve with a disposition",
+    response_model=Summary,
+    responses=problems(404, 409),
 )
 async def resolve(
-    session: SessionDep, act: ActDep, principal: WriterDep, conversation_id: UUID, body: ResolveIn
-) -> Summary:
-    await service.resolve(session, act, principal, conversation_id=conversation_id, disposition=body.disposition)
-    return await service.get_summary(session, principal, conversation_id)
+    session: SessionDep, act: ActDep, once: OnceDep, principal: WriterDep, conversation_id: UUID, body: ResolveIn
+) -> Response:
+    async def work() -> Summary:
+        await service.resolve(session, act, principal, conversation_id=conversation_id, disposition=body.disposition)
+        return await service.get_summary(session, principal, conversation_id)
+
+    return await once(session, act, work)
 
 
-@router.post("/conversations/{conversation_id}/reopen", summary="Reopen a resolved one", responses=problems(404, 409))
-async def reopen(session: SessionDep, act: ActDep, principal: WriterDep, conversation_id: UUID) -> Summary:
-    await service.reopen(session, act, principal, conversation_id=conversation_id)
-    return await service.get_summary(session, principal, conversation_id)
+@router.post(
+    "/conversations/{conversation_id}/reopen",
+    summary="Reopen a resolved one",
+    response_model=Summary,
+    responses=problems(404, 409),
+)
+async def reopen(
+    session: SessionDep, act: ActDep, once: OnceDep, principal: WriterDep, conversation_id: UUID
+) -> Response:
+    async def work() -> Summary:
+        await service.reopen(session, act, principal, conversation_id=conversation_id)
+        return await service.get_summary(session, principal, conversation_id)
+
+    return await once(session, act, work)
 
 
 @router.post("/conversations/{conversation_id}/read", status_code=204, summary="Mark as read", responses=problems(404))

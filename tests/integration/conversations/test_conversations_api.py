@@ -62,6 +62,18 @@ async def test_an_idempotency_key_gives_the_first_answer_again(
     assert await world.value("SELECT count(*) FROM message") == 2
 
 
+async def test_a_resolve_that_is_sent_again_under_its_key_is_no_conflict(
+    http: httpx.AsyncClient, conversation: str
+) -> None:
+    async def resolve(key: str) -> httpx.Response:
+        headers = {"Idempotency-Key": key}
+        return await http.post(f"{conversation}/resolve", json={"disposition": "solved"}, headers=headers)
+
+    first, again, other = await resolve("k1"), await resolve("k1"), await resolve("k2")
+    assert (first.status_code, again.status_code, other.status_code) == (200, 200, 409)
+    assert again.json() == first.json()
+
+
 async def test_lists_page_by_cursor(http: httpx.AsyncClient, world: World, intake: Intake) -> None:
     ids = [str((await intake.submit(world.envelope(f"v{n}"))).conversation_id) for n in range(5)]
     seen: list[str] = []
