@@ -131,6 +131,8 @@ class Writing:
         return sender.request(client_id)
 
 
+CHECK_TRIES = 20
+CHECK_AGAIN_SECONDS = 0.1
 CHECKS = {
     "conversations whose sequences have gaps": """
         SELECT count(*) FROM conversation c LEFT JOIN (
@@ -151,12 +153,22 @@ async def check(connection: "asyncpg.Connection[asyncpg.Record]", *, messages: i
     """The faults of what was stored; `messages` were answered with 2xx."""
     faults = []
     for name, query in CHECKS.items():
-        if found := await connection.fetchval(query):
+        if found := await _ask_patiently(connection, query):
             faults.append(f"{name}: {found}")
     stored = await connection.fetchval("SELECT count(*) FROM message")
     if stored != messages:
         faults.append(f"{messages} messages were answered and {stored} are stored")
     return faults
+
+
+async def _ask_patiently(connection: "asyncpg.Connection[asyncpg.Record]", query: str) -> int:
+    """Timers go on writing events meanwhile, and a look may fall between a commit and its position."""
+    for _ in range(CHECK_TRIES):
+        found: int = await connection.fetchval(query)
+        if not found:
+            break
+        await asyncio.sleep(CHECK_AGAIN_SECONDS)
+    return found
 
 
 DRAIN_SECONDS = 120.0
