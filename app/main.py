@@ -14,6 +14,7 @@ from app.channels.files.service import FileFront, open_store
 from app.channels.intake import Intake
 from app.core import health
 from app.core.config import Settings
+from app.core.hot_routes import HotRoutes
 from app.core.http import Api, Manners, install_error_handlers, operation_id
 from app.core.runtime import open_runtime, stop_tasks
 from app.core.tasks import keep_running
@@ -70,10 +71,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
     )
     install_error_handlers(app)
-    app.router.routes[:0] = wiring.HOT_ROUTES
     app.include_router(health.router)
     for router in wiring.ROUTERS:
         app.include_router(router)
+    app.add_middleware(HotRoutes, routes=wiring.HOT_ROUTES)
     app.add_middleware(WidgetCors)
     app.add_middleware(Manners)
     return app

@@ -1,7 +1,6 @@
 """Every part of the product on one page: what is routed, consumed, timed and repeated. Nothing is discovered."""
 
 from fastapi import APIRouter
-from starlette.routing import Route
 
 from app.access import api as access
 from app.access import service as access_service
@@ -24,6 +23,7 @@ from app.core.config import Settings
 from app.core.consumers import Consumer
 from app.core.database import Database
 from app.core.due_rows import DueTable
+from app.core.hot_routes import Endpoint
 from app.core.tasks import Periodic
 from app.customers import api as customers
 from app.ops import api as operations
@@ -55,8 +55,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     pages.router,
 )
 
-HOT_ROUTES: tuple[Route, ...] = (chat.HOT_ROUTE,)
-"""Looked at before the routers, without FastAPI's layers: for what comes thousands of times a second."""
+HOT_ROUTES: dict[tuple[str, str], Endpoint] = chat.HOT_ROUTES
 
 CONSUMERS: tuple[Consumer, ...] = (routing_consumers.ROUTING, sla_consumers.SLA)
 

@@ -76,5 +76,5 @@ def stored(event: Event, at: datetime) -> StoredEvent:
         occurred_at=at,
         actor="tests",
         request_id="",
-        payload=event.model_dump(mode="json"),
+        payload_text=event.model_dump_json(),
     )

@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cached_property
 from typing import Any, ClassVar, Protocol
 from uuid import UUID
 
@@ -45,8 +46,10 @@ class Position:
 ZERO = Position(0, None)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class StoredEvent:
+    """Most readers pass over most events: the payload is read when somebody asks for it."""
+
     position: int
     positioned_at: datetime
     id: int
@@ -58,7 +61,12 @@ class StoredEvent:
     occurred_at: datetime
     actor: str
     request_id: str
-    payload: dict[str, Any]
+    payload_text: str
+
+    @cached_property
+    def payload(self) -> dict[str, Any]:
+        payload: dict[str, Any] = json.loads(self.payload_text)
+        return payload
 
     @property
     def cursor(self) -> Position:
@@ -217,5 +225,4 @@ def created_since(day: date) -> str:
 
 
 def _stored(row: asyncpg.Record) -> StoredEvent:
-    values: list[Any] = [*row[:-1], json.loads(row["payload"])]
-    return StoredEvent(*values)
+    return StoredEvent(*row)

@@ -4,7 +4,6 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from starlette.routing import Route
 
 from app.access.guards import PUBLIC, problems
 from app.channels import service as channels
@@ -32,6 +31,7 @@ from app.conversations.schemas import MAX_SEQUENCE
 from app.core.act import Act
 from app.core.database import SessionDep
 from app.core.errors import Unauthenticated
+from app.core.hot_routes import Endpoint
 from app.core.http import PAGE_DEFAULT, LimitQuery, request_id_of
 
 router = APIRouter(prefix="/v1/widget", tags=["widget"])
@@ -150,8 +150,7 @@ async def post_message(request: Request) -> Response:
     return Response(answer.model_dump_json(), 200 if received.duplicate else 201, media_type="application/json")
 
 
-# Stands before all routers and answers alone; the operation above it in the router is its entry in the OpenAPI.
-HOT_ROUTE = Route("/v1/widget/messages", post_message, methods=["POST"])
+HOT_ROUTES: dict[tuple[str, str], Endpoint] = {("POST", "/v1/widget/messages"): post_message}
 
 
 @router.get("/messages", summary="Read one's own conversation", responses=problems(401, 403, 422, 429))
