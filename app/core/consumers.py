@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Literal
 
@@ -16,14 +16,16 @@ from app.core.act import Act, system_act
 from app.core.clock import Clock
 from app.core.database import Database, driver_connection
 from app.core.driver import Backoff, SharedLogConnection, is_transient, raise_if_cancelled
-from app.core.event_log import LogGap, StoredEvent
+from app.core.event_log import LogGap, Position, StoredEvent
 from app.core.log_signal import NET_SECONDS, LogSignal
-from app.core.parking import Parked, list_parked, release
+from app.core.parking import Parked, State, list_parked, release
 
 __all__ = ["Consumer", "ConsumerRunner", "Parked", "list_parked", "release"]
 
 DEFAULT_BATCH = 500
 BUSY_ELSEWHERE_SECONDS = 0.25
+PASSED_KEPT_SECONDS = 0.25
+"""Events that are nothing to a consumer cost it no write: it stores that it has passed them so much later."""
 
 log = structlog.get_logger(__name__)
 lag_gauge = Gauge("switchboard_consumer_lag_events", "Positions between a consumer's cursor and the head", ["consumer"])
@@ -53,8 +55,19 @@ class Outcome(Enum):
 
     AGAIN = auto()
     IDLE = auto()
+    PASSING = auto()
     BUSY_ELSEWHERE = auto()
     STOPPED = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class _Passed:
+    """Events after the stored cursor `after` that were nothing to the consumer, up to `cursor`."""
+
+    after: int
+    cursor: Position
+    store_at: float
+    """In the event loop's time."""
 
 
 class _DatabaseFailed(Exception):
@@ -62,9 +75,7 @@ class _DatabaseFailed(Exception):
 
 
 class _PageFailed(Exception):
-    def __init__(self, page: Sequence[StoredEvent]) -> None:
-        super().__init__()
-        self.page = page
+    pass
 
 
 class ConsumerRunner:
@@ -88,6 +99,7 @@ class ConsumerRunner:
         self._signal = signal
         self._consumers = consumers
         self._known_events = known_events
+        self._passed: dict[str, _Passed] = {}
         self._log = SharedLogConnection(database.url, application_name="switchboard-consumers")
 
     async def prepare(self) -> None:
@@ -124,6 +136,8 @@ class ConsumerRunner:
     async def _pause(self, outcome: Outcome, seen: int) -> None:
         if outcome is Outcome.IDLE:
             await self._signal.wait(seen, NET_SECONDS)
+        elif outcome is Outcome.PASSING:
+            await self._signal.wait(seen, PASSED_KEPT_SECONDS)
         elif outcome is Outcome.BUSY_ELSEWHERE:
             await asyncio.sleep(BUSY_ELSEWHERE_SECONDS)
         elif outcome is Outcome.STOPPED:
@@ -136,58 +150,94 @@ class ConsumerRunner:
             if state is None:
                 await parking.create_cursor(connection, consumer.name, start=consumer.start)
                 return Outcome.AGAIN
-        lag_gauge.labels(consumer.name).set(max(state.head - state.position, 0))
+        start = self._start(consumer, state)
+        lag_gauge.labels(consumer.name).set(max(state.head - start.number, 0))
         stopped_gauge.labels(consumer.name).set(state.stopped_reason is not None)
         parked_gauge.labels(consumer.name).set(state.parked)
         outcome = Outcome.IDLE
         if state.released_position is not None:
             outcome = await self._apply_released(consumer, state.released_position)
         if state.head != state.position:
-            outcome = await self._apply_new(consumer)
+            outcome = await self._apply_new(consumer, state, start)
         return outcome
 
-    async def _apply_new(self, consumer: Consumer) -> Outcome:
+    def _start(self, consumer: Consumer, state: State) -> Position:
+        """Where to read on: after what this process has looked at already, if nobody moved the cursor meanwhile."""
+        passed = self._passed.get(consumer.name)
+        if passed is None or passed.after != state.position:
+            self._passed.pop(consumer.name, None)
+            return state.cursor
+        return passed.cursor
+
+    async def _apply_new(self, consumer: Consumer, state: State, start: Position) -> Outcome:
         """One page; when it fails, the same events one by one, so that only those that cannot be applied are parked."""
         try:
-            return await self._apply_page(consumer, consumer.batch)
+            async with self._log.use() as connection:
+                read = await event_log.read(connection, start, limit=consumer.batch)
         except LogGap as gap:
             return await self._stop(consumer, gap.detail)
-        except _PageFailed as failure:
+        if not any(event.type in consumer.types for event in read):
+            return await self._pass(consumer, state, read[-1].cursor if read else start, len(read))
+        try:
+            return await self._apply_page(consumer, state, read)
+        except _PageFailed:
             failures_total.labels(consumer.name).inc()
-            remaining = len(failure.page)
-        for _ in range(remaining):
+        state = replace(state, parked=state.parked + 1)  # from here on, for what is parked on the way
+        for event in read:
             try:
-                outcome = await self._apply_page(consumer, 1)
+                outcome = await self._apply_page(consumer, state, [event])
             except _PageFailed as failure:
-                outcome = await self._park(consumer, failure.page[0], failure.__cause__)
+                outcome = await self._park(consumer, state, event, failure.__cause__)
             if outcome is not Outcome.AGAIN:
                 return outcome
+            state = replace(state, cursor=event.cursor)
         return Outcome.AGAIN
 
-    async def _apply_page(self, consumer: Consumer, limit: int) -> Outcome:
-        page: list[StoredEvent] = []
+    async def _pass(self, consumer: Consumer, state: State, cursor: Position, number: int) -> Outcome:
+        """Nothing of it is the consumer's: remembered, and stored now and then, so that a quiet consumer writes little.
+
+        Whoever starts from the stored cursor looks at it again, to the same effect.
+        """
+        if cursor == state.cursor:
+            return Outcome.IDLE
+        now = asyncio.get_running_loop().time()
+        passed = self._passed.get(consumer.name)
+        store_at = passed.store_at if passed else now + PASSED_KEPT_SECONDS
+        self._passed[consumer.name] = _Passed(state.position, cursor, store_at)
+        handled_total.labels(consumer.name).inc(number)
+        if now < store_at:
+            return Outcome.AGAIN if number == consumer.batch else Outcome.PASSING
+        async with self._transaction() as session:
+            if await parking.lock_cursor(session, consumer.name) != state.cursor:
+                return Outcome.BUSY_ELSEWHERE
+            await parking.move_cursor(session, consumer.name, cursor)
+        return Outcome.AGAIN
+
+    async def _apply_page(self, consumer: Consumer, state: State, read: list[StoredEvent]) -> Outcome:
+        """In one transaction with the cursor, which must still stand where `state` saw it."""
+        page = self._up_to_unknown(consumer, read)
         try:
             async with self._transaction() as session:
-                cursor = await parking.lock_cursor(session, consumer.name)
-                if cursor is None:
+                if await parking.lock_cursor(session, consumer.name) != state.cursor:
                     return Outcome.BUSY_ELSEWHERE
-                async with self._log.use() as connection:
-                    read = await event_log.read(connection, cursor, limit=limit)
-                page = self._up_to_unknown(consumer, read)
                 if not page:
-                    return await self._stop_before(session, consumer, read[0]) if read else Outcome.IDLE
-                await self._apply(session, consumer, page)
+                    return await self._stop_before(session, consumer, read[0])
+                await self._apply(session, consumer, page, any_parked=state.parked > 0)
                 await parking.move_cursor(session, consumer.name, page[-1].cursor)
-        except (_DatabaseFailed, LogGap):
+        except _DatabaseFailed:
             raise
         except Exception as error:
-            raise _PageFailed(page) from error
+            raise _PageFailed from error
         handled_total.labels(consumer.name).inc(len(page))
         return Outcome.AGAIN
 
-    async def _apply(self, session: AsyncSession, consumer: Consumer, page: list[StoredEvent]) -> None:
+    async def _apply(
+        self, session: AsyncSession, consumer: Consumer, page: list[StoredEvent], *, any_parked: bool
+    ) -> None:
         listed = [event for event in page if event.type in consumer.types]
-        blocked = await parking.list_parked_keys(session, consumer.name, {event.key for event in listed})
+        # Whoever parks an event moves the cursor, so none was parked since the state was read.
+        keys = {event.key for event in listed} if any_parked else set()
+        blocked = await parking.list_parked_keys(session, consumer.name, keys)
         for event in listed:
             if event.key in blocked:
                 await parking.add(session, consumer.name, event, at=self._clock.now(), error=None)
@@ -220,14 +270,13 @@ class ConsumerRunner:
                 await parking.park_again(session, consumer.name, position, error=repr(error))
         return Outcome.AGAIN
 
-    async def _park(self, consumer: Consumer, event: StoredEvent, error: BaseException | None) -> Outcome:
+    async def _park(self, consumer: Consumer, state: State, event: StoredEvent, error: BaseException | None) -> Outcome:
         failures_total.labels(consumer.name).inc()
         with structlog.contextvars.bound_contextvars(request_id=event.request_id):
             log.error("event_parked", position=event.position, type=event.type, key=str(event.key), exc_info=error)
         async with self._transaction() as session:
-            cursor = await parking.lock_cursor(session, consumer.name)
             # Another process may have gone on in between; it then has parked or applied the event itself.
-            if cursor is None or cursor.number != event.position - 1:
+            if await parking.lock_cursor(session, consumer.name) != state.cursor:
                 return Outcome.BUSY_ELSEWHERE
             await parking.add(session, consumer.name, event, at=self._clock.now(), error=repr(error))
             await parking.move_cursor(session, consumer.name, event.cursor)

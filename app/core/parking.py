@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core import event_log
 from app.core.act import Act
+from app.core.database import driver_connection
 from app.core.errors import NotFound
 from app.core.event_log import Position, StoredEvent
 from app.core.models import ConsumerCursor, ParkedEvent
@@ -27,11 +28,15 @@ log = structlog.get_logger(__name__)
 class State:
     """`released_position`: the next event to apply of a key an operator has released."""
 
-    position: int
+    cursor: Position
     stopped_reason: str | None
     head: int
     parked: int
     released_position: int | None
+
+    @property
+    def position(self) -> int:
+        return self.cursor.number
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +53,7 @@ class Parked:
 
 # A key whose first event bears no error has been released: nothing is known to be wrong with it any more.
 _STATE = """
-SELECT c.position, c.stopped_reason,
+SELECT c.position, c.positioned_at, c.stopped_reason,
        coalesce((SELECT last_position FROM event_dispatch ORDER BY batch DESC LIMIT 1), 0),
        (SELECT count(*) FROM parked_event p WHERE p.consumer = $1),
        (SELECT min(p.position) FROM parked_event p
@@ -59,9 +64,14 @@ FROM consumer_cursor c WHERE c.consumer = $1
 """
 
 
+# Plain statements: each batch of each consumer makes them.
+_LOCK_CURSOR = "SELECT position, positioned_at FROM consumer_cursor WHERE consumer = $1 FOR UPDATE SKIP LOCKED"
+_MOVE_CURSOR = "UPDATE consumer_cursor SET position = $2, positioned_at = $3, stopped_reason = NULL WHERE consumer = $1"
+
+
 async def find_state(connection: "asyncpg.Connection[Any]", consumer: str) -> State | None:
     row = await connection.fetchrow(_STATE, consumer)
-    return row and State(*row)
+    return row and State(Position(row[0], row[1]), *row[2:])
 
 
 async def create_cursor(
@@ -79,22 +89,14 @@ async def create_cursor(
 
 async def lock_cursor(session: AsyncSession, consumer: str) -> Position | None:
     """The cursor, ours until the transaction ends; None while another process works with it."""
-    row = (
-        await session.execute(
-            select(ConsumerCursor.position, ConsumerCursor.positioned_at)
-            .where(ConsumerCursor.consumer == consumer)
-            .with_for_update(skip_locked=True)
-        )
-    ).one_or_none()
-    return row and Position(row.position, row.positioned_at)
+    connection = await driver_connection(session)
+    row = await connection.fetchrow(_LOCK_CURSOR, consumer)
+    return row and Position(*row)
 
 
 async def move_cursor(session: AsyncSession, consumer: str, to: Position) -> None:
-    await session.execute(
-        update(ConsumerCursor)
-        .where(ConsumerCursor.consumer == consumer)
-        .values(position=to.number, positioned_at=to.positioned_at, stopped_reason=None)
-    )
+    connection = await driver_connection(session)
+    await connection.execute(_MOVE_CURSOR, consumer, to.number, to.positioned_at)
 
 
 async def stop(session: AsyncSession, consumer: str, reason: str) -> bool:
