@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+import asyncpg
 import uvloop
 from sqlalchemy.engine import make_url
 
@@ -53,7 +54,9 @@ class Scratch:
         return address
 
     def start_worker(self) -> None:
-        self.start_child("worker", "from app.cli import main; main()", arguments=("worker",))
+        """Returns once it consumes: before that a drained log says nothing about it."""
+        child = self.start_child("worker", "from app.cli import main; main()", arguments=("worker",))
+        run(self._wait_until_consuming(child))
 
     def start_child(self, name: str, code: str, *descriptors: int, arguments: tuple[str, ...] = ()) -> Child:
         environment = {
@@ -96,6 +99,17 @@ class Scratch:
                 pass
             time.sleep(0.05)
         raise RuntimeError(f"{child.name} does not become ready. It said: {child.last_words()}")
+
+    async def _wait_until_consuming(self, child: Child) -> None:
+        connection = await asyncpg.connect(self.url)
+        try:
+            async with asyncio.timeout(READY_WITHIN_SECONDS):
+                while not await connection.fetchval("SELECT EXISTS (SELECT FROM consumer_cursor)"):
+                    if child.ended():
+                        raise RuntimeError(f"{child.name} ended. It said: {child.last_words()}")
+                    await asyncio.sleep(0.05)
+        finally:
+            await connection.close()
 
 
 @contextmanager

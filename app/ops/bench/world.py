@@ -173,13 +173,14 @@ async def _ask_patiently(connection: "asyncpg.Connection[asyncpg.Record]", query
 
 DRAIN_SECONDS = 120.0
 DRAINED = """
-SELECT (SELECT count(*) FROM event) = head AND coalesce((SELECT min(position) FROM consumer_cursor), head) = head
+SELECT head >= $1 AND coalesce((SELECT min(position) FROM consumer_cursor), head) >= $1
 FROM (SELECT last_position AS head FROM event_dispatch ORDER BY batch DESC LIMIT 1) AS dispatched
 """
 
 
 async def drained(observer: "asyncpg.Connection[asyncpg.Record]") -> None:
-    """Until every event has its position and every consumer has passed the last one."""
+    """Until every event that is there now has its position and every consumer has passed it."""
+    there = await observer.fetchval("SELECT count(*) FROM event")
     async with asyncio.timeout(DRAIN_SECONDS):
-        while not await observer.fetchval(DRAINED):  # noqa: ASYNC110
+        while not await observer.fetchval(DRAINED, there):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
