@@ -39,6 +39,12 @@ EVENTS: tuple[type[Event], ...] = (
     sla.SlaEscalated,
     sla.SlaCorrected,
     sla.PauseOver,
+    sla.EscalationAccepted,
+    sla.EscalationEnded,
+    sla.CauseGiven,
+    sla.RemedyNoted,
+    sla.TaskCreated,
+    sla.TaskDone,
 )
 BY_NAME: dict[tuple[str, int], type[Event]] = {(event.type, event.version): event for event in EVENTS}
 
