@@ -29,6 +29,7 @@ EVENTS: tuple[type[Event], ...] = (
     agents.ChannelAccountChanged,
     routing.WorkChanged,
     routing.WorkUnroutable,
+    routing.WorkReassignRefused,
     routing.OfferMade,
     routing.OfferEnded,
     routing.PresenceChanged,

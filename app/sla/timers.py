@@ -1,6 +1,6 @@
 """The timers of one clock: which warnings, which breach and which steps of a ladder are still to come, and when."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
@@ -34,8 +34,8 @@ def accepted(ladder: str) -> str:
     return f"{ladder}:accepted"
 
 
-def without_ladder(timers: Sequence[Timer], ladder: str) -> list[Timer]:
-    return [timer for timer in timers if timer.kind != "escalation" or timer.name.partition(":")[0] != ladder]
+def is_of_ladder(kind: str, name: str, ladder: str) -> bool:
+    return kind == "escalation" and name.partition(":")[0] == ladder
 
 
 def _told(timer: Timer, fired: Mapping[str, datetime], now: datetime) -> bool:
