@@ -35,6 +35,7 @@ from app.routing import jobs as routing_jobs
 from app.sla import api as sla
 from app.sla import consumers as sla_consumers
 from app.sla import jobs as sla_jobs
+from app.sla.duties import api as sla_duties
 from app.workspace import api as workspace
 
 ROUTERS: tuple[APIRouter, ...] = (
@@ -44,6 +45,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     conversations.router,
     routing.router,
     sla.router,
+    sla_duties.router,
     channels.router,
     chat.router,
     files.router,

@@ -111,6 +111,18 @@ async def list_accounts_of(session: AsyncSession, account_ids: Collection[UUID])
     return (await session.scalars(select(Account).where(Account.id.in_(account_ids)))).all()
 
 
+async def list_supervisors(session: AsyncSession, team_ids: Collection[UUID]) -> list[tuple[UUID, UUID]]:
+    """(team, account) of supervisors who are not disabled."""
+    if not team_ids:
+        return []
+    rows = await session.execute(
+        select(Account.team_id, Account.id)
+        .where(Account.team_id.in_(team_ids), Account.role == "supervisor", Account.disabled_at.is_(None))
+        .order_by(Account.id)
+    )
+    return [(row.team_id, row.id) for row in rows]
+
+
 async def list_accounts(session: AsyncSession, *, after: tuple[str, UUID] | None, limit: int) -> Sequence[Account]:
     order = (func.lower(Account.login), Account.id)
     statement = select(Account).order_by(*order).limit(limit)

@@ -9,7 +9,17 @@ from fastapi.responses import JSONResponse
 from app.access.guards import GUARDED, ActDep, AfterNameDep, PrincipalDep, problems, publish_ended, require
 from app.access.schemas import Principal
 from app.agents import service
-from app.agents.schemas import AgentCreate, AgentPatch, AgentSkills, AgentView, Me, NameBody, SkillView, TeamView
+from app.agents.schemas import (
+    AgentCreate,
+    AgentPatch,
+    AgentSkills,
+    AgentView,
+    Me,
+    NameBody,
+    SkillView,
+    TeamPatch,
+    TeamView,
+)
 from app.core.database import SessionDep
 from app.core.http import PAGE_DEFAULT, LimitQuery, Page, encode_cursor
 from app.core.idempotency import OnceDep
@@ -135,11 +145,11 @@ async def create_team(
     return await once(session, act, lambda: service.create_team(session, act, name=body.name), status=201)
 
 
-@router.patch("/teams/{team_id}", summary="Rename a team", responses=GUARDED | problems(404, 409))
+@router.patch("/teams/{team_id}", summary="Rename a team, or name its lead", responses=GUARDED | problems(404, 409))
 async def rename_team(
-    team_id: UUID, body: NameBody, session: SessionDep, act: ActDep, principal: WriterDep
+    team_id: UUID, body: TeamPatch, session: SessionDep, act: ActDep, principal: WriterDep
 ) -> TeamView:
-    return await service.rename_team(session, act, team_id=team_id, name=body.name)
+    return await service.change_team(session, act, team_id=team_id, patch=body)
 
 
 @router.delete(

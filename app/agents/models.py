@@ -16,6 +16,9 @@ class Team(Base):
     __table_args__ = (Index("uq_team_name", text("lower(name)"), unique=True),)
     id: Mapped[UUID] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(Text)
+    # An agent belongs to a team by its account, so the two tables refer to one another.
+    lead_id: Mapped[UUID | None] = mapped_column(ForeignKey("agent.id", name="fk_team_lead_id", use_alter=True))
+    """Whom escalations to the lead of this team go to; null: to its supervisors."""
     created_at: Mapped[datetime] = mapped_column(TIMESTAMP)
 
 

@@ -67,6 +67,18 @@ async def list_named(
     return (await session.scalars(statement)).all()
 
 
+async def map_leads(session: AsyncSession, team_ids: Collection[UUID]) -> dict[UUID, UUID]:
+    """Lead by team, of those that have one."""
+    if not team_ids:
+        return {}
+    rows = await session.execute(select(Team.id, Team.lead_id).where(Team.id.in_(team_ids), Team.lead_id.is_not(None)))
+    return {row.id: row.lead_id for row in rows}
+
+
+async def list_known_teams(session: AsyncSession, team_ids: Collection[UUID]) -> set[UUID]:
+    return set(await session.scalars(select(Team.id).where(Team.id.in_(team_ids))))
+
+
 async def find_agent(session: AsyncSession, agent_id: UUID) -> Agent | None:
     return await session.get(Agent, agent_id)
 

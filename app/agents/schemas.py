@@ -133,6 +133,7 @@ class Me(BaseModel):
 class TeamView(BaseModel):
     id: UUID
     name: str
+    lead_id: UUID | None
     created_at: datetime
 
 
@@ -146,3 +147,14 @@ class NameBody(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"name": "Billing"}})
 
     name: Name
+
+
+class TeamPatch(BaseModel):
+    """Only the members given are changed."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"lead_id": "019ab3f0-7c1e-7b52-9d7e-0c7c5f1f6a10"}}
+    )
+
+    name: Name | None = None
+    lead_id: UUID | None = Field(default=None, description="An agent; null leaves the team to its supervisors")

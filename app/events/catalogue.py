@@ -29,6 +29,7 @@ EVENTS: tuple[type[Event], ...] = (
     agents.ChannelAccountChanged,
     routing.WorkChanged,
     routing.WorkUnroutable,
+    routing.WorkReassignRefused,
     routing.OfferMade,
     routing.OfferEnded,
     routing.PresenceChanged,
@@ -39,6 +40,12 @@ EVENTS: tuple[type[Event], ...] = (
     sla.SlaEscalated,
     sla.SlaCorrected,
     sla.PauseOver,
+    sla.EscalationAccepted,
+    sla.EscalationEnded,
+    sla.CauseGiven,
+    sla.RemedyNoted,
+    sla.TaskCreated,
+    sla.TaskDone,
 )
 BY_NAME: dict[tuple[str, int], type[Event]] = {(event.type, event.version): event for event in EVENTS}
 

@@ -35,6 +35,17 @@ class WorkUnroutable(ConversationEvent):
     reason: str
 
 
+class WorkReassignRefused(ConversationEvent):
+    """An SLA policy wanted it elsewhere, which cannot be: it waits in its queue."""
+
+    type = "work.reassign_refused"
+    work_id: UUID
+    queue_id: UUID
+    to_agent_id: UUID | None
+    to_queue_id: UUID | None
+    reason: Literal["no_capacity", "agent_disabled", "queue_unknown"]
+
+
 class OfferMade(ConversationEvent):
     type = "offer.made"
     offer_id: UUID

@@ -9,7 +9,21 @@ from pydantic import BaseModel, ConfigDict
 from app.events.event import ConversationEvent
 
 ClockState = Literal["running", "paused", "met", "breached", "met_late", "cancelled"]
-ActionCode = Literal["notify_owner", "notify_team", "raise_priority", "advance_due", "requeue"]
+ActionCode = Literal[
+    "notify_owner",
+    "notify_lead",
+    "notify_team",
+    "raise_priority",
+    "advance_due",
+    "requeue",
+    "reassign",
+    "open_ring",
+    "webhook",
+    "create_task",
+]
+Ladder = Literal["functional", "hierarchical"]
+EscalationEnd = Literal["met", "cancelled", "corrected", "accepted_elsewhere"]
+RemedyKind = Literal["voucher", "apology", "refund", "other"]
 
 
 class ClockFacts(BaseModel):
@@ -35,40 +49,80 @@ class ClocksChanged(ConversationEvent):
     withdrawn: tuple[UUID, ...] = ()
 
 
-class _ClockEvent(ConversationEvent):
+class Addressed(ConversationEvent):
+    """It also reaches whom it names, whatever they may otherwise see of the conversation."""
+
+    to_agent_ids: tuple[UUID, ...] = ()
+    to_team_ids: tuple[UUID, ...] = ()
+
+
+class ClockEvent(Addressed):
+    """`actions` are what the policy asks for; the members after them say of each what it needs.
+
+    `ring` is null for the next one. `endpoints` are names: whoever delivers webhooks knows their addresses.
+    """
+
     clock_id: UUID
     metric: str
     seq: int
     due_at: datetime | None
     detected_at: datetime
     actions: tuple[ActionCode, ...] = ()
+    reassign_agent_id: UUID | None = None
+    reassign_queue_id: UUID | None = None
+    ring: int | None = None
+    endpoints: tuple[str, ...] = ()
 
 
-class SlaWarned(_ClockEvent):
+class SlaWarned(ClockEvent):
     """A share of the target is used up, or only so much is left. `threshold`: "75%" or "rest:600"."""
 
     type = "sla.warned"
     threshold: str
 
 
-class SlaBreached(_ClockEvent):
-    """The target was used up at `breached_at`, whenever that was noticed."""
+class SlaBreached(ClockEvent):
+    """The target was used up at `breached_at`, whenever that was noticed. It asks its owner for a cause."""
 
     type = "sla.breached"
     breached_at: datetime
 
 
-class SlaEscalated(_ClockEvent):
+class SlaEscalated(ClockEvent):
     """A breach goes to whom its ladder names next; the owner stays owner until somebody accepts."""
 
     type = "sla.escalated"
-    ladder: Literal["functional", "hierarchical"]
+    escalation_id: UUID | None = None
+    """Null in events of releases before acceptance."""
+    ladder: Ladder
     step: int
     to_team_id: UUID | None
     to_agent_id: UUID | None
 
 
-class PauseOver(_ClockEvent):
+class EscalationAccepted(Addressed):
+    """`accepted_by` is the owner from now on (functional), or the one responsible beside the owner (hierarchical)."""
+
+    type = "sla.escalation_accepted"
+    escalation_id: UUID
+    clock_id: UUID
+    ladder: Ladder
+    step: int
+    accepted_by: UUID
+
+
+class EscalationEnded(Addressed):
+    """Nobody needs to accept it any more: `met` by an answer, taken at another step, or no breach after all."""
+
+    type = "sla.escalation_ended"
+    escalation_id: UUID
+    clock_id: UUID
+    ladder: Ladder
+    step: int
+    reason: EscalationEnd
+
+
+class PauseOver(ClockEvent):
     """The longest pause the policy allows has passed: the clock counts again although the status still waits."""
 
     type = "sla.pause_over"
@@ -83,3 +137,39 @@ class SlaCorrected(ConversationEvent):
     seq: int
     told_breached_at: datetime
     breached_at: datetime | None
+
+
+class CauseGiven(ConversationEvent):
+    """Why a promise was broken, as a code of the installation's list."""
+
+    type = "sla.cause_given"
+    clock_id: UUID
+    cause_code: str
+
+
+class RemedyNoted(ConversationEvent):
+    """What the customer gets for it. `amount` is a decimal number in `currency`."""
+
+    type = "sla.remedy_noted"
+    clock_id: UUID
+    remedy_id: UUID
+    kind: RemedyKind
+    amount: str | None
+    currency: str | None
+
+
+class TaskCreated(Addressed):
+    """Something to do besides answering. `title` is a code."""
+
+    type = "task.created"
+    task_id: UUID
+    clock_id: UUID
+    title: str
+    agent_id: UUID | None
+    team_id: UUID | None
+
+
+class TaskDone(Addressed):
+    type = "task.done"
+    task_id: UUID
+    done_by: UUID

@@ -17,6 +17,7 @@ from app.events.conversations import (
 )
 from app.events.event import ConversationEvent, Event, Rights
 from app.events.routing import OfferEnded, OfferMade, PresenceChanged, QueueChanged
+from app.events.sla import Addressed
 
 SUPERVISING_ROLES = frozenset({"supervisor", "admin"})
 RIGHTS_FIELDS = frozenset({"role", "team", "team_id", "visibility"})
@@ -109,11 +110,20 @@ def _sees(principal: Principal, rights: Rights | None) -> bool:
 def _conversation(principal: Principal, event: ConversationEvent, present: Rights | None) -> Delivery:
     sees_now = _sees(principal, present)
     if not isinstance(event, ConversationRightsChanged):
-        return _when(sees_now)
+        return _when(sees_now or _is_named(principal, event))
     before, after = _sees(principal, event.before), _sees(principal, event.after)
     if sees_now:
         return Delivery.GAINED if after and not before else Delivery.EVENT
     return Delivery.REMOVED if before and not after else Delivery.NOTHING
+
+
+def _is_named(principal: Principal, event: Event) -> bool:
+    """Whoever is asked for help hears of it before they may see the conversation; ids and codes are all they learn."""
+    return (
+        isinstance(event, Addressed)
+        and "conversations:read" in principal.scopes
+        and (principal.id in event.to_agent_ids or principal.team_id in event.to_team_ids)
+    )
 
 
 def _offer(principal: Principal, event: OfferMade | OfferEnded, present: Rights | None) -> Delivery:
@@ -154,10 +164,13 @@ def reach_of(event: Event, present: Rights | None, contact_point_id: UUID | None
         rights = [present] if present else []
         if isinstance(event, ConversationRightsChanged):
             rights += [event.before, event.after]
-        offered = {event.agent_id} if isinstance(event, OfferMade | OfferEnded) else set()
+        named = {event.agent_id} if isinstance(event, OfferMade | OfferEnded) else set()
+        teams: set[UUID] = set()
+        if isinstance(event, Addressed):
+            named, teams = set(event.to_agent_ids), set(event.to_team_ids)
         return Reach(
-            agents=frozenset({each.owner_id for each in rights if each.owner_id} | offered),
-            teams=frozenset(each.team_id for each in rights if each.team_id),
+            agents=frozenset({each.owner_id for each in rights if each.owner_id} | named),
+            teams=frozenset({each.team_id for each in rights if each.team_id} | teams),
             wide=True,
             contact_point_id=contact_point_id if isinstance(event, VISITOR_EVENTS) else None,
         )

@@ -7,9 +7,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.act import Act
 from app.core.consumers import Consumer
 from app.core.event_log import StoredEvent
-from app.routing.service.deadlines import SLA_TYPES, asked_by, obey
+from app.routing.service.deadlines import obey
 from app.routing.service.desk import HolderChanged
 from app.routing.service.presences import retire
+from app.routing.service.sla_orders import SLA_TYPES, asked_by
 from app.routing.service.work import Cause, follow_conversations
 
 CONVERSATION_TYPES = frozenset({"conversation.opened", "conversation.status_changed"})

@@ -68,6 +68,7 @@ class WorkFacts:
     """A waiting work item. `requirements` replaces the queue's own (a ring may still relax it); `language` is
     a skill and its minimum that holds at every ring which does not name that skill. Until `sticky_until_at`
     only the sticky agent is asked while connected (ring 0); afterwards being sticky only ranks first.
+    `least_ring` is open whatever the age.
     """
 
     id: UUID
@@ -86,6 +87,7 @@ class WorkFacts:
     sticky_until_at: datetime | None = None
     cool_downs: Mapping[UUID, datetime] = field(default_factory=dict)
     tries: Mapping[UUID, int] = field(default_factory=dict)
+    least_ring: int = 0
 
 
 def virtual_due_at(ready_at: datetime, target_seconds: float, sla_due_at: datetime | None = None) -> datetime:

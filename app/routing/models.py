@@ -109,6 +109,8 @@ class WorkItem(DueRow, Base):
     """Agent id to the instant before which this work is not offered to them again."""
     tries: Mapped[dict[str, int]] = mapped_column(JSONB, server_default=text("'{}'"), default=dict)
     unroutable_reason: Mapped[str | None] = mapped_column(Text)
+    least_ring: Mapped[int] = mapped_column(SmallInteger, server_default="0", default=0)
+    """A ring that was opened before its time; those before it are open too."""
     synthetic: Mapped[bool] = mapped_column(Boolean, server_default=text("false"), default=False)
     version: Mapped[int] = mapped_column(Integer, server_default="1", default=1)
     created_at: Mapped[datetime] = mapped_column(TIMESTAMP)

@@ -40,6 +40,11 @@ def ring_at(queue: QueueFacts, ready_at: float, now: float) -> int:
     return sum(1 for ring in queue.rings if ready_at + ring.enter_after_seconds <= now)
 
 
+def ring_of(queue: QueueFacts, work: WorkFacts, now: float) -> int:
+    """By its age, or further if a ring was opened for it before its time."""
+    return max(ring_at(queue, work.ready_at.timestamp(), now), min(work.least_ring, len(queue.rings)))
+
+
 def terms_at(
     queue: QueueFacts,
     ring: int,

@@ -11,7 +11,7 @@ from app.routing.index import Agent, Group, Lane, Reach, Work, profile_key
 from app.routing.lines import Board
 from app.routing.loads import Kind, State
 from app.routing.ranking import Standing, get_policy
-from app.routing.rings import Requirements, barred_agents, check_rings, meets, next_ring_at, ring_at, terms_at
+from app.routing.rings import Requirements, barred_agents, check_rings, meets, next_ring_at, ring_of, terms_at
 
 
 class Roster:
@@ -226,7 +226,7 @@ class Roster:
 
     def lane_for(self, work: WorkFacts, now: float) -> Lane:
         queue = self.queues[work.queue_id]
-        ring = ring_at(queue, work.ready_at.timestamp(), now) if queue.rings else 0
+        ring = ring_of(queue, work, now) if queue.rings else 0
         override = None if work.requirements is None else tuple(sorted(work.requirements.items()))
         barred = barred_agents(work, now)
         kind = self._kind(work.channel, work.weight, queue.policy)

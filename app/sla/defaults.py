@@ -1,7 +1,8 @@
 """The policies and calendars a new installation begins with; the figures are the service manuals'."""
 
+from app.sla.actions import Action, AdvanceDue, Notify, Threshold
 from app.sla.calendar_spec import ROUND_THE_CLOCK, CalendarSpec, Weekly
-from app.sla.policies import Action, AdvanceDue, Conditions, Notify, PolicyBody, TargetSpec, Threshold
+from app.sla.policies import Conditions, PolicyBody, TargetSpec
 
 MINUTE, HOUR = 60, 3600
 WORKDAY = ["09:00-18:00"]
@@ -34,7 +35,7 @@ THRESHOLDS = [
         breach=True,
         actions=[
             Notify(do="notify", to="owner"),
-            Notify(do="notify", to="team"),
+            Notify(do="notify", to="lead"),
             AdvanceDue(do="advance_due"),
         ],
     ),

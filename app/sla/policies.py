@@ -3,12 +3,13 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from itertools import groupby, pairwise
+from itertools import groupby
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from app.sla.actions import Ladders, Part, Threshold
 from app.sla.calendar_spec import CalendarHistory, working_time
 from app.sla.case_file import GRACE_LIMIT_SECONDS, TARGET_LIMIT_SECONDS, MetricName
 from app.sla.clock import Target
@@ -30,111 +31,30 @@ FAMILIES: dict[str, Family] = {
 """The first policy that matches wins a whole family, so that its metrics are promised by one hand."""
 VALUES_LIMIT = 100
 THRESHOLDS_LIMIT = 10
-LADDER_LIMIT = 10
 # PostgreSQL has no place for a NUL in a text.
 Word = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00]*$")]
 Words = Annotated[list[Word], Field(max_length=VALUES_LIMIT)]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Conditions(_Part):
+class Conditions(Part):
     """Each list names the values it lets pass; an empty one lets all pass. All of them must agree."""
 
-    channels: Words = []
-    brands: Words = []
+    channels: Words = Field(default=[])
+    brands: Words = Field(default=[])
     queue_ids: list[UUID] = Field(default=[], max_length=VALUES_LIMIT)
     priorities: list[Annotated[int, Field(ge=0, le=9)]] = Field(default=[], max_length=10)
-    categories: Words = []
-    segments: Words = []
-    languages: Words = []
+    categories: Words = Field(default=[])
+    segments: Words = Field(default=[])
+    languages: Words = Field(default=[])
 
 
-class TargetSpec(_Part):
+class TargetSpec(Part):
     metric: MetricName
     seconds: int = Field(gt=0, le=TARGET_LIMIT_SECONDS)
     longest_pause_seconds: int | None = Field(default=None, gt=0, le=TARGET_LIMIT_SECONDS)
 
 
-class Notify(_Part):
-    do: Literal["notify"]
-    to: Literal["owner", "team"]
-
-
-class RaisePriority(_Part):
-    do: Literal["raise_priority"]
-    to: int = Field(ge=0, le=9)
-
-
-class AdvanceDue(_Part):
-    """The router serves the conversation by this clock's due time, if that is sooner."""
-
-    do: Literal["advance_due"]
-
-
-class Requeue(_Part):
-    """An owner who has not answered gives the conversation back to its queue."""
-
-    do: Literal["requeue"]
-
-
-Action = Annotated[Notify | RaisePriority | AdvanceDue | Requeue, Field(discriminator="do")]
-
-
-class Threshold(_Part):
-    """At a share of the target, at an absolute rest before it is used up, or at the breach: exactly one of them."""
-
-    percent: int | None = Field(default=None, ge=1, le=99)
-    rest_seconds: int | None = Field(default=None, gt=0, le=TARGET_LIMIT_SECONDS)
-    breach: Literal[True] | None = None
-    actions: list[Action] = Field(default=[], max_length=10)
-
-    @property
-    def name(self) -> str:
-        if self.percent is not None:
-            return f"{self.percent}%"
-        return "breach" if self.breach else f"rest:{self.rest_seconds}"
-
-    @model_validator(mode="after")
-    def _says_when(self) -> Self:
-        if sum(value is not None for value in (self.percent, self.rest_seconds, self.breach)) != 1:
-            raise ValueError("give one of percent, rest_seconds and breach")
-        return self
-
-
-class Step(_Part):
-    """Whoever is asked so long after the breach. One of both."""
-
-    after_seconds: int = Field(ge=0, le=TARGET_LIMIT_SECONDS)
-    team_id: UUID | None = None
-    agent_id: UUID | None = None
-
-    @model_validator(mode="after")
-    def _names_somebody(self) -> Self:
-        if (self.team_id is None) == (self.agent_id is None):
-            raise ValueError("give either team_id or agent_id")
-        return self
-
-
-class Ladders(_Part):
-    """Whom a breach goes to next: by expertise, by authority. The owner stays owner until somebody accepts."""
-
-    functional: list[Step] = Field(default=[], max_length=LADDER_LIMIT)
-    hierarchical: list[Step] = Field(default=[], max_length=LADDER_LIMIT)
-
-    @model_validator(mode="after")
-    def _leads_upwards(self) -> Self:
-        for name, steps in (("functional", self.functional), ("hierarchical", self.hierarchical)):
-            if len({(step.team_id, step.agent_id) for step in steps}) < len(steps):
-                raise ValueError(f"the {name} ladder comes back to somebody it has asked; name each once")
-            if any(later.after_seconds <= earlier.after_seconds for earlier, later in pairwise(steps)):
-                raise ValueError(f"the {name} ladder must wait longer for each step")
-        return self
-
-
-class PolicyBody(_Part):
+class PolicyBody(Part):
     """One version of a policy. Policies are asked by `position`, the lowest first."""
 
     position: int = Field(ge=0, le=100_000)

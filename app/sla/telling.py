@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
-from app.events.event import Event
-from app.events.sla import ActionCode, PauseOver, SlaBreached, SlaEscalated, SlaWarned
-from app.sla.policies import Action, Notify, PolicyBody, Step
+from app.events.sla import ActionCode, ClockEvent, PauseOver, SlaBreached, SlaEscalated, SlaWarned
+from app.sla.actions import Action, Notify, OpenRing, Reassign, Step, Webhook
+from app.sla.policies import PolicyBody
 from app.sla.timers import Timer
 
 
@@ -35,28 +35,42 @@ class Ringing:
 
 
 @dataclass(frozen=True, slots=True)
+class Saying:
+    """One timer told. The event has no receivers yet: who they are is looked up for many clocks at once."""
+
+    event: ClockEvent
+    actions: tuple[Action, ...] = ()
+    step: Step | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Rung:
-    """`actions`: those whose effect is this system's own to bring about, in the order of the events."""
+    """A clock after its due timers, and what it said, in their order."""
 
     clock: Ringing
-    events: tuple[Event, ...] = ()
-    actions: tuple[Action, ...] = ()
+    sayings: tuple[Saying, ...] = ()
+
+    @property
+    def events(self) -> tuple[ClockEvent, ...]:
+        return tuple(saying.event for saying in self.sayings)
+
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        return tuple(action for saying in self.sayings for action in saying.actions)
 
 
 def ring(clock: Ringing, now: datetime) -> Rung:
     """Tell every timer that is due. Told twice with the same clock and instant it says the same."""
-    events: list[Event] = []
-    actions: list[Action] = []
+    sayings: list[Saying] = []
     while clock.timers and clock.timers[0].at <= now:
         timer = clock.timers[0]
         clock = replace(clock, timers=clock.timers[1:], fired={**clock.fired, timer.name: timer.at})
-        clock, event, asked = _tell(clock, timer, now)
-        events.append(event)
-        actions += asked
-    return Rung(clock, tuple(events), tuple(actions))
+        clock, saying = _tell(clock, timer, now)
+        sayings.append(saying)
+    return Rung(clock, tuple(sayings))
 
 
-def _tell(clock: Ringing, timer: Timer, now: datetime) -> tuple[Ringing, Event, Sequence[Action]]:
+def _tell(clock: Ringing, timer: Timer, now: datetime) -> tuple[Ringing, Saying]:
     common: dict[str, Any] = {
         "conversation_id": clock.conversation_id,
         "clock_id": clock.id,
@@ -67,29 +81,42 @@ def _tell(clock: Ringing, timer: Timer, now: datetime) -> tuple[Ringing, Event, 
     }
     if timer.kind == "pause_over":
         clock = replace(clock, state="running", due_at=_due_after_pause(clock))
-        return clock, PauseOver(**common | {"due_at": clock.due_at}), ()
+        return clock, Saying(PauseOver(**common | {"due_at": clock.due_at}))
     if timer.kind == "escalation":
-        return clock, _escalation(clock.body, timer.name, common), ()
-    actions = next((each.actions for each in clock.body.thresholds if each.name == timer.name), [])
-    common["actions"] = tuple(map(_code, actions))
+        return clock, _escalation(clock.body, timer.name, common)
+    actions = tuple(next((each.actions for each in clock.body.thresholds if each.name == timer.name), ()))
+    common |= _asked(actions)
     if timer.kind == "breach":
         state = "breached" if clock.stopped_at is None else clock.state
         clock = replace(clock, state=state, breached_at=timer.at, detected_at=now)
-        return clock, SlaBreached(**common, breached_at=timer.at), actions
-    return clock, SlaWarned(**common, threshold=timer.name), actions
+        return clock, Saying(SlaBreached(**common, breached_at=timer.at), actions)
+    return clock, Saying(SlaWarned(**common, threshold=timer.name), actions)
 
 
 def _due_after_pause(clock: Ringing) -> datetime | None:
     return next((timer.at for timer in clock.timers if timer.kind == "breach"), None)
 
 
-def _escalation(body: PolicyBody, name: str, common: Mapping[str, Any]) -> SlaEscalated:
+def _escalation(body: PolicyBody, name: str, common: Mapping[str, Any]) -> Saying:
     ladder, number = name.split(":")
     steps: list[Step] = getattr(body.ladders, ladder)
     step = steps[int(number) - 1]
-    return SlaEscalated(
+    event = SlaEscalated(
         **common, ladder=cast(Any, ladder), step=int(number), to_team_id=step.team_id, to_agent_id=step.agent_id
     )
+    return Saying(event, step=step)
+
+
+def _asked(actions: Sequence[Action]) -> dict[str, Any]:
+    """The members of the event that say what others are to do about it."""
+    moved = next((action for action in actions if isinstance(action, Reassign)), None)
+    return {
+        "actions": tuple(map(_code, actions)),
+        "reassign_agent_id": moved.agent_id if moved else None,
+        "reassign_queue_id": moved.queue_id if moved else None,
+        "ring": next((action.ring for action in actions if isinstance(action, OpenRing)), None),
+        "endpoints": tuple(action.endpoint for action in actions if isinstance(action, Webhook)),
+    }
 
 
 def _code(action: Action) -> ActionCode:

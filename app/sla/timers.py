@@ -25,8 +25,17 @@ def timers_of(
     target: Target, clock: Clock, body: PolicyBody, fired: Mapping[str, datetime], now: datetime
 ) -> list[Timer]:
     """By time. What was told and lies behind is not told again; what was told and now lies ahead is."""
-    wanted = sorted(_all(target, clock, body), key=lambda timer: timer.at)
+    wanted = sorted(_all(target, clock, body, fired), key=lambda timer: timer.at)
     return [timer for timer in wanted if not _told(timer, fired, now)]
+
+
+def accepted(ladder: str) -> str:
+    """Under this name `fired` remembers when somebody took what the ladder asks for."""
+    return f"{ladder}:accepted"
+
+
+def is_of_ladder(kind: str, name: str, ladder: str) -> bool:
+    return kind == "escalation" and name.partition(":")[0] == ladder
 
 
 def _told(timer: Timer, fired: Mapping[str, datetime], now: datetime) -> bool:
@@ -35,13 +44,13 @@ def _told(timer: Timer, fired: Mapping[str, datetime], now: datetime) -> bool:
     return timer.name in fired and timer.at <= now
 
 
-def _all(target: Target, clock: Clock, body: PolicyBody) -> Iterator[Timer]:
+def _all(target: Target, clock: Clock, body: PolicyBody, fired: Mapping[str, datetime]) -> Iterator[Timer]:
     if clock.cancelled_reason is not None:
         return
     if clock.breached_at is not None:
         yield Timer(clock.breached_at, "breach", "breach")
         if clock.is_open:
-            yield from _ladders(body, clock.breached_at)
+            yield from _ladders(body, clock.breached_at, fired)
         return
     if not clock.is_open:
         return
@@ -51,10 +60,10 @@ def _all(target: Target, clock: Clock, body: PolicyBody) -> Iterator[Timer]:
             return
         yield Timer(ends_at, "pause_over", "pause_over")
         clock = replace(clocks.count(target, clock, ends_at), paused_at=None)
-    yield from _running(target, clock, body)
+    yield from _running(target, clock, body, fired)
 
 
-def _running(target: Target, clock: Clock, body: PolicyBody) -> Iterator[Timer]:
+def _running(target: Target, clock: Clock, body: PolicyBody, fired: Mapping[str, datetime]) -> Iterator[Timer]:
     due_at = clocks.due_at(target, clock)
     for threshold in body.thresholds:
         if threshold.percent is not None:
@@ -68,10 +77,13 @@ def _running(target: Target, clock: Clock, body: PolicyBody) -> Iterator[Timer]:
             yield Timer(at, "warning", threshold.name)
     if due_at is not None:
         yield Timer(due_at, "breach", "breach")
-        yield from _ladders(body, due_at)
+        yield from _ladders(body, due_at, fired)
 
 
-def _ladders(body: PolicyBody, breached_at: datetime) -> Iterator[Timer]:
-    for name, steps in (("functional", body.ladders.functional), ("hierarchical", body.ladders.hierarchical)):
+def _ladders(body: PolicyBody, breached_at: datetime, fired: Mapping[str, datetime]) -> Iterator[Timer]:
+    for name, steps in body.ladders.named:
+        accepted_at = fired.get(accepted(name))
+        if accepted_at is not None and accepted_at >= breached_at:
+            continue  # somebody has it; a breach that is told later is asked about anew
         for number, step in enumerate(steps, start=1):
             yield Timer(breached_at + timedelta(seconds=step.after_seconds), "escalation", f"{name}:{number}")

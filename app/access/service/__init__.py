@@ -8,6 +8,7 @@ from app.access.service.accounts import (
     get_account,
     list_accounts,
     map_accounts,
+    map_supervisors,
     refuse_beyond,
     reset_password,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "list_sessions",
     "log_in",
     "map_accounts",
+    "map_supervisors",
     "refuse_beyond",
     "reset_password",
     "revoke_api_key",

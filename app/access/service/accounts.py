@@ -104,6 +104,14 @@ async def map_accounts(session: AsyncSession, account_ids: Collection[UUID]) -> 
     return {account.id: view_of(account) for account in await repository.list_accounts_of(session, account_ids)}
 
 
+async def map_supervisors(session: AsyncSession, team_ids: Collection[UUID]) -> dict[UUID, tuple[UUID, ...]]:
+    """Supervisors by team, in the order of their ids; teams without one are left out."""
+    found: dict[UUID, tuple[UUID, ...]] = {}
+    for team_id, account_id in await repository.list_supervisors(session, team_ids):
+        found[team_id] = (*found.get(team_id, ()), account_id)
+    return found
+
+
 async def list_accounts(session: AsyncSession, *, after: tuple[str, UUID] | None, limit: int) -> Sequence[AccountView]:
     """By login, then id."""
     return [view_of(account) for account in await repository.list_accounts(session, after=after, limit=limit)]

@@ -1,14 +1,16 @@
 """Use-cases of people: teams, skills, agents and what they master."""
 
 from app.agents.service.groups import (
+    change_team,
     create_skill,
     create_team,
     delete_skill,
     delete_team,
+    list_known_teams,
+    list_leads,
     list_skills,
     list_teams,
     rename_skill,
-    rename_team,
 )
 from app.agents.service.people import (
     change_agent,
@@ -24,6 +26,7 @@ from app.agents.service.people import (
 
 __all__ = [
     "change_agent",
+    "change_team",
     "create_agent",
     "create_agent_as",
     "create_skill",
@@ -35,9 +38,10 @@ __all__ = [
     "get_agent",
     "list_agents",
     "list_facts",
+    "list_known_teams",
+    "list_leads",
     "list_skills",
     "list_teams",
     "rename_skill",
-    "rename_team",
     "set_skills",
 ]

@@ -1,14 +1,17 @@
 """Teams and skills: what agents belong to and what they can master."""
 
+from collections.abc import Collection, Iterable
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.access import service as access
 from app.agents import repository
 from app.agents.models import Skill, Team
-from app.agents.schemas import SkillView, TeamView
+from app.agents.schemas import SkillView, TeamPatch, TeamView
 from app.core import event_log
 from app.core.act import Act
+from app.core.errors import NotFound
 from app.events.agents import SkillChanged, TeamChanged
 
 
@@ -28,11 +31,38 @@ async def create_skill(session: AsyncSession, act: Act, *, name: str) -> SkillVi
     return SkillView.model_validate(skill, from_attributes=True)
 
 
-async def rename_team(session: AsyncSession, act: Act, *, team_id: UUID, name: str) -> TeamView:
+async def change_team(session: AsyncSession, act: Act, *, team_id: UUID, patch: TeamPatch) -> TeamView:
+    """Raises Conflict `team_name_taken`, NotFound `agent_not_found` for a lead who is no agent or is disabled."""
     team = await repository.get_named(session, Team, team_id, lock=True)
-    await repository.rename(session, team, name)
+    if "lead_id" in patch.model_fields_set:
+        if patch.lead_id is not None:
+            await _require_serving(session, patch.lead_id)
+        team.lead_id = patch.lead_id
+    await repository.rename(session, team, patch.name or team.name)
     await event_log.append(session, act, [TeamChanged(team_id=team_id, change="updated")])
     return TeamView.model_validate(team, from_attributes=True)
+
+
+async def list_leads(session: AsyncSession, team_ids: Collection[UUID]) -> dict[UUID, tuple[UUID, ...]]:
+    """By team: its lead, or its supervisors where it has none who serves. Teams without either are left out."""
+    leads = await repository.map_leads(session, team_ids)
+    disabled = await _disabled(session, leads.values())
+    found = {team_id: (lead_id,) for team_id, lead_id in leads.items() if lead_id not in disabled}
+    return await access.map_supervisors(session, set(team_ids) - found.keys()) | found
+
+
+async def list_known_teams(session: AsyncSession, team_ids: Collection[UUID]) -> set[UUID]:
+    return await repository.list_known_teams(session, team_ids)
+
+
+async def _require_serving(session: AsyncSession, agent_id: UUID) -> None:
+    if await repository.find_agent(session, agent_id) is None or await _disabled(session, [agent_id]):
+        raise NotFound("agent_not_found", "There is no such agent, or it is disabled. Choose another one.")
+
+
+async def _disabled(session: AsyncSession, agent_ids: Iterable[UUID]) -> set[UUID]:
+    accounts = await access.map_accounts(session, list(agent_ids))
+    return {account_id for account_id, account in accounts.items() if account.disabled_at is not None}
 
 
 async def rename_skill(session: AsyncSession, act: Act, *, skill_id: UUID, name: str) -> SkillView:

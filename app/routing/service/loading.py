@@ -108,6 +108,7 @@ def _waiting(row: Mapping[str, Any], queue: Queue) -> WorkFacts:
         sticky_until_at=row["sticky_until"],
         cool_downs={} if row["cool_downs"] == "{}" else _instants(json.loads(row["cool_downs"])),
         tries={} if row["tries"] == "{}" else {UUID(agent): n for agent, n in json.loads(row["tries"]).items()},
+        least_ring=row["least_ring"],
     )
 
 

@@ -89,6 +89,7 @@ def _build(wanted: Wanted, queue: Queue, spoken: Sequence[Sequence[str]]) -> Wor
         synthetic=facts.synthetic,
         version=1,
         attempts=0,
+        least_ring=0,
         created_at=act.now,
     )
     set_timer(work, queue, act.now)

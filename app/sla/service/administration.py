@@ -12,6 +12,7 @@ from app.sla.calendar_spec import CalendarSpec
 from app.sla.models import BusinessCalendar, BusinessCalendarVersion, SlaPolicy, SlaPolicyVersion
 from app.sla.policies import PolicyBody
 from app.sla.schemas import CalendarView, PolicyView
+from app.sla.service import references
 from app.sla.service.book import install_defaults
 
 NOBODY = UUID(int=0)
@@ -110,6 +111,7 @@ async def _lock_policy(session: AsyncSession, policy_id: UUID) -> SlaPolicy:
 async def _add_policy_version(session: AsyncSession, act: Act, policy: SlaPolicy, body: PolicyBody) -> PolicyView:
     if body.calendar_id is not None and await session.get(BusinessCalendar, body.calendar_id) is None:
         raise InvalidInput("calendar_not_found", "body.calendar_id: there is no such calendar.")
+    await references.check(session, body)
     version = SlaPolicyVersion(
         id=act.new_id(),
         policy_id=policy.id,

@@ -1,7 +1,6 @@
 """What the clocks say by time, said once: told, forgotten and stored in one transaction."""
 
 import json
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -9,12 +8,11 @@ from uuid import UUID
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.conversations import service as conversations
 from app.core import event_log
 from app.core.act import Act
 from app.core.database import driver_connection
 from app.sla import telling
-from app.sla.policies import RaisePriority
+from app.sla.service import effects
 from app.sla.service.book import body_of
 from app.sla.telling import Ringing
 from app.sla.timers import Timer
@@ -39,9 +37,7 @@ async def ring(session: AsyncSession, act: Act, clock_id: UUID) -> None:
         return
     rung = telling.ring(_ringing(row), act.now)
     await _store(session, rung.clock)
-    raised = [action.to for action in rung.actions if isinstance(action, RaisePriority)]
-    await _raise_priority(session, act, rung.clock.conversation_id, raised)
-    await event_log.append(session, act, rung.events)
+    await event_log.append(session, act, await effects.bring_about(session, act, [rung]))
 
 
 def _ringing(row: asyncpg.Record) -> Ringing:
@@ -70,13 +66,3 @@ async def _store(session: AsyncSession, clock: Ringing) -> None:
         json.dumps({name: at.isoformat() for name, at in clock.fired.items()}),
         clock.next_at,
     )
-
-
-async def _raise_priority(session: AsyncSession, act: Act, conversation_id: UUID, raised: Sequence[int]) -> None:
-    if not raised:
-        return
-    facts = (await conversations.facts_of(session, [conversation_id])).get(conversation_id)
-    if facts is not None and facts.priority < max(raised):
-        await conversations.set_priority(
-            session, act, conversation_id=conversation_id, priority=max(raised), reason="sla"
-        )

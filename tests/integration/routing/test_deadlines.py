@@ -7,7 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.act import Act
 from app.events.sla import ClockFacts, ClocksChanged, SlaBreached
-from app.routing.service.deadlines import asked_by, obey
+from app.routing.service.deadlines import obey
+from app.routing.service.sla_orders import asked_by
 from tests.event_logs import stored
 from tests.integration.routing.world import Routed, World
 

@@ -7,6 +7,7 @@ import pytest
 from app.core.database import Database
 from tests.clocks import ManualClock
 from tests.event_logs import opened_by_hand
+from tests.integration.sla.floor import Floor
 from tests.integration.sla.world import World
 
 
@@ -16,3 +17,8 @@ async def world(database: Database, clock: ManualClock) -> AsyncIterator[World]:
         built = World(database, clock, log)
         await built.build()
         yield built
+
+
+@pytest.fixture
+def floor(world: World) -> Floor:
+    return Floor(world)

@@ -17,7 +17,7 @@ async def test_a_chat_nobody_answers_is_breached_at_the_instant_it_was_due(world
     assert clock.state == "breached"
     assert (clock.breached_at, clock.detected_at) == (began + timedelta(seconds=60), noticed)
     [breach] = await world.events("sla.breached")
-    assert breach.payload["actions"] == ["notify_owner", "notify_team", "advance_due"]
+    assert breach.payload["actions"] == ["notify_owner", "notify_lead", "advance_due"]
     assert [event.payload["threshold"] for event in await world.events("sla.warned")] == ["50%", "75%", "90%"]
     assert await world.ring() == 0
 

@@ -13,6 +13,7 @@ from app.events.agents import AgentDisabled, AgentUpdated, ApiKeyChanged, Sessio
 from app.events.conversations import ConversationRead, ConversationRightsChanged, NoteAdded
 from app.events.event import Event, Rights
 from app.events.routing import OfferEnded, OfferMade, PresenceChanged, PresenceState, QueueChanged, WorkChanged
+from app.events.sla import SlaWarned
 from app.realtime.audience import Delivery, Visitor, delivery_to_agent, delivery_to_visitor, reach_of
 from tests.unit.realtime.examples import CONVERSATION, EXAMPLES, NOW, agent
 
@@ -87,6 +88,28 @@ def test_an_offer_reaches_its_agent_with_the_token_and_supervisors_without(prese
     boss = agent(COLLEAGUE, role="supervisor", visibility="all")
     assert delivery_to_agent(boss, made, present) is Delivery.EVENT
     assert delivery_to_agent(agent(COLLEAGUE, visibility="all"), made, present) is Delivery.NOTHING
+
+
+@given(principals, rights, st.lists(ids.filter(bool), max_size=2), st.lists(teams.filter(bool), max_size=2))
+def test_a_notice_reaches_whom_it_names_beside_those_who_see_the_conversation(
+    principal: Principal, present: Rights, agent_ids: list[UUID], team_ids: list[UUID]
+) -> None:
+    warned = SlaWarned(
+        conversation_id=CONVERSATION,
+        clock_id=CONVERSATION,
+        metric="first_reply",
+        seq=1,
+        due_at=NOW,
+        detected_at=NOW,
+        threshold="75%",
+        to_agent_ids=tuple(agent_ids),
+        to_team_ids=tuple(team_ids),
+    )
+    named = principal.id in agent_ids or principal.team_id in team_ids
+    got = delivery_to_agent(principal, warned, present)
+    assert (got is Delivery.EVENT) == (named or may_see(principal, present))
+    if got is Delivery.EVENT:
+        assert reach_of(warned, present, None).includes(principal)
 
 
 def test_presence_reaches_oneself_and_who_watches_more_than_oneself() -> None:
