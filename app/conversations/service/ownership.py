@@ -65,6 +65,20 @@ async def set_priority(session: AsyncSession, act: Act, *, conversation_id: UUID
     await event_log.append(session, act, [changed])
 
 
+async def raise_priorities(session: AsyncSession, act: Act, wanted: Mapping[UUID, int], *, reason: str) -> None:
+    """At least that priority for each, in one order of locks and one append; one that is as high already stays."""
+    events: list[ConversationPriorityChanged] = []
+    for conversation in await repository.lock_many(session, wanted) if wanted else ():
+        before, after = conversation.priority, wanted[conversation.id]
+        if before < after:
+            conversation.priority = after
+            conversation.version += 1
+            events.append(
+                ConversationPriorityChanged(conversation_id=conversation.id, before=before, after=after, reason=reason)
+            )
+    await event_log.append(session, act, events)
+
+
 async def _set(
     session: AsyncSession, act: Act, conversation: Conversation, after: Rights, reason: Any, note: str
 ) -> None:
