@@ -66,16 +66,13 @@ async def set_priority(session: AsyncSession, act: Act, *, conversation_id: UUID
 
 
 async def raise_priorities(session: AsyncSession, act: Act, wanted: Mapping[UUID, int], *, reason: str) -> None:
-    """At least that priority for each, in one order of locks and one append; one that is as high already stays."""
-    events: list[ConversationPriorityChanged] = []
-    for conversation in await repository.lock_many(session, wanted) if wanted else ():
-        before, after = conversation.priority, wanted[conversation.id]
-        if before < after:
-            conversation.priority = after
-            conversation.version += 1
-            events.append(
-                ConversationPriorityChanged(conversation_id=conversation.id, before=before, after=after, reason=reason)
-            )
+    """At least that priority for each, in one statement and one append; one that is as high already stays."""
+    if not wanted:
+        return
+    events = [
+        ConversationPriorityChanged(conversation_id=conversation_id, before=before, after=after, reason=reason)
+        for conversation_id, before, after in await repository.raise_priorities(session, wanted)
+    ]
     await event_log.append(session, act, events)
 
 
