@@ -113,7 +113,7 @@ def play_customers(url: str, keys: list[str], per_minute: Annotated[float, typer
 
 @cli.command()
 def bench(
-    name: Annotated[str, typer.Argument(help="ingest, push, fanout, lists or routing; see docs/performance.md.")],
+    name: Annotated[str, typer.Argument(help="ingest, push, fanout, lists, routing or sla; see docs/performance.md.")],
     seconds: Annotated[float, typer.Option(help="How long to measure; setting up comes on top.", min=5)] = 60,
     as_json: AsJson = False,
 ) -> None:

@@ -1,8 +1,9 @@
 """The PostgreSQL session: one transaction an act, committed before the answer goes out."""
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Annotated, Any
 
 import asyncpg
@@ -22,6 +23,8 @@ APPENDED = "appended_events"
 """Key in `session.info`: how many events this transaction has appended."""
 DRIVER = "driver_connection"
 """Key in `session.info`: the driver's connection, once its transaction has begun. A session has one transaction."""
+DUE = "due_rows"
+"""Key in `session.info`: by table, when the nearest due row that this transaction stored becomes due."""
 
 
 class Base(DeclarativeBase):
@@ -48,11 +51,13 @@ def asyncpg_url(database_url: str) -> str:
 
 
 class Database:
-    """A pool and its transactions. `on_append` is called after each commit that appended events."""
+    """A pool and its transactions. After each commit that appended events `on_append` is called, after each that
+    announced due rows `on_due`."""
 
     def __init__(self, database_url: str, *, application_name: str, pool_size: int = 10) -> None:
         self.url = database_url
         self.on_append: Callable[[], None] = lambda: None
+        self.on_due: Callable[[Mapping[str, datetime]], None] = lambda _: None
         self.engine: AsyncEngine = create_async_engine(
             sqlalchemy_url(database_url),
             pool_size=pool_size,
@@ -80,6 +85,8 @@ class Database:
                 yield session
             if session.info.get(APPENDED):
                 self.on_append()
+            if session.info.get(DUE):
+                self.on_due(session.info[DUE])
 
     async def close(self) -> None:
         await self.engine.dispose()

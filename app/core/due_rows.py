@@ -1,36 +1,34 @@
 """Due rows: the one mechanism for everything that happens later (offer deadlines, heartbeats, deliveries, wake-ups).
 
-A row of its own domain's table carries `run_at`. A worker claims it in one transaction (a lease), acts, and records in
-a second one, so that a crash between the two lines only means that the lease runs out and the row is tried again.
+A row of its own domain's table carries `run_at`. Where the whole effect lies in the database, a row is taken, worked on
+and moved on in one transaction (due_locks.py). Where it lies outside, it is claimed under a lease, performed, recorded
+(due_leases.py).
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import structlog
-from prometheus_client import Counter, Histogram
-from sqlalchemy import DateTime, Integer, Text, text
+from sqlalchemy import DateTime, Integer, Text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.act import Act, system_act
+from app.core import due_leases, due_locks
+from app.core.act import Act
 from app.core.clock import Clock
-from app.core.database import Database
+from app.core.database import DUE, Database
 from app.core.driver import raise_if_cancelled
 
 log = structlog.get_logger(__name__)
 
 POLL_SECONDS = 1.0
-"""The net under lost wake-ups; a row that becomes due sooner than that is slept for exactly."""
-MAX_BACK_OFF_SECONDS = 300
-ERROR_TEXT_LIMIT = 500
-
-DONE = Counter("switchboard_due_rows_total", "Due rows worked on", ["table", "outcome"])
-LATENESS = Histogram("switchboard_due_rows_lateness_seconds", "From run_at to claimed", ["table"])
+"""The net under what another process stored; a row that becomes due sooner than that is slept for exactly."""
+GATHER_SECONDS = 0.01
+"""Between two looks at a table, so that what becomes due one by one is worked on together."""
 
 
 class DueRow:
@@ -50,15 +48,18 @@ class DueRow:
 class DueTable:
     """How the due rows of one table are worked on.
 
-    `record(session, act, row_id, outcome)` runs in the second transaction. It takes its own locks, checks that the row
-    still needs it (somebody may have been faster), and moves `run_at` on, or sets it to null.
-    `perform(database, act, row_id)` is for effects outside the database (sending a message); it runs between the two
-    transactions, may happen twice after a crash, and its result is handed to `record`.
-    `order` = (key column, sequence column): a row waits until every earlier row of its key is done or parked.
+    `record(session, act, row_id, outcome)` takes its own locks, checks that the row still needs it (somebody may have
+    been faster), and moves `run_at` on, or sets it to null. `record_batch(session, act, row_ids)` does so for rows that
+    are locked already; give one of both.
+    `perform(database, act, row_id)` is for effects outside the database (sending a message); it runs before `record`,
+    outside its transaction, may happen twice after a crash, and its result is handed to `record`.
+    `order` = (key column, sequence column), with `perform`: a row waits until every earlier row of its key is done or
+    parked.
     """
 
     name: str
-    record: Callable[[AsyncSession, Act, UUID, Any], Awaitable[None]]
+    record: Callable[[AsyncSession, Act, UUID, Any], Awaitable[None]] | None = None
+    record_batch: Callable[[AsyncSession, Act, Sequence[UUID]], Awaitable[None]] | None = None
     perform: Callable[[Database, Act, UUID], Awaitable[Any]] | None = None
     id_column: str = "id"
     order: tuple[str, str] | None = None
@@ -67,100 +68,52 @@ class DueTable:
     batch: int = 50
     concurrency: int = 4
 
+    def __post_init__(self) -> None:
+        if (self.record is None) == (self.record_batch is None):
+            raise ValueError(f"{self.name}: give either record or record_batch")
+        if self.perform is None and self.order is not None:
+            raise ValueError(f"{self.name}: rows without an effect outside are worked on in any order")
 
-@dataclass(frozen=True, slots=True)
-class Claim:
-    id: UUID
-    run_at: datetime
-    leased_until: datetime
-    attempts: int
+    @property
+    def is_leased(self) -> bool:
+        return self.perform is not None
 
-
-class LeaseLost(Exception):
-    """The lease ran out and somebody else took the row: whatever was done here is rolled back."""
-
-
-class RunAtNotMoved(Exception):
-    """A handler left `run_at` as it was: the row would come back for ever."""
+    async def record_one(self, session: AsyncSession, act: Act, row_id: UUID, outcome: Any) -> None:
+        assert self.record is not None
+        await self.record(session, act, row_id, outcome)
 
 
-def back_off_seconds(attempts: int) -> int:
-    """2, 4, 8, ... seconds, at most five minutes."""
-    return int(min(2 ** min(attempts, 16), MAX_BACK_OFF_SECONDS))
+def announce(session: AsyncSession, table: str, run_at: datetime) -> None:
+    """Say in the transaction that stores a row when it becomes due: this process's runner wakes in time for it."""
+    stored: dict[str, datetime] = session.info.setdefault(DUE, {})
+    stored[table] = min(stored.get(table, run_at), run_at)
 
 
-async def claim(session: AsyncSession, table: DueTable, now: datetime) -> list[Claim]:
-    """Lease up to `table.batch` due rows, at most one of each key, oldest first."""
-    earlier = ""
-    if table.order is not None:
-        key, sequence = table.order
-        # An earlier row keeps its run_at until it is recorded, so a row claimed but unfinished still holds its key.
-        earlier = (
-            f" AND NOT EXISTS (SELECT 1 FROM {table.name} AS earlier WHERE earlier.{key} = due.{key}"
-            f" AND earlier.{sequence} < due.{sequence} AND earlier.run_at IS NOT NULL AND earlier.parked_at IS NULL)"
-        )
-    rows = await session.execute(
-        text(
-            f"UPDATE {table.name} SET leased_until = :until, attempts = attempts + 1"
-            f" WHERE {table.id_column} IN (SELECT due.{table.id_column} FROM {table.name} AS due"
-            f" WHERE due.run_at <= :now AND due.parked_at IS NULL"
-            f" AND (due.leased_until IS NULL OR due.leased_until <= :now){earlier}"
-            f" ORDER BY due.run_at LIMIT :batch FOR UPDATE SKIP LOCKED)"
-            f" RETURNING {table.id_column} AS id, run_at, leased_until, attempts"
-        ),
-        {"now": now, "until": now + timedelta(seconds=table.lease_seconds), "batch": table.batch},
-    )
-    return [Claim(row.id, row.run_at, row.leased_until, row.attempts) for row in rows]
+class _Alarm:
+    """When a table is looked at next; brought forward by whoever stores a nearer row."""
 
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._nearest: datetime | None = None
+        self._nearer = asyncio.Event()
 
-async def finish(session: AsyncSession, table: DueTable, claimed: Claim) -> None:
-    """Give the lease back. Raises LeaseLost if it is no longer ours, RunAtNotMoved if the handler forgot."""
-    row = (
-        await session.execute(
-            text(
-                f"UPDATE {table.name} SET leased_until = NULL, attempts = 0, last_error = NULL"
-                f" WHERE {table.id_column} = :id AND leased_until = :until RETURNING run_at"
-            ),
-            {"id": claimed.id, "until": claimed.leased_until},
-        )
-    ).one_or_none()
-    if row is None:
-        raise LeaseLost(f"{table.name} {claimed.id}")
-    if row.run_at is not None and row.run_at <= claimed.run_at:
-        raise RunAtNotMoved(f"{table.name} {claimed.id}")
+    def bring_forward(self, at: datetime) -> None:
+        self._nearest = at if self._nearest is None else min(self._nearest, at)
+        self._nearer.set()
 
+    def forget(self) -> None:
+        """Before a look, which will see what was announced until now."""
+        self._nearest = None
 
-async def fail(session: AsyncSession, table: DueTable, claimed: Claim, error: Exception, now: datetime) -> bool:
-    """Try again later, or park after the last try. True when parked."""
-    parked = claimed.attempts >= table.max_attempts
-    await session.execute(
-        text(
-            f"UPDATE {table.name} SET leased_until = NULL, last_error = :error,"
-            f" parked_at = CASE WHEN :parked THEN CAST(:now AS timestamptz) END,"
-            f" run_at = CASE WHEN :parked THEN run_at ELSE CAST(:again AS timestamptz) END"
-            f" WHERE {table.id_column} = :id AND leased_until = :until"
-        ),
-        {
-            "id": claimed.id,
-            "until": claimed.leased_until,
-            "error": f"{type(error).__name__}: {error}"[:ERROR_TEXT_LIMIT],
-            "parked": parked,
-            "now": now,
-            "again": now + timedelta(seconds=back_off_seconds(claimed.attempts)),
-        },
-    )
-    return parked
-
-
-async def give_back(session: AsyncSession, table: DueTable, claimed: Claim) -> None:
-    """End an unfinished lease as if the row had never been claimed; one that is over already stays as it is."""
-    await session.execute(
-        text(
-            f"UPDATE {table.name} SET leased_until = NULL, attempts = attempts - 1"
-            f" WHERE {table.id_column} = :id AND leased_until = :until"
-        ),
-        {"id": claimed.id, "until": claimed.leased_until},
-    )
+    async def sleep(self, until: datetime) -> None:
+        while True:
+            self._nearer.clear()
+            seconds = (min(until, self._nearest or until) - self._clock.now()).total_seconds()
+            try:
+                async with asyncio.timeout(max(seconds, 0)):
+                    await self._nearer.wait()
+            except TimeoutError:
+                return
 
 
 class DueRowRunner:
@@ -170,95 +123,45 @@ class DueRowRunner:
         self._database = database
         self._clock = clock
         self._tables = tables
+        self._alarms = {table.name: _Alarm(clock) for table in tables}
 
     async def run(self) -> None:
+        self._database.on_due = self.wake
         async with asyncio.TaskGroup() as group:
             for table in self._tables:
                 group.create_task(self._run_table(table), name=f"due:{table.name}")
 
+    def wake(self, stored: Mapping[str, datetime]) -> None:
+        """Rows were stored in this process; by table the nearest of them."""
+        for table, at in stored.items():
+            if table in self._alarms:
+                self._alarms[table].bring_forward(at)
+
     async def run_once(self, table: DueTable) -> int:
-        """Claim one batch and work it off. Returns how many rows were claimed."""
-        now = self._clock.now()
-        async with self._database.transaction() as session:
-            claims = await claim(session, table, now)
-        limit = asyncio.Semaphore(table.concurrency)
-
-        async def work(claimed: Claim) -> None:
-            async with limit:
-                await self._work(table, claimed)
-
-        for claimed in claims:
-            LATENESS.labels(table.name).observe((now - claimed.run_at).total_seconds())
-        try:
-            await asyncio.gather(*(work(claimed) for claimed in claims))
-        except asyncio.CancelledError:  # we are told to end: others need not wait for the leases to run out
-            await self._give_back(table, claims)
-            raise
-        return len(claims)
-
-    async def _give_back(self, table: DueTable, claims: Sequence[Claim]) -> None:
-        try:
-            async with self._database.transaction() as session:
-                for claimed in claims:
-                    await give_back(session, table, claimed)
-        except Exception:
-            log.warning("due_rows_not_given_back", table=table.name, exc_info=True)
+        """Take one batch and work it off. Returns how many rows were taken."""
+        work_off = due_leases.work_off if table.is_leased else due_locks.work_off
+        return await work_off(self._database, self._clock, table)
 
     async def _run_table(self, table: DueTable) -> None:
+        alarm = self._alarms[table.name]
         while True:
             try:
+                alarm.forget()
                 if await self.run_once(table) == table.batch:
                     continue
-                await self._sleep_until_next(table)
+                next_at = await self._next_at(table)
+                await asyncio.sleep(GATHER_SECONDS)
+                await alarm.sleep(next_at)
             except Exception as error:  # the database is away: the rows wait, so do we
                 raise_if_cancelled()
                 log.warning("due_rows_paused", table=table.name, error=repr(error))
                 await asyncio.sleep(POLL_SECONDS)
 
-    async def _sleep_until_next(self, table: DueTable) -> None:
+    async def _next_at(self, table: DueTable) -> datetime:
+        """Of the next look: for the nearest row, at the latest in a second."""
+        now = self._clock.now()
+        latest = now + timedelta(seconds=POLL_SECONDS)
+        find = due_leases.next_at if table.is_leased else due_locks.next_at
         async with self._database.transaction() as session:
-            next_at = (
-                await session.execute(
-                    text(
-                        f"SELECT min(run_at) FROM {table.name}"
-                        f" WHERE run_at IS NOT NULL AND parked_at IS NULL"
-                        f" AND (leased_until IS NULL OR leased_until <= :now)"
-                    ),
-                    {"now": self._clock.now()},
-                )
-            ).scalar_one()
-        seconds = POLL_SECONDS
-        if next_at is not None:
-            # A floor, because a row that waits behind an earlier one of its key is due but cannot be claimed yet.
-            seconds = min(max((next_at - self._clock.now()).total_seconds(), 0.01), POLL_SECONDS)
-        await asyncio.sleep(seconds)
-
-    async def _work(self, table: DueTable, claimed: Claim) -> None:
-        act = system_act(self._clock, f"due:{table.name}", request_id=f"due:{claimed.id}")
-        try:
-            outcome = await table.perform(self._database, act, claimed.id) if table.perform else None
-            async with self._database.transaction() as session:
-                await table.record(session, system_act(self._clock, act.actor, act.request_id), claimed.id, outcome)
-                await finish(session, table, claimed)
-            DONE.labels(table.name, "done").inc()
-        except LeaseLost:
-            DONE.labels(table.name, "lease_lost").inc()
-        except Exception as error:
-            await self._failed(table, claimed, error)
-
-    async def _failed(self, table: DueTable, claimed: Claim, error: Exception) -> None:
-        try:
-            async with self._database.transaction() as session:
-                parked = await fail(session, table, claimed, error, self._clock.now())
-        except Exception:  # the database is away: the lease runs out by itself
-            log.warning("due_row_failure_not_recorded", table=table.name, id=str(claimed.id), exc_info=True)
-            return
-        DONE.labels(table.name, "parked" if parked else "retried").inc()
-        log.warning(
-            "due_row_failed",
-            table=table.name,
-            id=str(claimed.id),
-            attempts=claimed.attempts,
-            parked=parked,
-            exc_info=error,
-        )
+            found = await find(session, table, now)
+        return latest if found is None else min(found, latest)

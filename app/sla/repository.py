@@ -10,6 +10,7 @@ from uuid import UUID
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core import due_rows
 from app.core.database import driver_connection
 from app.events.event import Rights
 from app.sla import checkpoint
@@ -198,6 +199,9 @@ async def put_clocks(session: AsyncSession, clocks: Sequence[PlacedClock]) -> No
         return
     connection = await driver_connection(session)
     await connection.execute(_PUT_CLOCKS, *_columns([_clock_values(one) for one in clocks]))
+    ringing = [one.row.timers[0].at for one in clocks if one.row.timers]
+    if ringing:
+        due_rows.announce(session, "sla_clock", min(ringing))
 
 
 async def delete_clocks(session: AsyncSession, clock_ids: Collection[UUID]) -> None:

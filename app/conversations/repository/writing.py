@@ -1,6 +1,6 @@
 """Statements that change one conversation and its messages."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access.schemas import Principal
 from app.conversations.models import Conversation, Delivery, Message, ReadMark
 from app.conversations.repository.rights import visible_to
+from app.core.database import driver_connection
 
 RESEND_WINDOW = 500
 """A resend of a message is looked for among this many last ones: it comes within seconds or hours, not for ever."""
@@ -24,6 +25,18 @@ async def lock(session: AsyncSession, conversation_id: UUID) -> Conversation | N
     return await session.get(Conversation, conversation_id, with_for_update={"key_share": True}, populate_existing=True)
 
 
+_RAISE_PRIORITIES = """
+WITH locked AS (
+    SELECT c.id, c.priority AS before, wanted.priority AS after
+    FROM conversation c JOIN unnest($1::uuid[], $2::int[]) AS wanted (id, priority) USING (id)
+    ORDER BY c.id FOR NO KEY UPDATE OF c
+)
+UPDATE conversation AS c SET priority = locked.after, version = c.version + 1
+FROM locked WHERE c.id = locked.id AND locked.before < locked.after
+RETURNING c.id, locked.before, locked.after
+"""
+
+
 async def lock_many(session: AsyncSession, conversation_ids: Collection[UUID]) -> Sequence[Conversation]:
     """In the order of their ids, so that two batches cannot wait for one another."""
     statement = (
@@ -34,6 +47,13 @@ async def lock_many(session: AsyncSession, conversation_ids: Collection[UUID]) -
         .execution_options(populate_existing=True)
     )
     return (await session.scalars(statement)).all()
+
+
+async def raise_priorities(session: AsyncSession, wanted: Mapping[UUID, int]) -> list[tuple[UUID, int, int]]:
+    """(conversation, before, after) of those that were lower, locked in the order of their ids."""
+    connection = await driver_connection(session)
+    rows = await connection.fetch(_RAISE_PRIORITIES, list(wanted), list(wanted.values()))
+    return [(row["id"], row["before"], row["after"]) for row in rows]
 
 
 async def lock_visible(session: AsyncSession, principal: Principal, conversation_id: UUID) -> Conversation | None:

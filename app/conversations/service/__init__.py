@@ -9,7 +9,7 @@ from app.conversations.service.marks import (
     record_sent,
     resend,
 )
-from app.conversations.service.ownership import set_owner, set_owners, set_priority, set_queue
+from app.conversations.service.ownership import raise_priorities, set_owner, set_owners, set_priority, set_queue
 from app.conversations.service.posting import add_note, post_message
 from app.conversations.service.reading import (
     facts_of,
@@ -42,6 +42,7 @@ __all__ = [
     "mark_customer_delivery",
     "mark_read",
     "post_message",
+    "raise_priorities",
     "receive",
     "record_failed",
     "record_sent",

@@ -65,6 +65,17 @@ async def set_priority(session: AsyncSession, act: Act, *, conversation_id: UUID
     await event_log.append(session, act, [changed])
 
 
+async def raise_priorities(session: AsyncSession, act: Act, wanted: Mapping[UUID, int], *, reason: str) -> None:
+    """At least that priority for each, in one statement and one append; one that is as high already stays."""
+    if not wanted:
+        return
+    events = [
+        ConversationPriorityChanged(conversation_id=conversation_id, before=before, after=after, reason=reason)
+        for conversation_id, before, after in await repository.raise_priorities(session, wanted)
+    ]
+    await event_log.append(session, act, events)
+
+
 async def _set(
     session: AsyncSession, act: Act, conversation: Conversation, after: Rights, reason: Any, note: str
 ) -> None:

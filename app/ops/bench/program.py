@@ -10,7 +10,7 @@ from typing import Any
 
 from app.ops.bench.measuring import Figure
 
-NAMES = ("ingest", "push", "fanout", "lists", "routing")
+NAMES = ("ingest", "push", "fanout", "lists", "routing", "sla")
 """Each is a module of this package with `measure(seconds) -> Report`; it is loaded when it is chosen."""
 
 

@@ -37,7 +37,7 @@ async def bring_about(session: AsyncSession, act: Act, rungs: Sequence[Rung]) ->
     events = await _ask_ladders(session, act, sayings, scenes, events)
     events += await _make_tasks(session, act, sayings, scenes)
     await _ask_causes(session, act, sayings, scenes)
-    await _raise_priorities(session, act, sayings, facts)
+    await _raise_priorities(session, act, sayings)
     return events
 
 
@@ -154,15 +154,11 @@ async def _ask_causes(session: AsyncSession, act: Act, sayings: Sequence[Saying]
         )
 
 
-async def _raise_priorities(
-    session: AsyncSession, act: Act, sayings: Sequence[Saying], facts: Mapping[UUID, ConversationFacts]
-) -> None:
-    """In the order of the ids, as whoever locks several conversations does."""
+async def _raise_priorities(session: AsyncSession, act: Act, sayings: Sequence[Saying]) -> None:
     wanted: dict[UUID, int] = {}
     for saying in sayings:
-        key = saying.event.conversation_id
         for action in saying.actions:
-            if isinstance(action, RaisePriority) and key in facts and facts[key].priority < action.to:
+            if isinstance(action, RaisePriority):
+                key = saying.event.conversation_id
                 wanted[key] = max(action.to, wanted.get(key, 0))
-    for key in sorted(wanted):
-        await conversations.set_priority(session, act, conversation_id=key, priority=wanted[key], reason="sla")
+    await conversations.raise_priorities(session, act, wanted, reason="sla")

@@ -1,19 +1,27 @@
-"""Due rows on a table of the test's own: leases, order per key, back-off, parking, crashes between the two lines."""
+"""Due rows on a table of the test's own: batches, leases, order per key, back-off, parking, crashes in between."""
 
 import asyncio
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core import due_rows
 from app.core.act import Act
+from app.core.clock import DatabaseClock
 from app.core.database import Database
-from app.core.due_rows import DueRowRunner, DueTable, back_off_seconds, claim
+from app.core.due_leases import claim
+from app.core.due_outcomes import back_off_seconds
+from app.core.due_rows import DueRowRunner, DueTable
 from app.core.ids import new_id
 from tests.clocks import ManualClock
+
+WAIT_SECONDS = 30
 
 
 @pytest.fixture
@@ -47,6 +55,15 @@ async def mark_done(session: AsyncSession, act: Act, row_id: UUID, outcome: Any)
     await session.execute(text("UPDATE reminder SET done = done + 1, run_at = NULL WHERE id = :id"), {"id": row_id})
 
 
+async def mark_all_done(session: AsyncSession, act: Act, row_ids: Sequence[UUID]) -> None:
+    for row_id in row_ids:
+        await mark_done(session, act, row_id, None)
+
+
+async def send(database: Database, act: Act, row_id: UUID) -> None:
+    """An effect outside the database: what such rows are leased for."""
+
+
 async def refuse(session: AsyncSession, act: Act, row_id: UUID, outcome: Any) -> None:
     await mark_done(session, act, row_id, outcome)
     raise ValueError("the provider said no")
@@ -70,7 +87,7 @@ class TestDueRows:
     async def test_two_claimers_never_get_the_same_row(self, database: Database, clock: ManualClock) -> None:
         for _ in range(20):
             await add(database, clock)
-        table = DueTable("reminder", mark_done, batch=15)
+        table = DueTable("reminder", mark_done, perform=send, batch=15)
         async with database.transaction() as first, database.transaction() as second:
             a = await claim(first, table, clock.now())
             b = await claim(second, table, clock.now())
@@ -89,7 +106,7 @@ class TestDueRows:
             seen.append(row_id)
             await mark_done(session, act, row_id, outcome)
 
-        table = DueTable("reminder", record, order=("line", "place"))
+        table = DueTable("reminder", record, perform=send, order=("line", "place"))
         runner = DueRowRunner(database, clock, [table])
         assert [await runner.run_once(table) for _ in range(4)] == [1, 1, 1, 0]
         assert seen == [ids[1], ids[2], ids[0]]
@@ -100,7 +117,7 @@ class TestDueRows:
         line = new_id(clock.now())
         await add(database, clock, line, 0)
         await add(database, clock, line, 1)
-        table = DueTable("reminder", mark_done, order=("line", "place"))
+        table = DueTable("reminder", mark_done, perform=send, order=("line", "place"))
         async with database.transaction() as session:
             assert len(await claim(session, table, clock.now())) == 1
         async with database.transaction() as session:
@@ -128,7 +145,7 @@ class TestDueRows:
         self, database: Database, clock: ManualClock
     ) -> None:
         row_id = await add(database, clock)
-        table = DueTable("reminder", mark_done, lease_seconds=30)
+        table = DueTable("reminder", mark_done, perform=send, lease_seconds=30)
         async with database.transaction() as session:
             await claim(session, table, clock.now())  # and the process dies here
         runner = DueRowRunner(database, clock, [table])
@@ -141,7 +158,7 @@ class TestDueRows:
     async def test_whoever_lost_the_lease_records_nothing(self, database: Database, clock: ManualClock) -> None:
         row_id = await add(database, clock)
         other = DueRowRunner(database, clock, [])
-        quick = DueTable("reminder", mark_done, lease_seconds=30)
+        quick = DueTable("reminder", mark_done, perform=send, lease_seconds=30)
 
         async def slow(database: Database, act: Act, row_id: UUID) -> None:
             clock.advance(31)
@@ -164,11 +181,6 @@ class TestDueRows:
         assert left.done == 0
         assert left.last_error.startswith("RunAtNotMoved")
 
-
-@pytest.mark.parametrize(("attempts", "seconds"), [(1, 2), (2, 4), (5, 32), (9, 300), (1000, 300)])
-def test_back_off_doubles_up_to_five_minutes(attempts: int, seconds: int) -> None:
-    assert back_off_seconds(attempts) == seconds
-
     async def test_a_worker_that_is_told_to_end_gives_its_leases_back(
         self, database: Database, clock: ManualClock
     ) -> None:
@@ -187,3 +199,145 @@ def test_back_off_doubles_up_to_five_minutes(attempts: int, seconds: int) -> Non
         await asyncio.gather(working, return_exceptions=True)
         left = await row(database, row_id)
         assert (left.leased_until, left.attempts, left.run_at) == (None, 0, clock.now())
+
+    async def test_a_row_that_fails_does_not_fail_its_neighbours(self, database: Database, clock: ManualClock) -> None:
+        rows = [await add(database, clock) for _ in range(6)]
+
+        async def refuse_one(session: AsyncSession, act: Act, row_ids: Sequence[UUID]) -> None:
+            await mark_all_done(session, act, row_ids)
+            if rows[2] in row_ids:
+                raise ValueError("not this one")
+
+        table = DueTable("reminder", record_batch=refuse_one, max_attempts=2)
+        runner = DueRowRunner(database, clock, [table])
+        assert await runner.run_once(table) == 6
+        assert [(await row(database, each)).done for each in rows] == [1, 1, 0, 1, 1, 1]
+        failed = await row(database, rows[2])
+        assert (failed.attempts, failed.last_error) == (1, "ValueError: not this one")
+        assert failed.run_at == clock.now() + timedelta(seconds=back_off_seconds(1))
+        clock.advance(back_off_seconds(1))
+        fresh = await add(database, clock)
+        assert await runner.run_once(table) == 2
+        assert (await row(database, rows[2])).parked_at == clock.now()
+        assert (await row(database, fresh)).done == 1
+
+    async def test_a_row_that_succeeds_after_failures_forgets_them(
+        self, database: Database, clock: ManualClock
+    ) -> None:
+        row_id = await add(database, clock)
+        once = DueTable("reminder", refuse)
+        await DueRowRunner(database, clock, [once]).run_once(once)
+        clock.advance(back_off_seconds(1))
+        table = DueTable("reminder", record_batch=mark_all_done)
+        await DueRowRunner(database, clock, [table]).run_once(table)
+        left = await row(database, row_id)
+        assert (left.done, left.attempts, left.last_error) == (1, 0, None)
+
+    @pytest.mark.parametrize("at_once", [True, False])
+    async def test_what_a_dead_worker_had_taken_is_anothers_at_once(
+        self, database: Database, clock: ManualClock, *, at_once: bool
+    ) -> None:
+        rows = [await add(database, clock) for _ in range(3)]
+        begun = asyncio.Event()
+
+        async def die(session: AsyncSession) -> None:
+            begun.set()
+            await session.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+
+        async def die_at_one(session: AsyncSession, act: Act, row_id: UUID, outcome: Any) -> None:
+            await mark_done(session, act, row_id, outcome)
+            await die(session)
+
+        async def die_at_all(session: AsyncSession, act: Act, row_ids: Sequence[UUID]) -> None:
+            await mark_all_done(session, act, row_ids)
+            await die(session)
+
+        dying = DueTable("reminder", record_batch=die_at_all) if at_once else DueTable("reminder", die_at_one)
+        alive = DueTable("reminder", record_batch=mark_all_done) if at_once else DueTable("reminder", mark_done)
+        doomed = Database(database.url, application_name="doomed")
+        dead = asyncio.create_task(DueRowRunner(doomed, clock, [dying]).run_once(dying))
+        await begun.wait()
+        dead.cancel()
+        await asyncio.gather(dead, return_exceptions=True)
+        await doomed.close()
+        assert await DueRowRunner(database, clock, [alive]).run_once(alive) == 3
+        assert [(await row(database, each)).done for each in rows] == [1, 1, 1]
+
+    @pytest.mark.parametrize("at_once", [True, False])
+    async def test_several_workers_share_the_rows_without_doing_one_twice(
+        self, database: Database, clock: ManualClock, *, at_once: bool
+    ) -> None:
+        rows = [await add(database, clock) for _ in range(40)]
+        table = (
+            DueTable("reminder", record_batch=mark_all_done, batch=7)
+            if at_once
+            else DueTable("reminder", mark_done, batch=7)
+        )
+
+        async def drain() -> None:
+            runner = DueRowRunner(database, clock, [table])
+            while await runner.run_once(table):
+                pass
+
+        await asyncio.gather(drain(), drain(), drain())
+        await drain()
+        assert [(await row(database, each)).done for each in rows] == [1] * 40
+
+    async def test_while_the_database_is_away_rows_wait_as_they_are(
+        self, database: Database, clock: ManualClock
+    ) -> None:
+        row_id = await add(database, clock)
+        away = Database(database.url.replace("test_", "gone_"), application_name="tests")
+        table = DueTable("reminder", record_batch=mark_all_done)
+        with pytest.raises(DBAPIError, match="does not exist"):
+            await DueRowRunner(away, clock, [table]).run_once(table)
+        await away.close()
+        assert (await row(database, row_id)).attempts == 0
+        assert await DueRowRunner(database, clock, [table]).run_once(table) == 1
+
+    async def test_a_runner_wakes_for_a_nearer_row_that_its_own_process_stores(
+        self, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(due_rows, "POLL_SECONDS", 3600.0)
+        clock = DatabaseClock()
+        told = asyncio.Queue[UUID]()
+
+        async def tell(session: AsyncSession, act: Act, row_ids: Sequence[UUID]) -> None:
+            await mark_all_done(session, act, row_ids)
+            told.put_nowait(*row_ids)
+
+        async def store(run_at: datetime) -> UUID:
+            row_id = new_id(clock.now())
+            async with database.transaction() as session:
+                await session.execute(
+                    text("INSERT INTO reminder (id, run_at) VALUES (:id, :at)"), {"id": row_id, "at": run_at}
+                )
+                due_rows.announce(session, "reminder", run_at)
+            return row_id
+
+        runner = DueRowRunner(database, clock, [DueTable("reminder", record_batch=tell)])
+        first = await store(clock.now())
+        running = asyncio.create_task(runner.run())
+        try:
+            async with asyncio.timeout(WAIT_SECONDS):
+                assert await told.get() == first
+                second = await store(clock.now() + timedelta(seconds=0.1))
+                assert await told.get() == second
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+
+def test_a_table_says_one_way_of_recording_and_orders_only_what_has_an_effect_outside() -> None:
+    for wrong in (
+        lambda: DueTable("reminder"),
+        lambda: DueTable("reminder", mark_done, record_batch=mark_all_done),
+        lambda: DueTable("reminder", mark_done, order=("line", "place")),
+    ):
+        with pytest.raises(ValueError, match="reminder"):
+            wrong()
+
+
+@pytest.mark.parametrize(("attempts", "seconds"), [(1, 2), (2, 4), (5, 32), (9, 300), (1000, 300)])
+def test_back_off_doubles_up_to_five_minutes(attempts: int, seconds: int) -> None:
+    assert back_off_seconds(attempts) == seconds

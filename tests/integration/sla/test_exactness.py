@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.act import Act
 from app.core.database import Database
-from app.core.due_rows import MAX_BACK_OFF_SECONDS, DueRowRunner
+from app.core.due_outcomes import MAX_BACK_OFF_SECONDS
+from app.core.due_rows import DueRowRunner
 from app.core.event_log import StoredEvent
 from app.events.event import Event
 from app.sla import conversation_clocks, policies, repository
