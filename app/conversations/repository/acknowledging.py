@@ -8,10 +8,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.database import driver_connection
 
-_ACKNOWLEDGED = """
-SELECT DISTINCT m.conversation_id FROM message AS m
-JOIN conversation AS c ON c.id = m.conversation_id
-WHERE c.id = ANY($1::uuid[]) AND m.arrived_at >= c.opened_at AND m.message_class = 'auto_ack'
+_UNACKNOWLEDGED = """
+SELECT c.id FROM conversation AS c
+JOIN message AS m ON m.conversation_id = c.id AND m.arrived_at >= c.opened_at
+WHERE c.id = ANY($1::uuid[])
+GROUP BY c.id
+HAVING bool_or(m.direction = 'inbound' AND NOT m.automatic) AND NOT bool_or(m.message_class = 'auto_ack')
 """
 _CONTACTS = """
 SELECT DISTINCT c.contact_point_id FROM conversation AS c
@@ -20,9 +22,10 @@ WHERE c.contact_point_id = ANY($1::uuid[]) AND c.last_message_at >= $2
 """
 
 
-async def list_acknowledged(session: AsyncSession, conversation_ids: Sequence[UUID]) -> set[UUID]:
-    rows = await (await driver_connection(session)).fetch(_ACKNOWLEDGED, list(conversation_ids))
-    return {row["conversation_id"] for row in rows}
+async def list_unacknowledged(session: AsyncSession, conversation_ids: Sequence[UUID]) -> set[UUID]:
+    """Those in which a person has written, as far as the channel can tell, and nothing was acknowledged."""
+    rows = await (await driver_connection(session)).fetch(_UNACKNOWLEDGED, list(conversation_ids))
+    return {row["id"] for row in rows}
 
 
 async def list_acknowledged_contacts(

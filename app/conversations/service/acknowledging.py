@@ -27,14 +27,15 @@ class AcknowledgementText:
 async def acknowledge(session: AsyncSession, act: Act, texts: Mapping[UUID, AcknowledgementText]) -> list[UUID]:
     """Post one to each of these conversations, and name those that got it.
 
-    None gets a second one in its life, and none where somebody has answered or resolved meanwhile.
+    None gets a second one in its life, none where somebody has answered or resolved meanwhile, and none in which only
+    machines have written.
     """
     for text in texts.values():
         check_text(text.body, field="body", maximum=MAX_BODY_CHARACTERS, minimum=1)
     # Locked before they are looked at: an answer that commits meanwhile is seen.
     locked = await writing.lock_many(session, texts)
-    done = await acknowledging.list_acknowledged(session, list(texts))
-    waiting = [one for one in locked if one.id not in done and _waits(one)]
+    open_to_one = await acknowledging.list_unacknowledged(session, list(texts))
+    waiting = [one for one in locked if one.id in open_to_one and _waits(one)]
     entries: list[tuple[Act, Event]] = []
     for conversation in waiting:
         text = texts[conversation.id]

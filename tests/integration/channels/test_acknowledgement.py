@@ -241,6 +241,13 @@ async def test_after_an_outage_of_more_than_an_hour_nobody_is_thanked_late(shop:
     assert (await shop.thanks(late), len(await shop.thanks(in_time))) == ([], 1)
 
 
+async def test_what_a_machine_wrote_is_not_answered_by_a_machine(shop: Shop) -> None:
+    await shop.set("always")
+    bounce = await shop.write("postmaster", automatic=True)
+    await shop.follow()
+    assert await shop.thanks(bounce) == []
+
+
 async def test_a_probe_gets_none(shop: Shop) -> None:
     await shop.set("always")
     await shop.world.rows("UPDATE channel_account SET synthetic = true")
