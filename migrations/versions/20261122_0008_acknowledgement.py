@@ -1,4 +1,4 @@
-"""Know which messages a machine wrote, so that no machine is thanked.
+"""Know which messages a machine wrote, so that no machine is thanked, and what time it is where customers live.
 
 Revision ID: 20261122_0008
 Revises: 20261122_0004
@@ -14,9 +14,11 @@ depends_on = None
 
 
 def upgrade() -> None:
-    # A constant default: no row is rewritten, and the release before goes on writing without it.
+    # Constant defaults: no row is rewritten, and the release before goes on writing without them.
+    op.add_column("customer", sa.Column("timezone", sa.Text(), server_default="", nullable=False))
     op.add_column("message", sa.Column("automatic", sa.Boolean(), server_default=sa.text("false"), nullable=False))
 
 
 def downgrade() -> None:
     op.drop_column("message", "automatic")
+    op.drop_column("customer", "timezone")

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from playwright.async_api import Page, expect
+from playwright.async_api import Browser, Page, expect
 
 from tests.journeys.floor import Floor, log_in, open_conversation
 
@@ -15,7 +15,7 @@ DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 async def test_the_widget_tells_in_chinese_when_to_expect_an_answer_and_the_console_marks_it_automatic(
-    floor: Floor, open_page: OpenPage
+    floor: Floor, open_page: OpenPage, chromium: Browser
 ) -> None:
     desk = await floor.desk("lin")
     lead = await floor.agent(desk, "lin")
@@ -30,14 +30,15 @@ async def test_the_widget_tells_in_chinese_when_to_expect_an_answer_and_the_cons
     }
     await lead.post("/v1/sla/policies", {"name": "Shop hours", "body": body})
 
-    shop = await open_page(language="zh-CN")
+    traveller = await chromium.new_context(locale="zh-CN", timezone_id="Asia/Tokyo")
+    shop = await open_page(context=traveller)
     await shop.goto(f"{floor.url}/widget/demo")
     await shop.click("sb-chat .bubble")
     await shop.fill("sb-chat textarea", "壶裂了")
     await shop.press("sb-chat textarea", "Enter")
     automatic = shop.locator("sb-chat .message.bot")
-    # A journey over midnight in Shanghai meets the day on which the shop opens.
-    told = re.compile(rf"您好，您的消息已收到，Shop {desk.number}将在(今天|明天) 10:00 前回复您。")
+    # Ten in Shanghai is eleven in Tokyo; a journey over midnight meets the day on which the shop opens.
+    told = re.compile(rf"您好，您的消息已收到，Shop {desk.number}将在(今天|明天) 11:00 前回复您。")
     await expect(automatic.locator(".body")).to_have_text(told)
     await expect(automatic.locator("b")).to_have_text("自动回复")
 
@@ -52,3 +53,4 @@ async def test_the_widget_tells_in_chinese_when_to_expect_an_answer_and_the_cons
     assert [clock["state"] for clock in clocks if clock["metric"] == "first_reply"] == ["running"]
     await shop.reload()
     await expect(automatic.locator(".body")).to_have_text(told)
+    await traveller.close()

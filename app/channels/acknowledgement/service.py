@@ -16,6 +16,8 @@ from app.conversations import service as conversations
 from app.conversations.schemas import ConversationFacts
 from app.conversations.service.acknowledging import AcknowledgementText
 from app.core.act import Act
+from app.customers import service as customers
+from app.customers.time_zones import known_or_none
 from app.sla.answer_times import AnswerTime
 from app.sla.service import answer_times
 
@@ -38,6 +40,7 @@ async def acknowledge(session: AsyncSession, act: Act, started: Mapping[UUID, St
     accounts = await repository.list_facts(session, list({one.channel_account_id for one in facts.values()}))
     contacts = list({one.contact_point_id for one in facts.values()})
     thanked = await conversations.list_acknowledged_contacts(session, contacts, since=act.now - ONE_PER_CONTACT_IN)
+    writers = await customers.list_summaries(session, list({one.customer_id for one in facts.values()}))
     texts: dict[UUID, AcknowledgementText] = {}
     for conversation_id, one in facts.items():
         account, answer = accounts[one.channel_account_id], owed[conversation_id]
@@ -45,7 +48,7 @@ async def acknowledge(session: AsyncSession, act: Act, started: Mapping[UUID, St
         case = Case(settings.when, answer, one.synthetic, one.contact_point_id in thanked)
         if why_not(case, act.now) is None:
             thanked.add(one.contact_point_id)
-            body = _word(act, settings, account, one, answer)
+            body = _word(act, settings, account, one, answer, writers[one.customer_id].timezone)
             clock = started[conversation_id]
             texts[conversation_id] = AcknowledgementText(body, f"ack:{clock.clock_id}", clock.request_id)
     if texts:
@@ -57,7 +60,12 @@ def settings_of(account: AccountFacts) -> Acknowledgement:
 
 
 def _word(
-    act: Act, settings: Acknowledgement, account: AccountFacts, facts: ConversationFacts, answer: AnswerTime
+    act: Act,
+    settings: Acknowledgement,
+    account: AccountFacts,
+    facts: ConversationFacts,
+    answer: AnswerTime,
+    customer_zone: str,
 ) -> str:
     return word(
         settings.texts,
@@ -65,5 +73,5 @@ def _word(
         brand=account.brand or account.name,
         due_at=answer.due_at,
         now=act.now,
-        zone=ZoneInfo(answer.timezone),
+        zone=ZoneInfo(known_or_none(customer_zone) or answer.timezone),
     )

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -91,8 +91,7 @@ class Shop:
         assert await self.world.rows("SELECT error FROM parked_event") == []
 
     async def _run(self, consumer: Consumer, head: int) -> None:
-        known = frozenset(catalogue.BY_NAME)
-        runner = ConsumerRunner(self.world.database, self.world.clock, LogSignal(), [consumer], known_events=known)
+        runner = self.runner(consumer)
         await runner.prepare()
         running = asyncio.create_task(runner.run())
         cursor = "SELECT position FROM consumer_cursor WHERE consumer = $1"
@@ -103,6 +102,12 @@ class Shop:
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
+
+    def runner(self, consumer: Consumer) -> ConsumerRunner:
+        known = frozenset(catalogue.BY_NAME)
+        # A small page, so that a life holds several transactions.
+        small = replace(consumer, batch=7)
+        return ConsumerRunner(self.world.database, self.world.clock, LogSignal(), [small], known_events=known)
 
     async def thanks(self, conversation_id: UUID) -> list[str]:
         rows = await self.world.rows(
@@ -136,6 +141,13 @@ async def test_a_customer_who_writes_while_it_is_closed_is_told_when_in_their_la
     await shop.follow()
     assert await shop.thanks(english) == ["Thank you for your message. Shop will answer tomorrow by 10:00."]
     assert await shop.thanks(chinese) == ["您好，您的消息已收到，Shop将在明天 10:00 前回复您。"]
+
+
+async def test_the_time_is_that_on_the_customers_own_wall(shop: Shop) -> None:
+    await shop.promise(shop.closed_now())
+    nepal = await shop.write("v1", language="en", timezone="Asia/Kathmandu")
+    await shop.follow()
+    assert await shop.thanks(nepal) == ["Thank you for your message. Shop will answer tomorrow by 07:45."]
 
 
 async def test_it_answers_nothing_the_clock_runs_on_and_the_list_shows_what_the_customer_said(shop: Shop) -> None:
@@ -193,6 +205,22 @@ async def test_it_is_sent_once_in_the_life_of_a_conversation_over_replay_and_mor
     posted = await shop.world.rows("SELECT payload->>'client_id' AS id FROM event WHERE type = 'message.posted'")
     [clock_id] = await shop.world.rows("SELECT id FROM sla_clock")
     assert [row["id"] for row in posted] == [f"ack:{clock_id['id']}"]
+
+
+async def test_consumers_that_die_at_any_moment_thank_each_customer_once(shop: Shop) -> None:
+    await shop.set("always")
+    envelopes = [shop.world.envelope(f"v{number}") for number in range(60)]
+    conversation_ids = await shop.write_all(envelopes)
+    await shop.follow(SLA)
+    await shop.log.dispatch()
+    for milliseconds in range(0, 60, 4):
+        lives = [asyncio.create_task(shop.runner(ACKNOWLEDGEMENT).run()) for _ in range(2)]
+        await asyncio.wait(lives, timeout=milliseconds / 1000)
+        for life in lives:
+            life.cancel()
+        await asyncio.gather(*lives, return_exceptions=True)
+    await shop.follow(ACKNOWLEDGEMENT)
+    assert [len(await shop.thanks(one)) for one in conversation_ids] == [1] * 60
 
 
 async def test_a_contact_is_thanked_once_an_hour_whatever_they_begin(shop: Shop) -> None:
