@@ -7,6 +7,7 @@ from app.access import service as access_service
 from app.agents import api as agents
 from app.channels import api as channels
 from app.channels import jobs as channel_jobs
+from app.channels.acknowledgement.consumers import ACKNOWLEDGEMENT
 from app.channels.adapter import ChannelAdapter
 from app.channels.chat import api as chat
 from app.channels.chat.adapter import ChatAdapter
@@ -59,7 +60,7 @@ ROUTERS: tuple[APIRouter, ...] = (
 
 HOT_ROUTES: dict[tuple[str, str], Endpoint] = chat.HOT_ROUTES
 
-CONSUMERS: tuple[Consumer, ...] = (routing_consumers.ROUTING, sla_consumers.SLA)
+CONSUMERS: tuple[Consumer, ...] = (routing_consumers.ROUTING, sla_consumers.SLA, ACKNOWLEDGEMENT)
 
 
 def channel_adapters(settings: Settings) -> dict[str, ChannelAdapter]:

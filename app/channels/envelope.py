@@ -30,6 +30,8 @@ class InboundEnvelope:
     `provider_at` is the provider's own time, None where it tells none.
     `attachments` are descriptions of files the store holds (`id`, `name`, `media_type`, `size_bytes`), not yet bound.
     `client_id` is the sender's own name for it, where the sender's page waits to see it again.
+    `timezone` is an IANA name of ours, for a customer who is new.
+    `automatic`: the channel knows that a machine wrote it (an absence note, a bounce), which is never answered by ours.
     """
 
     channel: str
@@ -38,8 +40,10 @@ class InboundEnvelope:
     contact: Contact
     customer_name: str = ""
     language: str = ""
+    timezone: str = ""
     body: str = ""
     attachments: tuple[dict[str, Any], ...] = ()
     provider_at: datetime | None = None
     thread_key: str | None = None
     client_id: str | None = None
+    automatic: bool = False

@@ -24,7 +24,7 @@ from app.core.database import Database
 from app.core.driver import is_away
 from app.core.errors import Conflict, InvalidInput, NotFound, SwitchboardError, Unavailable
 from app.customers import service as customers
-from app.customers.schemas import MAX_CONTACT_VALUE, MAX_LANGUAGE, MAX_NAME, Known, Writer
+from app.customers.schemas import MAX_CONTACT_VALUE, MAX_LANGUAGE, MAX_NAME, MAX_TIMEZONE, Known, Writer
 from app.events.customers import CustomerEvent
 from app.events.event import Event, Rights
 
@@ -170,6 +170,7 @@ def check(envelope: InboundEnvelope) -> None:
     check_text(envelope.contact.value, field="contact", maximum=MAX_CONTACT_VALUE, minimum=1)
     check_text(envelope.customer_name, field="name", maximum=MAX_NAME)
     check_text(envelope.language, field="language", maximum=MAX_LANGUAGE)
+    check_text(envelope.timezone, field="timezone", maximum=MAX_TIMEZONE)
     check_text(envelope.thread_key or "", field="thread_key", maximum=MAX_PROVIDER_ID)
     check_text(envelope.body, field="body", maximum=MAX_BODY_CHARACTERS, minimum=0 if envelope.attachments else 1)
     check_text(json.dumps(envelope.attachments, ensure_ascii=False), field="attachments", maximum=MAX_BODY_CHARACTERS)
@@ -189,7 +190,15 @@ def _usable(account: AccountFacts | None, envelope: InboundEnvelope) -> AccountF
 
 def _writer(envelope: InboundEnvelope) -> Writer:
     contact = envelope.contact
-    return Writer(contact.kind, contact.value, contact.verified, envelope.customer_name, envelope.language, contact.id)
+    return Writer(
+        contact.kind,
+        contact.value,
+        contact.verified,
+        envelope.customer_name,
+        envelope.language,
+        contact.id,
+        envelope.timezone,
+    )
 
 
 def _arrival(envelope: InboundEnvelope, request_id: str, account: AccountFacts, customer: Known) -> Arrival:
@@ -209,6 +218,7 @@ def _arrival(envelope: InboundEnvelope, request_id: str, account: AccountFacts, 
         synthetic=account.synthetic,
         request_id=request_id,
         client_id=envelope.client_id,
+        automatic=envelope.automatic,
     )
 
 

@@ -27,6 +27,7 @@ class ChannelAccount(Base):
     queue_id: Mapped[UUID] = mapped_column(ForeignKey("queue.id"))
     allowed_origins: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"), default=list)
     settings: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"), default=dict)
+    """What is written in JSON: `acknowledgement`."""
     enabled: Mapped[bool] = mapped_column(Boolean, server_default=text("true"), default=True)
     synthetic: Mapped[bool] = mapped_column(Boolean, server_default=text("false"), default=False)
     version: Mapped[int] = mapped_column(server_default="1", default=1)

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from app.channels.acknowledgement.settings import Acknowledgement
 from app.customers.schemas import NO_NUL
 
 MAX_ORIGINS = 50
@@ -63,6 +64,7 @@ class ChannelAccountIn(BaseModel):
                 "name": "Shop",
                 "queue_id": "019ab3f0-7c1e-7b52-9d7e-0c7c5f1f6a10",
                 "allowed_origins": ["https://shop.example"],
+                "acknowledgement": {"when": "outside_hours", "texts": {"en": "Thank you! We will answer {due}."}},
             }
         },
     )
@@ -72,6 +74,7 @@ class ChannelAccountIn(BaseModel):
     brand: Brand = ""
     queue_id: UUID
     allowed_origins: Origins = Field(default_factory=list)
+    acknowledgement: Acknowledgement = Acknowledgement()
     synthetic: bool = Field(default=False, description="Made by a probe: left out of reports, SLA and webhooks")
 
 
@@ -84,12 +87,11 @@ class ChannelAccountPatch(BaseModel):
     brand: Brand | None = None
     queue_id: UUID | None = None
     allowed_origins: Origins | None = None
+    acknowledgement: Acknowledgement | None = None
     enabled: bool | None = None
 
 
 class ChannelAccountOut(BaseModel):
-    model_config = ConfigDict(from_attributes=True)
-
     id: UUID
     kind: str
     name: str
@@ -97,6 +99,7 @@ class ChannelAccountOut(BaseModel):
     public_key: str
     queue_id: UUID
     allowed_origins: list[str]
+    acknowledgement: Acknowledgement
     enabled: bool
     synthetic: bool
     version: int

@@ -27,6 +27,7 @@ async def create_account(session: AsyncSession, act: Act, new: ChannelAccountIn)
         public_key=f"pk_{secrets.token_urlsafe(PUBLIC_KEY_BYTES)}",
         queue_id=new.queue_id,
         allowed_origins=list(new.allowed_origins),
+        settings={"acknowledgement": new.acknowledgement.model_dump()},
         synthetic=new.synthetic,
         enabled=True,
         version=1,
@@ -49,7 +50,11 @@ async def update_account(
         raise _not_found()
     if expected_version is not None and account.version != expected_version:
         raise PreconditionFailed("channel_account_changed", "It was changed since you read it: read it again.")
-    for field, value in patch.model_dump(exclude_unset=True, exclude_none=True).items():
+    given = patch.model_dump(exclude_unset=True, exclude_none=True)
+    acknowledgement = given.pop("acknowledgement", None)
+    if acknowledgement is not None:
+        account.settings = account.settings | {"acknowledgement": acknowledgement}
+    for field, value in given.items():
         setattr(account, field, value)
     account.version += 1
     return await _store(session, act, account, "updated")
@@ -59,12 +64,12 @@ async def get_account(session: AsyncSession, account_id: UUID) -> ChannelAccount
     account = await repository.find(session, account_id)
     if account is None:
         raise _not_found()
-    return ChannelAccountOut.model_validate(account)
+    return _out(account)
 
 
 async def list_accounts(session: AsyncSession, *, after: UUID | None, limit: int) -> list[ChannelAccountOut]:
     accounts = await repository.list_page(session, after=after, limit=limit)
-    return [ChannelAccountOut.model_validate(account) for account in accounts]
+    return [_out(account) for account in accounts]
 
 
 async def get_facts_by_key(session: AsyncSession, public_key: str) -> AccountFacts:
@@ -86,7 +91,24 @@ async def _store(session: AsyncSession, act: Act, account: ChannelAccount, chang
         raise InvalidInput("queue_not_found", "There is no queue with this `queue_id`.") from error
     changed = ChannelAccountChanged.model_validate({"channel_account_id": account.id, "change": change})
     await event_log.append(session, act, [changed])
-    return ChannelAccountOut.model_validate(account)
+    return _out(account)
+
+
+def _out(account: ChannelAccount) -> ChannelAccountOut:
+    return ChannelAccountOut(
+        id=account.id,
+        kind=account.kind,
+        name=account.name,
+        brand=account.brand,
+        public_key=account.public_key,
+        queue_id=account.queue_id,
+        allowed_origins=account.allowed_origins,
+        acknowledgement=account.settings.get("acknowledgement", {}),
+        enabled=account.enabled,
+        synthetic=account.synthetic,
+        version=account.version,
+        created_at=account.created_at,
+    )
 
 
 def _not_found() -> NotFound:

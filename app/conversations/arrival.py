@@ -37,6 +37,7 @@ class Arrival:
     synthetic: bool
     request_id: str
     client_id: str | None
+    automatic: bool
 
     @property
     def name(self) -> InboundName:

@@ -117,6 +117,8 @@ class Message(Base):
     provider_id: Mapped[str | None] = mapped_column(Text)
     provider_at: Mapped[datetime | None] = mapped_column(TIMESTAMP)
     client_id: Mapped[str | None] = mapped_column(Text)
+    automatic: Mapped[bool] = mapped_column(Boolean, server_default=text("false"), default=False)
+    """Came in, and its channel knows that a machine wrote it."""
 
 
 class InboundKey(Base):

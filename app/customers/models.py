@@ -19,6 +19,8 @@ class Customer(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(Text, server_default="", default="")
     language: Mapped[str] = mapped_column(Text, server_default="", default="")
+    timezone: Mapped[str] = mapped_column(Text, server_default="", default="")
+    """An IANA name; empty when nobody has told it."""
     segments: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"), default=list)
     attributes: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"), default=dict)
     merged_into_id: Mapped[UUID | None] = mapped_column(ForeignKey("customer.id"))

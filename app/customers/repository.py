@@ -34,8 +34,9 @@ ORDER BY point.kind, point.value_normalised, point.created_at, point.id
 """
 
 INSERT_CUSTOMERS = """
-INSERT INTO customer (id, name, language, created_at)
-SELECT id, name, language, $4 FROM unnest($1::uuid[], $2::text[], $3::text[]) AS new (id, name, language)
+INSERT INTO customer (id, name, language, timezone, created_at)
+SELECT id, name, language, timezone, $5
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) AS new (id, name, language, timezone)
 """
 
 INSERT_POINTS = """
@@ -66,10 +67,10 @@ async def find_points(session: AsyncSession, contacts: Sequence[tuple[str, str]]
 async def add_many(
     session: AsyncSession,
     now: datetime,
-    customers: Sequence[tuple[UUID, str, str]],
+    customers: Sequence[tuple[UUID, str, str, str]],
     points: Sequence[tuple[UUID, UUID, str, str, bool]],
 ) -> None:
-    """Customers (id, name, language) and their points (id, customer_id, kind, value, verified)."""
+    """Customers (id, name, language, timezone) and their points (id, customer_id, kind, value, verified)."""
     connection = await driver_connection(session)
     await connection.execute(INSERT_CUSTOMERS, *map(list, zip(*customers, strict=True)), now)
     await connection.execute(INSERT_POINTS, *map(list, zip(*points, strict=True)), now)

@@ -5,10 +5,13 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from app.customers.time_zones import require_zone
 
 MAX_NAME = 200
 MAX_LANGUAGE = 35
+MAX_TIMEZONE = 64
 MAX_CONTACT_VALUE = 320
 MAX_SEGMENTS = 40
 MAX_CONTACT_POINTS = 50
@@ -19,6 +22,8 @@ NO_NUL = r"^[^\x00]*$"
 ContactKind = Literal["visitor", "email", "phone", "social"]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, pattern=NO_NUL, max_length=MAX_NAME)]
 Language = Annotated[str, StringConstraints(pattern=r"^([A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*)?$", max_length=MAX_LANGUAGE)]
+TimezoneName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_+/-]*$", max_length=MAX_TIMEZONE)]
+Timezone = Annotated[TimezoneName, AfterValidator(require_zone)]
 ContactValue = Annotated[
     str, StringConstraints(strip_whitespace=True, pattern=NO_NUL, min_length=1, max_length=MAX_CONTACT_VALUE)
 ]
@@ -38,6 +43,7 @@ class Writer:
     name: str = ""
     language: str = ""
     contact_point_id: UUID | None = None
+    timezone: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +61,7 @@ class CustomerSummary:
     name: str
     language: str
     segments: list[str]
+    timezone: str
 
 
 class ContactPointOut(BaseModel):
@@ -71,6 +78,7 @@ class CustomerOut(BaseModel):
     id: UUID
     name: str
     language: str
+    timezone: str
     segments: list[str]
     attributes: dict[str, Any]
     contact_points: list[ContactPointOut]
@@ -106,6 +114,7 @@ class CustomerIn(BaseModel):
 
     name: Name = ""
     language: Language = ""
+    timezone: Timezone = Field(default="", description="An IANA name", examples=["Asia/Shanghai"])
     segments: list[Segment] = Field(default_factory=list, max_length=MAX_SEGMENTS)
     contact_points: list[ContactPointIn] = Field(default_factory=list, max_length=MAX_CONTACT_POINTS)
 
@@ -117,4 +126,5 @@ class CustomerPatch(BaseModel):
 
     name: Name | None = None
     language: Language | None = None
+    timezone: Timezone | None = None
     segments: Annotated[list[Segment], Field(max_length=MAX_SEGMENTS)] | None = None

@@ -68,7 +68,7 @@ async def _make(
     await repository.add_many(
         session,
         act.now,
-        [(made[key].customer_id, writer.name, writer.language) for key, writer in strangers.items()],
+        [(made[key].customer_id, writer.name, writer.language, writer.timezone) for key, writer in strangers.items()],
         [(known.contact_point_id, known.customer_id, *key) for key, known in made.items()],
     )
     events: list[CustomerEvent] = []
@@ -85,7 +85,12 @@ def _point_added(customer_id: UUID, point_id: UUID, kind: str, *, verified: bool
 async def create(session: AsyncSession, act: Act, new: CustomerIn) -> CustomerOut:
     """A customer entered by hand. Its contact points are claimed, not verified."""
     customer = Customer(
-        id=act.new_id(), name=new.name, language=new.language, segments=list(new.segments), created_at=act.now
+        id=act.new_id(),
+        name=new.name,
+        language=new.language,
+        timezone=new.timezone,
+        segments=list(new.segments),
+        created_at=act.now,
     )
     session.add(customer)
     points = [_claimed(act, customer.id, point) for point in new.contact_points]
@@ -141,6 +146,7 @@ async def get(session: AsyncSession, customer_id: UUID) -> CustomerOut:
         id=customer.id,
         name=customer.name,
         language=customer.language,
+        timezone=customer.timezone,
         segments=customer.segments,
         attributes=customer.attributes,
         contact_points=[
@@ -165,7 +171,7 @@ async def list_page(session: AsyncSession, *, after: tuple[datetime, UUID] | Non
 async def list_summaries(session: AsyncSession, customer_ids: Sequence[UUID]) -> dict[UUID, CustomerSummary]:
     """By id; unknown ids are left out."""
     customers = await repository.list_by_ids(session, customer_ids)
-    return {one.id: CustomerSummary(one.id, one.name, one.language, one.segments) for one in customers}
+    return {one.id: CustomerSummary(one.id, one.name, one.language, one.segments, one.timezone) for one in customers}
 
 
 def _claimed(act: Act, customer_id: UUID, new: ContactPointIn) -> ContactPoint:

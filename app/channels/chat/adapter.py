@@ -75,6 +75,7 @@ def envelope_of(
         contact=Contact("visitor", str(visitor.id), verified=True, id=visitor.contact_point_id),
         customer_name=visitor.name,
         language=visitor.language,
+        timezone=visitor.timezone,
         body=message.body,
         attachments=tuple(attachments),
         client_id=message.client_id,

@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from app.conversations.schemas import ClientId, MessageOut, SequenceNumber
-from app.customers.schemas import Language, Name
+from app.customers.schemas import Language, Name, TimezoneName
 
 MAX_BODY_CHARACTERS = 4_000
 MAX_ATTACHMENTS = 10
@@ -28,6 +28,7 @@ class VisitorIn(BaseModel):
     key: PublicKey
     name: Name = ""
     language: Language = ""
+    timezone: TimezoneName = Field(default="", description="The browser's IANA name; one we do not know is left out")
 
 
 class VisitorOut(BaseModel):

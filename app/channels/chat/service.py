@@ -24,6 +24,7 @@ from app.core.act import Act
 from app.core.database import Database
 from app.core.errors import Forbidden, Unauthenticated
 from app.customers.schemas import MAX_NAME
+from app.customers.time_zones import known_or_none
 
 # Storing nothing, a visitor is cheap; a school or an office may send a class of them at once.
 VISITORS_BY_ADDRESS = Rate(burst=300, per_second=5)
@@ -85,7 +86,9 @@ class ChatFront:
 def begin(front: ChatFront, act: Act, account: AccountFacts, given: VisitorIn) -> tuple[VisitorPrincipal, str]:
     """A new visitor and its token. Nothing is stored before it writes."""
     check_text(given.name, field="name", maximum=MAX_NAME)
-    visitor = VisitorPrincipal(act.new_id(), account.id, act.now + GOOD_FOR, given.name, given.language)
+    visitor = VisitorPrincipal(
+        act.new_id(), account.id, act.now + GOOD_FOR, given.name, given.language, known_or_none(given.timezone)
+    )
     return visitor, front.tokens.make(visitor)
 
 

@@ -16,7 +16,7 @@ MAX_TOKENS_KEPT = 10_000
 
 @dataclass(frozen=True, slots=True)
 class VisitorPrincipal:
-    """A visitor of one channel account, with the name and language it gave itself.
+    """A visitor of one channel account, with the name, language and time zone it gave itself.
 
     The visitor's id is also the id of its contact point, once it has written.
     """
@@ -26,6 +26,7 @@ class VisitorPrincipal:
     expires_at: datetime
     name: str = ""
     language: str = ""
+    timezone: str = ""
 
     @property
     def actor(self) -> str:
@@ -47,7 +48,14 @@ class VisitorTokens:
     def make(self, visitor: VisitorPrincipal) -> str:
         expires = int(visitor.expires_at.timestamp())
         claims: str | bytes = self._serializer.dumps(
-            [visitor.id.hex, visitor.channel_account_id.hex, expires, visitor.name, visitor.language]
+            [
+                visitor.id.hex,
+                visitor.channel_account_id.hex,
+                expires,
+                visitor.name,
+                visitor.language,
+                visitor.timezone,
+            ]
         )
         return claims if isinstance(claims, str) else claims.decode()
 
@@ -67,9 +75,10 @@ class VisitorTokens:
         try:
             if len(token) > MAX_TOKEN:
                 raise ValueError("too long")
-            visitor_id, account_id, expires, name, language = self._serializer.loads(token)
+            # Tokens of an earlier release end with the language.
+            visitor_id, account_id, expires, name, language, *zone = self._serializer.loads(token)
             expires_at = datetime.fromtimestamp(expires, UTC)
-            return VisitorPrincipal(UUID(hex=visitor_id), UUID(hex=account_id), expires_at, name, language)
+            return VisitorPrincipal(UUID(hex=visitor_id), UUID(hex=account_id), expires_at, name, language, *zone)
         except (BadData, ValueError, TypeError, AttributeError) as error:
             raise Unauthenticated(
                 "visitor_token_invalid", "This is no visitor token of ours: ask for a new one."

@@ -81,9 +81,10 @@ WHERE c.id = new.id
 INSERT_MESSAGES = """
 WITH new AS (
   SELECT * FROM unnest(
-    $1::uuid[], $2::uuid[], $3::int[], $4::uuid[], $5::text[], $6::jsonb[], $7::text[], $8::timestamptz[], $9::text[]
+    $1::uuid[], $2::uuid[], $3::int[], $4::uuid[], $5::text[], $6::jsonb[], $7::text[], $8::timestamptz[], $9::text[],
+    $11::bool[]
   ) AS given (
-    id, conversation_id, sequence, channel_account_id, body, attachments, provider_id, provider_at, client_id
+    id, conversation_id, sequence, channel_account_id, body, attachments, provider_id, provider_at, client_id, automatic
   )
 ), keyed AS (
   INSERT INTO inbound_key (channel_account_id, provider_id, conversation_id, message_id, sequence, arrived_at)
@@ -91,10 +92,10 @@ WITH new AS (
 )
 INSERT INTO message (
   id, arrived_at, conversation_id, sequence, message_class, direction, visibility, channel_account_id, body,
-  attachments, provider_id, provider_at, client_id
+  attachments, provider_id, provider_at, client_id, automatic
 )
 SELECT id, $10, conversation_id, sequence, 'customer', 'inbound', 'public', channel_account_id, body, attachments,
-  provider_id, provider_at, client_id
+  provider_id, provider_at, client_id, automatic
 FROM new
 """
 
@@ -185,4 +186,5 @@ async def add_messages(session: AsyncSession, messages: Sequence[NewMessage], no
         [message.arrival.provider_at for message in messages],
         [message.arrival.client_id for message in messages],
         now,
+        [message.arrival.automatic for message in messages],
     )

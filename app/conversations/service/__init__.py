@@ -1,6 +1,7 @@
 """The use-cases of conversations, one file a group of verbs; other packages call them through here."""
 
 from app.conversations.repository.rights import ids_of_contact, visible_ids
+from app.conversations.service.acknowledging import acknowledge, list_acknowledged_contacts
 from app.conversations.service.marks import (
     find_outgoing,
     mark_customer_delivery,
@@ -27,6 +28,7 @@ from app.conversations.service.receiving import receive
 from app.conversations.service.statuses import change_status, reopen, resolve, run_due
 
 __all__ = [
+    "acknowledge",
     "add_note",
     "change_status",
     "facts_of",
@@ -34,6 +36,7 @@ __all__ = [
     "find_outgoing",
     "get_summary",
     "ids_of_contact",
+    "list_acknowledged_contacts",
     "list_messages",
     "list_open",
     "list_public_messages",

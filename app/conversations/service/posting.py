@@ -17,7 +17,10 @@ from app.conversations.texts import MAX_BODY_CHARACTERS, check_text, preview
 from app.core import event_log
 from app.core.act import Act
 from app.core.errors import Conflict, Forbidden
-from app.events.conversations import MessagePosted, NoteAdded
+from app.events.conversations import MessageClass, MessagePosted, NoteAdded
+
+UNSEEN_IN_LISTS: frozenset[MessageClass] = frozenset({"auto_ack"})
+"""Whoever looks for work wants to see what the customer said, not that we have thanked for it."""
 
 
 async def post_message(
@@ -46,24 +49,20 @@ async def post_message(
             "conversation_not_open", f"The conversation is {conversation.status}: reopen it first, or begin a new one."
         )
     await _refuse_stale(session, conversation, principal, expected_public_sequence)
-    message = _message(act, conversation, principal, body, client_id, list(attachments), internal=False)
-    conversation.last_public_sequence = message.sequence
+    message = next_message(
+        act,
+        conversation,
+        body=body,
+        client_id=client_id,
+        message_class="agent_public",
+        author_id=_author_id(principal),
+        attachments=attachments,
+    )
     conversation.unanswered_since = None
     session.add(message)
-    session.add(_delivery(act, message, conversation))
+    session.add(delivery_of(act, message, conversation))
     await _mark_own_read(session, principal, message)
-    posted = MessagePosted(
-        conversation_id=conversation.id,
-        message_id=message.id,
-        sequence=message.sequence,
-        message_class="agent_public",
-        channel=conversation.channel,
-        channel_account_id=conversation.channel_account_id,
-        author_id=message.author_id,
-        arrived_at=act.now,
-        client_id=client_id,
-    )
-    await event_log.append(session, act, [posted])
+    await event_log.append(session, act, [posted_event(conversation, message)])
     return _posted(message, duplicate=False)
 
 
@@ -85,7 +84,15 @@ async def add_note(
     sent = await _find_sent(session, conversation, principal, client_id)
     if sent is not None:
         return sent
-    message = _message(act, conversation, principal, body, client_id, list(attachments), internal=True)
+    message = next_message(
+        act,
+        conversation,
+        body=body,
+        client_id=client_id,
+        message_class="agent_internal",
+        author_id=_author_id(principal),
+        attachments=attachments,
+    )
     session.add(message)
     await _mark_own_read(session, principal, message)
     added = NoteAdded(
@@ -125,20 +132,24 @@ async def _refuse_stale(
         )
 
 
-def _message(
+def next_message(
     act: Act,
     conversation: Conversation,
-    principal: Principal,
+    *,
     body: str,
     client_id: str,
-    attachments: list[dict[str, Any]],
-    *,
-    internal: bool,
+    message_class: MessageClass,
+    author_id: UUID | None,
+    attachments: Sequence[dict[str, Any]] = (),
 ) -> Message:
     """The next message of the conversation, whose counters and preview follow it."""
+    internal = message_class == "agent_internal"
     conversation.last_sequence += 1
-    conversation.preview = preview(body, attachments)
-    conversation.preview_class = "agent_internal" if internal else "agent_public"
+    if not internal:
+        conversation.last_public_sequence = conversation.last_sequence
+    if message_class not in UNSEEN_IN_LISTS:
+        conversation.preview = preview(body, attachments)
+        conversation.preview_class = message_class
     conversation.last_message_at = max(conversation.last_message_at, act.now)
     conversation.version += 1
     return Message(
@@ -146,18 +157,18 @@ def _message(
         arrived_at=act.now,
         conversation_id=conversation.id,
         sequence=conversation.last_sequence,
-        message_class=conversation.preview_class,
+        message_class=message_class,
         direction="internal" if internal else "outbound",
         visibility="internal" if internal else "public",
         channel_account_id=None if internal else conversation.channel_account_id,
-        author_id=_author_id(principal),
+        author_id=author_id,
         body=body,
-        attachments=attachments,
+        attachments=list(attachments),
         client_id=client_id,
     )
 
 
-def _delivery(act: Act, message: Message, conversation: Conversation) -> Delivery:
+def delivery_of(act: Act, message: Message, conversation: Conversation) -> Delivery:
     return Delivery(
         message_id=message.id,
         message_arrived_at=message.arrived_at,
@@ -167,6 +178,21 @@ def _delivery(act: Act, message: Message, conversation: Conversation) -> Deliver
         state="queued",
         changed_at=act.now,
         run_at=act.now,
+    )
+
+
+def posted_event(conversation: Conversation, message: Message) -> MessagePosted:
+    message_class: Any = message.message_class  # written by next_message
+    return MessagePosted(
+        conversation_id=conversation.id,
+        message_id=message.id,
+        sequence=message.sequence,
+        message_class=message_class,
+        channel=conversation.channel,
+        channel_account_id=conversation.channel_account_id,
+        author_id=message.author_id,
+        arrived_at=message.arrived_at,
+        client_id=message.client_id,
     )
 
 

@@ -121,8 +121,11 @@ async def test_customers_are_entered_changed_and_listed(http: httpx.AsyncClient)
     made = (await http.post("/v1/customers", json=new)).json()
     assert [(point["value"], point["verified"]) for point in made["contact_points"]] == [("ada@example.org", False)]
     path = f"/v1/customers/{made['id']}"
+    assert made["timezone"] == ""
     changed = await http.patch(path, json={"segments": ["vip"]}, headers={"If-Match": '"1"'})
     assert (changed.json()["segments"], changed.json()["version"]) == (["vip"], 2)
+    moved = await http.patch(path, json={"timezone": "Europe/Berlin"})
+    assert moved.json()["timezone"] == "Europe/Berlin"
     stale = await http.patch(path, json={"name": "B"}, headers={"If-Match": '"1"'})
     assert (stale.status_code, stale.json()["code"]) == (412, "customer_changed")
     added = await http.post(f"{path}/contact-points", json={"kind": "phone", "value": "+44 (20) 7946-0000"})
@@ -143,6 +146,14 @@ async def test_channel_accounts_are_made_and_changed(http: httpx.AsyncClient, wo
     assert made["allowed_origins"] == ["https://shop.example"]
     changed = await http.patch(f"/v1/channel-accounts/{made['id']}", json={"enabled": False})
     assert (changed.json()["enabled"], changed.json()["version"]) == (False, 2)
+    assert made["acknowledgement"] == {"when": "outside_hours", "texts": {}}
+    wish = {"when": "always", "texts": {"en": "Thank you! {due}"}}
+    wished = await http.patch(f"/v1/channel-accounts/{made['id']}", json={"acknowledgement": wish})
+    assert (wished.json()["acknowledgement"], wished.json()["enabled"]) == (wish, False)
+    wrong = {"acknowledgement": {"texts": {"en": "Thank you, {name}!"}}}
+    refused = await http.patch(f"/v1/channel-accounts/{made['id']}", json=wrong)
+    assert refused.status_code == 422
+    assert "{name} is no placeholder" in refused.json()["errors"][0]["message"]
     lost = await http.post("/v1/channel-accounts", json=new | {"queue_id": str(UUID(int=1))})
     assert (lost.status_code, lost.json()["code"]) == (422, "queue_not_found")
     assert (await http.post("/v1/channel-accounts", json=new | {"allowed_origins": ["*"]})).status_code == 422

@@ -124,8 +124,11 @@ function takeMessage(data) {
   if (!conversation) return announce("unknown", data.conversation_id);
   if (!message || message.sequence <= conversation.last_sequence) return;
   conversation.last_sequence = message.sequence;
-  conversation.preview = message.body || (message.attachments ?? []).map((file) => file.name).join(", ");
-  conversation.preview_class = message.message_class;
+  if (message.message_class !== "auto_ack") {
+    // The server keeps it out of its lists too: they show what the customer said.
+    conversation.preview = message.body || (message.attachments ?? []).map((file) => file.name).join(", ");
+    conversation.preview_class = message.message_class;
+  }
   conversation.last_message_at = message.arrived_at;
   if (message.visibility === "public") conversation.last_public_sequence = message.sequence;
   if (message.direction === "inbound") {

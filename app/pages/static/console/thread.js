@@ -200,7 +200,7 @@ export class MessageThread extends HTMLElement {
 
   authorOf(kind, message) {
     if (kind === "customer") return customerName(state.conversations.get(this.shown) ?? {});
-    if (kind === "bot") return t("console.thread.bot");
+    if (kind === "bot") return t(message.message_class === "auto_ack" ? "console.thread.automatic" : "console.thread.bot");
     if (message.author?.id === state.me.id) return t("console.thread.you", { name: state.me.name });
     return message.author?.name ?? t("console.thread.team");
   }

@@ -5,6 +5,12 @@ const TYPING_MS = 8000;
 const KEPT_MESSAGES = 200;
 const RUNNING = new Set(["open", "pending", "on_hold", "snoozed"]);
 
+/** As the server takes it: an IANA name, or nothing. */
+function zone() {
+  const name = Intl.DateTimeFormat().resolvedOptions().timeZone ?? "";
+  return /^[A-Za-z0-9_+/-]{1,64}$/.test(name) ? name : "";
+}
+
 export class Chat extends EventTarget {
   constructor({ host, key, language }) {
     super();
@@ -92,7 +98,7 @@ export class Chat extends EventTarget {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       credentials: "omit",
-      body: JSON.stringify({ key: this.key, language: this.language }),
+      body: JSON.stringify({ key: this.key, language: this.language, timezone: zone() }),
     }).catch(() => { throw new Problem({ code: "network" }); });
     const answer = await response.json().catch(() => ({}));
     if (!response.ok) throw new Problem({ status: response.status, ...answer });

@@ -286,7 +286,7 @@ class Panel {
     const before = items[items.indexOf(item) - 1];
     const follows = before && before.direction === item.direction && before.author?.id === item.author?.id;
     author.hidden = Boolean(follows) || kind === "own" || kind === "system";
-    setText(author, kind === "bot" ? t("widget.bot") : item.author?.name ?? t("widget.agent"));
+    setText(author, item.message_class === "auto_ack" ? t("widget.automatic") : kind === "bot" ? t("widget.bot") : item.author?.name ?? t("widget.agent"));
     if (body.textContent !== item.body) body.replaceChildren(...linked(item.body ?? ""));
     this.drawFiles(element.parts.files, item.attachments ?? []);
     setText(at, moment(item.arrived_at));
