@@ -16,7 +16,13 @@ from tests.journeys.browsers import browser, complaints_of
 VIEWPORTS = [(1280, 800), (1024, 768), (768, 1024), (375, 667)]
 LANGUAGES = ["en", "zh-CN"]
 PAGES = ["/console", "/wallboard", "/admin", "/widget/demo"]
-OPENING = {"/console": "form", "/wallboard": "form", "/admin": "form", "/widget/demo": "#shop", "/docs": ".swagger-ui .info"}
+OPENING = {
+    "/console": "form",
+    "/wallboard": "form",
+    "/admin": "form",
+    "/widget/demo": "#shop",
+    "/docs": ".swagger-ui .info",
+}
 
 
 def pages_only() -> FastAPI:

@@ -32,7 +32,7 @@ export async function loadActions() {
 function control({ part, type, format, enum: values, const: only, needed, minimum, maximum, maxLength, default: fallback }, value) {
   const present = value ?? fallback;
   if (only !== undefined) return null;
-  const options = values?.map((one) => [one, word("value", one)]) ?? (format === "uuid" ? choices(part) : null);
+  const options = values?.map((one) => [one, word(`admin.value.${one}`)]) ?? (format === "uuid" ? choices(part) : null);
   if (options) {
     const select = el("select", {}, !needed && el("option", { value: "", text: "–" }), ...options.map(([id, text]) => el("option", { value: id, text })));
     select.value = present ?? (needed ? options[0]?.[0] ?? "" : "");
@@ -55,13 +55,13 @@ function fieldOf(schema, value) {
   if (t(key) === key) {  // a field of a later server: its own name has to do
     const label = element.querySelector("label");
     label.removeAttribute("data-t");
-    label.textContent = word("field", schema.part);
+    label.textContent = word(`admin.field.${schema.part}`);
   }
   return { part: schema.part, element, read: made.read };
 }
 
 function actionRow(known, given) {
-  const select = el("select", { "aria-label": t("admin.policy.action"), data: { tLabel: "admin.policy.action" } }, ...[...known.keys()].map((name) => el("option", { value: name, text: word("action", name) })));
+  const select = el("select", { "aria-label": t("admin.policy.action"), data: { tLabel: "admin.policy.action" } }, ...[...known.keys()].map((name) => el("option", { value: name, text: word(`admin.action.${name}`) })));
   const place = el("div", { class: "inline" });
   let fields = [];
   const draw = (value) => {

@@ -15,7 +15,7 @@ function groupName(by, id) {
   if (by === "metric") return "";
   if (id === null) return t("admin.attainment.none");
   const names = by === "queue" || by === "team" ? new Map(choices(`${by}_id`)) : null;
-  return names ? names.get(id) ?? t("admin.gone") : by === "channel" ? word("channel", id) : id;
+  return names ? names.get(id) ?? t("admin.gone") : by === "channel" ? word(`admin.channel.${id}`) : id;
 }
 
 /** Of nothing due no share is known: a dash, never 0 % and never 100 %. */
@@ -49,7 +49,7 @@ export async function open(place) {
   }
 
   function rowsOf(lines) {
-    return lines.map((line) => ({ ...line, metricName: word("metric", line.metric), groupName: groupName(report.by, line.group) }));
+    return lines.map((line) => ({ ...line, metricName: word(`admin.metric.${line.metric}`), groupName: groupName(report.by, line.group) }));
   }
 
   function save() {

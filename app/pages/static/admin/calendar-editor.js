@@ -9,8 +9,9 @@ export function openEditor(place, calendar, countries) {
   const form = calendarForm(calendar, countries);
   const preview = new Preview(form.readSpec);
   const shell = editor(place, {
-    kind: "calendar",
     thing: calendar,
+    fresh: "admin.calendar.new",
+    back: "admin.calendar.back",
     list: "calendars",
     path: "/v1/sla/calendars",
     read: () => ({ name: form.readName(), spec: form.readSpec() }),

@@ -40,10 +40,10 @@ function weekly(week) {
     }
     changed(element);
   };
-  const element = group("weekly", "admin.calendar.weekly", 
+  const element = group("weekly", "admin.calendar.weekly",
     el("div", { class: "actions start" },
-      button("admin.calendar.like_monday", () => put(WORKDAYS.slice(1), lists.mon.read()), { look: "quiet", edits: true }),
-      button("admin.calendar.all_day", () => put(DAYS, ["00:00-24:00"]), { look: "quiet", edits: true })),
+      button("admin.calendar.like_monday", () => put(WORKDAYS.slice(1), lists.mon.read()), { edits: true }),
+      button("admin.calendar.all_day", () => put(DAYS, ["00:00-24:00"]), { edits: true })),
     ...DAYS.map((day) => el("div", { class: "weekday", role: "group", "aria-label": t(`admin.day.${day}`), data: { part: day, tLabel: `admin.day.${day}` } }, say("b", `admin.day.${day}`), lists[day].element)));
   return { element, read: () => Object.fromEntries(DAYS.map((day) => [day, lists[day].read()])) };
 }

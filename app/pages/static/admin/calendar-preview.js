@@ -63,7 +63,7 @@ export class Preview {
     this.title = el("b", { class: "figure", role: "status" });
     this.note = el("p", { class: "soft", role: "status" });
     this.days = el("div", { class: "days" });
-    this.mode = button("admin.preview.year", () => { this.whole = !this.whole; this.draw(); }, { look: "quiet" });
+    this.mode = button("admin.preview.year", () => { this.whole = !this.whole; this.draw(); });
     this.element = el("section", { class: "preview" },
       el("div", { class: "head" }, say("h3", "admin.preview.title"), el("span", { class: "gap" }), this.mode),
       el("div", { class: "head" }, iconButton("back", "admin.preview.before", () => this.move(-1)), this.title, iconButton("forward", "admin.preview.after", () => this.move(1))),

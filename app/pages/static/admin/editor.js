@@ -7,15 +7,19 @@ import { conflict } from "./conflict.js";
 import { showHistory } from "./history.js";
 import { settle, watch } from "./leaving.js";
 import { button, say } from "./parts.js";
-import { clearWrong, tellWrong, Wrong } from "./wrong.js";
+import { clearWrong, tellWrong } from "./wrong.js";
+
+/** The id of what was just made: its editor, opened anew under its own address, says so. */
+let justMade = null;
 
 /**
  * Fills `place` with a form of `body` and, beside it, `aside`. `it` says what is edited:
- * kind (of its texts), thing (with id, name, version), list (its section), path (of the API), read() (the body to
- * send), documentOf(thing) (the same of a stored one), find() (it as stored now), reopen(thing).
+ * thing (with id, name, version), fresh and back (texts: the head of a new one, the way to the list), list (its
+ * section), path (of the API), read() (the body to send), documentOf(thing) (the same of a stored one), find() (it as
+ * stored now), reopen(thing).
  */
 export function editor(place, it, body, aside, ...actions) {
-  const { thing, kind } = it;
+  const { thing } = it;
   const heading = el("h2");
   const saved = el("p", { class: "soft", role: "status" });
   const clash = el("div");
@@ -23,7 +27,7 @@ export function editor(place, it, body, aside, ...actions) {
   const past = thing.id && button("admin.history.open", (event) => showHistory(it, event.currentTarget), { shape: "clock" });
   const form = el("form", { class: "editor", noValidate: true, data: { part: "" }, onsubmit: (event) => { event.preventDefault(); submit(); } },
     body, el("div", { class: "bar" }, save, ...actions, button("common.cancel", leave), el("span", { class: "gap" }), past, saved));
-  const redraw = () => { heading.textContent = thing.name || t(`admin.${kind}.new`); };
+  const redraw = () => { heading.textContent = thing.name || t(it.fresh); };
   let version = thing.version;
   let key = newId();
 
@@ -41,16 +45,22 @@ export function editor(place, it, body, aside, ...actions) {
       const path = thing.id ? `${it.path}/${thing.id}` : it.path;
       const stored = await call(thing.id ? "PUT" : "POST", path, wanted, { key, version });
       settle();
-      if (!thing.id) { location.hash = `${it.list}/${stored.id}`; return; }
+      key = newId();
+      if (!thing.id) {
+        justMade = stored.id;
+        location.hash = `${it.list}/${stored.id}`;
+        return;
+      }
       version = stored.version;
       Object.assign(thing, stored);
       clash.replaceChildren();
       redraw();
       saved.textContent = t("admin.saved", { version });
     } catch (problem) {
+      // After a broken line the same key makes the next try safe; a refusal is over.
+      if (problem.code !== "network") key = newId();
       if (problem.status === 412) await tellConflict(wanted); else tellWrong(form, problem);
     } finally {
-      key = newId();
       save.disabled = false;
     }
   }
@@ -65,9 +75,12 @@ export function editor(place, it, body, aside, ...actions) {
   }
 
   watch(form);
+  form.addEventListener("input", () => { key = newId(); });
   redraw();
+  if (thing.id && thing.id === justMade) saved.textContent = t("admin.saved", { version });
+  justMade = null;
   place.replaceChildren(
-    el("p", {}, el("a", { href: `#${it.list}` }, say("span", `admin.${kind}.back`))),
+    el("p", {}, el("a", { href: `#${it.list}` }, say("span", it.back))),
     el("div", { class: "head" }, heading), clash, el("div", { class: aside ? "split" : "" }, form, aside));
-  return { redraw, tell: (problem) => tellWrong(form, problem), form, Wrong };
+  return { redraw, tell: (problem) => tellWrong(form, problem) };
 }

@@ -31,13 +31,12 @@ function nameById(id) {
 }
 
 /** The name of a value of one of the API's fixed lists; a later server may know more of them. */
-export function word(kind, value) {
-  const key = `admin.${kind}.${value}`;
-  return has(key) ? t(key) : String(value).replaceAll("_", " ");
+export function word(key) {
+  return has(key) ? t(key) : key.slice(key.lastIndexOf(".") + 1).replaceAll("_", " ");
 }
 
 export function fieldWords(path) {
-  return path.split(".").filter((name) => name !== "body" && name !== "spec").map((name) => (/^\d/.test(name) ? name : word("field", name))).join(" · ");
+  return path.split(".").filter((name) => name !== "body" && name !== "spec").map((name) => (/^\d/.test(name) ? name : word(`admin.field.${name}`))).join(" · ");
 }
 
 /** A value of the API's documents as a reader would write it. */
@@ -45,11 +44,11 @@ export function valueWords(path, value) {
   const name = path.split(".").at(-1);
   if (value === null || value === undefined || value === "") return "–";
   if (Array.isArray(value)) return value.length ? value.map((each) => valueWords(path.replace(/s$/, ""), each)).join("; ") : "–";
-  if (typeof value === "object") return Object.entries(value).filter(([, each]) => each !== null && !(Array.isArray(each) && !each.length)).map(([key, each]) => `${word("field", key)}: ${valueWords(key, each)}`).join(", ");
+  if (typeof value === "object") return Object.entries(value).filter(([, each]) => each !== null && !(Array.isArray(each) && !each.length)).map(([key, each]) => `${word(`admin.field.${key}`)}: ${valueWords(key, each)}`).join(", ");
   if (typeof value === "boolean") return t(value ? "admin.yes" : "admin.no");
   if (name.endsWith("seconds")) return durationText(value);
   if (name.endsWith("_id") || name.endsWith("_ids")) return nameById(value);
-  if (name === "metric" || name === "frozen") return word("metric", value);
-  if (name === "do") return word("action", value);
+  if (name === "metric" || name === "frozen") return word(`admin.metric.${value}`);
+  if (name === "do") return word(`admin.action.${value}`);
   return String(value);
 }

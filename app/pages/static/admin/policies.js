@@ -21,7 +21,7 @@ export async function open(place, [id]) {
 }
 
 function conditionWords(conditions) {
-  const said = Object.entries(conditions).filter(([, values]) => values.length).map(([name, values]) => `${word("field", name)}: ${valueWords(name, values)}`);
+  const said = Object.entries(conditions).filter(([, values]) => values.length).map(([name, values]) => `${word(`admin.field.${name}`)}: ${valueWords(name, values)}`);
   return said.join(" · ") || t("admin.policy.everything");
 }
 
@@ -82,7 +82,7 @@ function openList(place, given) {
       el("td", { class: "figure", text: policy.retired ? "–" : String(index + 1) }),
       el("th", { scope: "row" }, el("a", { href: `#policies/${policy.id}`, text: policy.name })),
       el("td", { class: "wrap", text: conditionWords(policy.body.conditions) }),
-      el("td", { class: "wrap", text: policy.body.targets.map((one) => `${word("metric", one.metric)} ${durationText(one.seconds)}`).join(" · ") }),
+      el("td", { class: "wrap", text: policy.body.targets.map((one) => `${word(`admin.metric.${one.metric}`)} ${durationText(one.seconds)}`).join(" · ") }),
       el("td", { class: "acts" }, ...(policy.retired ? [button("admin.policy.use_again", () => change(() => put(policy), t("admin.policy.used_again", { name: policy.name })), { look: "quiet" })] : [
         iconButton("up", "admin.policy.up", () => move(policy, -1), { disabled: index === 0 }),
         iconButton("down", "admin.policy.down", () => move(policy, 1), { disabled: index === count - 1 }),

@@ -8,8 +8,9 @@ export function openEditor(place, policy, known) {
   const form = policyForm(policy, known);
   const trial = trialPanel(policy, form.readBody, (problem) => shell.tell(problem));
   const shell = editor(place, {
-    kind: "policy",
     thing: policy,
+    fresh: "admin.policy.new",
+    back: "admin.policy.back",
     list: "policies",
     path: "/v1/sla/policies",
     read: () => ({ name: form.readName(), body: form.readBody() }),

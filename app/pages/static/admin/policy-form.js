@@ -28,15 +28,15 @@ function boxes(part, options, chosen) {
 
 function conditionsPart(value) {
   const parts = Object.fromEntries(WORD_CONDITIONS.map((part) => [part, wordsField(part, value[part] ?? [])]));
-  parts.priorities = boxes("priorities", PRIORITIES.map((one) => [one, String(one)]), value.priorities ?? []);
   const queues = choices("queue_id");
+  parts.priorities = boxes("priorities", PRIORITIES.map((one) => [one, String(one)]), value.priorities ?? []);
   if (queues.length) parts.queue_ids = boxes("queue_ids", queues, value.queue_ids ?? []);
   const element = group("conditions", "admin.policy.for_whom", say("p", "admin.policy.conditions_hint", { class: "soft" }), el("div", { class: "fields" }, ...WORD_CONDITIONS.map((part) => parts[part].element)), parts.priorities.element, parts.queue_ids?.element);
   return { element, read: () => ({ ...value, ...Object.fromEntries(Object.entries(parts).map(([part, one]) => [part, one.read()])) }) };
 }
 
 function metricSelect(value) {
-  return el("select", { value }, ...METRICS.map((name) => el("option", { value: name, text: word("metric", name), selected: name === value })));
+  return el("select", { value }, ...METRICS.map((name) => el("option", { value: name, text: word(`admin.metric.${name}`), selected: name === value })));
 }
 
 function targetRow(value) {
@@ -101,7 +101,7 @@ function bodyParts(body, known) {
     targets: { element: group("targets", "admin.policy.targets", targets.element), read: targets.read },
     thresholds: { element: group("thresholds", "admin.policy.thresholds", thresholds.element), read: thresholds.read },
     ladders: laddersPart(body.ladders),
-    frozen: boxes("frozen", METRICS.map((name) => [name, word("metric", name)]), body.frozen),
+    frozen: boxes("frozen", METRICS.map((name) => [name, word(`admin.metric.${name}`)]), body.frozen),
     reopen_grace_seconds: durationField("reopen_grace_seconds", "admin.field.reopen_grace_seconds", body.reopen_grace_seconds, "admin.policy.grace_hint"),
     bot_answers: { element: el("div", { data: { part: "bot_answers" } }, bots.element), read: () => bots.box.checked },
   };

@@ -17,8 +17,8 @@ function resultTable(result) {
     return el("td", { class: was === is ? "figure" : "figure differs", text: was === is ? number(is) : t("admin.trial.from_to", { before: number(was), after: number(is) }) });
   };
   return el("div", { class: "table", tabIndex: 0, role: "region", "aria-label": t("admin.trial.title") }, el("table", {},
-    el("thead", {}, el("tr", {}, say("th", "admin.field.metric", { scope: "col" }), ...states.map((state) => el("th", { scope: "col", text: word("state", state) })))),
-    el("tbody", {}, ...result.lines.map((line) => el("tr", {}, el("th", { scope: "row", text: word("metric", line.metric) }), ...states.map((state) => cellOf(line, state)))))));
+    el("thead", {}, el("tr", {}, say("th", "admin.field.metric", { scope: "col" }), ...states.map((state) => el("th", { scope: "col", text: word(`admin.state.${state}`) })))),
+    el("tbody", {}, ...result.lines.map((line) => el("tr", {}, el("th", { scope: "row", text: word(`admin.metric.${line.metric}`) }), ...states.map((state) => cellOf(line, state)))))));
 }
 
 export function trialPanel(policy, read, tell) {
