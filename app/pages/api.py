@@ -73,6 +73,11 @@ async def wallboard(request: Request) -> Response:
     return page(request, "wallboard/index.html", PAGE_CSP)
 
 
+@router.get("/admin")
+async def admin(request: Request) -> Response:
+    return page(request, "admin/index.html", PAGE_CSP)
+
+
 @router.get("/widget/demo")
 async def demo_shop(request: Request) -> Response:
     return page(request, "widget/demo.html", SHOP_CSP)

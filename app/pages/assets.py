@@ -22,6 +22,7 @@ LABELS_MARK = "__LABELS__"
 LANGUAGES = ("en", "zh-CN")
 # A page loads its own texts only. A key belongs to the page whose name it starts with.
 TEXTS = {
+    "admin": ("common.", "admin.", "problem."),
     "console": ("common.", "console.", "problem."),
     "wallboard": ("common.", "wallboard.", "problem."),
     "widget": ("widget.",),
@@ -32,6 +33,7 @@ LAUNCHER_LABELS = "widget.launcher."
 JOINED = {
     "widget/all.css": ("shared/tokens.css", "widget/panel.css"),
     "console/all.css": ("shared/tokens.css", "shared/page.css", "console/console.css"),
+    "admin/all.css": ("shared/tokens.css", "shared/page.css", "admin/admin.css"),
     "wallboard/all.css": ("shared/tokens.css", "shared/page.css", "wallboard/wallboard.css"),
 }
 

@@ -1,6 +1,6 @@
 """/v1/sla: calendars, policies, the clocks of a conversation, what is due soon and what was kept."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated
 from uuid import UUID
 
@@ -13,21 +13,26 @@ from app.access.schemas import Principal
 from app.core.database import SessionDep
 from app.core.http import PAGE_DEFAULT, CursorQuery, LimitQuery, Page
 from app.core.idempotency import OnceDep
+from app.sla.calendar_days import CalendarDays
 from app.sla.schemas import (
     AdoptBody,
     AdoptResult,
     Attainment,
     AttainmentBy,
     CalendarIn,
+    CalendarPreview,
+    CalendarVersionView,
     CalendarView,
     ConversationClocks,
+    Country,
     DueClock,
     PolicyIn,
+    PolicyVersionView,
     PolicyView,
     TrialBody,
     TrialResult,
 )
-from app.sla.service import administration, adoption, views
+from app.sla.service import administration, adoption, days, history, views
 
 router = APIRouter(prefix="/v1/sla", tags=["sla"])
 Reader = Annotated[Principal, Depends(require("conversations:read"))]
@@ -37,6 +42,8 @@ IfMatch = Annotated[
     str | None, Header(alias="If-Match", pattern=r'^"?[0-9]{1,9}"?$', description="The `version` that was read")
 ]
 HorizonQuery = Annotated[int, Query(ge=0, le=30 * 24 * 3600, description="Due within so many seconds from now")]
+FirstQuery = Annotated[date, Query(alias="from", description="The first day")]
+LastQuery = Annotated[date, Query(alias="to", description="The last day, at most 400 days on")]
 ByQuery = Annotated[AttainmentBy, Query(description="What the lines are grouped by, beside the metric")]
 
 READ = problems(401, 403, 422)
@@ -91,6 +98,30 @@ async def update_calendar(
     )
 
 
+@router.get("/calendars/{calendar_id}/versions", summary="Versions of a calendar, newest first", responses=READ_ONE)
+async def list_calendar_versions(
+    calendar_id: UUID, _: Planner, session: SessionDep, cursor: CursorQuery = None, limit: LimitQuery = PAGE_DEFAULT
+) -> Page[CalendarVersionView]:
+    return await history.list_calendar_versions(session, calendar_id=calendar_id, cursor=cursor, limit=limit)
+
+
+@router.get("/calendars/{calendar_id}/days", summary="Which days are open, and why", responses=READ_ONE)
+async def list_calendar_days(
+    calendar_id: UUID, _: Planner, session: SessionDep, first: FirstQuery, last: LastQuery
+) -> CalendarDays:
+    return await days.list_calendar_days(session, calendar_id=calendar_id, first=first, last=last)
+
+
+@router.post("/calendars/preview", summary="The days of a calendar that is not stored", responses=READ)
+async def preview_calendar(body: CalendarPreview, _: Planner) -> CalendarDays:
+    return days.preview_days(body.spec, body.first, body.last)
+
+
+@router.get("/countries", summary="Countries and regions whose holidays are known", responses=READ)
+async def list_countries(_: Planner) -> list[Country]:
+    return days.list_countries()
+
+
 @router.get("/policies", summary="SLA policies in the order they are asked", responses=READ)
 async def list_policies(_: Planner, session: SessionDep, act: ActDep) -> list[PolicyView]:
     return await administration.list_policies(session, act)
@@ -130,6 +161,13 @@ async def update_policy(
 @router.delete("/policies/{policy_id}", summary="Retire an SLA policy", status_code=204, responses=READ_ONE)
 async def retire_policy(policy_id: UUID, _: Supervisor, session: SessionDep, act: ActDep) -> None:
     await administration.retire_policy(session, act, policy_id=policy_id)
+
+
+@router.get("/policies/{policy_id}/versions", summary="Versions of an SLA policy, newest first", responses=READ_ONE)
+async def list_policy_versions(
+    policy_id: UUID, _: Planner, session: SessionDep, cursor: CursorQuery = None, limit: LimitQuery = PAGE_DEFAULT
+) -> Page[PolicyVersionView]:
+    return await history.list_policy_versions(session, policy_id=policy_id, cursor=cursor, limit=limit)
 
 
 @router.post("/policies/trial", summary="Try a policy on recorded conversations", responses=WRITE)

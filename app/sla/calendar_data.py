@@ -31,6 +31,11 @@ class UnknownCountryError(ValueError):
     """The library knows no such country, or no such region of it."""
 
 
+def countries() -> Mapping[str, list[str]]:
+    """ISO 3166 code to its regions."""
+    return holidays.list_supported_countries(include_aliases=False)
+
+
 def require_country(country: str) -> None:
     """Raises UnknownCountryError with the sentence to show."""
     if country not in holidays.list_supported_countries(include_aliases=False):

@@ -1,6 +1,6 @@
 """What the SLA API takes and gives."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from app.events.sla import ClockState
 from app.sla.calendar_spec import CalendarSpec
+from app.sla.edits import Edit
 from app.sla.explanation import Why
 from app.sla.policies import PolicyBody
 
@@ -42,6 +43,37 @@ class CalendarView(BaseModel):
     spec: CalendarSpec
 
 
+class CalendarPreview(BaseModel):
+    """A calendar that is not stored yet."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        populate_by_name=True,
+        json_schema_extra={"example": {"spec": CALENDAR_EXAMPLE["spec"], "from": "2026-10-01", "to": "2026-10-31"}},
+    )
+
+    spec: CalendarSpec
+    first: date = Field(alias="from")
+    last: date = Field(alias="to")
+
+
+class CalendarVersionView(BaseModel):
+    """It counts from `made_at` on. `edits`: beside the version before it; of the first one there are none."""
+
+    version: int
+    made_at: datetime
+    made_by: str
+    edits: list[Edit]
+    spec: CalendarSpec
+
+
+class Country(BaseModel):
+    """ISO 3166, with the regions that have holidays of their own."""
+
+    code: str
+    regions: list[str]
+
+
 class PolicyIn(BaseModel):
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"example": {"name": "Live chat", "body": POLICY_EXAMPLE}}
@@ -57,6 +89,16 @@ class PolicyView(BaseModel):
     name: str
     version: int
     retired: bool
+    body: PolicyBody
+
+
+class PolicyVersionView(BaseModel):
+    """`edits`: beside the version before it; of the first one there are none."""
+
+    version: int
+    made_at: datetime
+    made_by: str
+    edits: list[Edit]
     body: PolicyBody
 
 

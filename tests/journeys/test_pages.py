@@ -1,4 +1,4 @@
-"""The four pages in a real browser: they open without a complaint, fit their screens and speak their language."""
+"""The five pages in a real browser: they open without a complaint, fit their screens and speak their language."""
 
 import asyncio
 import socket
@@ -15,8 +15,14 @@ from tests.journeys.browsers import browser, complaints_of
 
 VIEWPORTS = [(1280, 800), (1024, 768), (768, 1024), (375, 667)]
 LANGUAGES = ["en", "zh-CN"]
-PAGES = ["/console", "/wallboard", "/widget/demo"]
-OPENING = {"/console": "form", "/wallboard": "form", "/widget/demo": "#shop", "/docs": ".swagger-ui .info"}
+PAGES = ["/console", "/wallboard", "/admin", "/widget/demo"]
+OPENING = {
+    "/console": "form",
+    "/wallboard": "form",
+    "/admin": "form",
+    "/widget/demo": "#shop",
+    "/docs": ".swagger-ui .info",
+}
 
 
 def pages_only() -> FastAPI:
@@ -58,7 +64,7 @@ async def test_pages_open_without_a_complaint_and_fit(
             assert await page.evaluate("document.documentElement.scrollWidth") <= width, path
             assert await page.locator("h1").count() == 1, path
             text = await page.inner_text("body")
-            assert not any(f"{prefix}." in text for prefix in ("common", "console", "wallboard", "shop")), path
+            assert not any(f"{prefix}." in text for prefix in ("common", "console", "wallboard", "admin", "shop")), path
         assert complaints == []
 
 

@@ -1,5 +1,6 @@
 """The pages against the rules of axe-core, in both themes: WCAG 2.2 A and AA, inside shadow roots as well."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -7,10 +8,24 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, expect
 
+from tests.journeys.admin_desk import enter
 from tests.journeys.floor import Floor, become_ready, log_in, open_conversation
 
 OpenPage = Callable[..., Awaitable[Page]]
 AXE = Path(__file__).parents[2] / ".real-parts/node_modules/axe-core/axe.min.js"
+STRICT = {
+    "position": 2,
+    "targets": [{"metric": "first_reply", "seconds": 1}],
+    "thresholds": [{"breach": True, "actions": [{"do": "notify", "to": "owner"}, {"do": "raise_priority", "to": 9}]}],
+}
+ADMIN_SECTIONS = {
+    "calendars": "tbody tr",
+    "calendars/new": ".preview td.day",
+    "policies": "td.acts",
+    "policies/new": ".trial",
+    "adoption": ".card",
+    "attainment": ".tile",
+}
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 pytestmark = pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed: run `make setup-real-parts`")
@@ -78,4 +93,45 @@ async def test_widget_and_wallboard_break_no_rule(floor: Floor, open_page: OpenP
     await shop.press("sb-chat textarea", "Enter")
     await shop.locator("sb-chat .queue:not([hidden])").wait_for()
     found["waiting"] = await violations(shop)
+    assert {name: told for name, told in found.items() if told} == {}
+
+
+@pytest.mark.parametrize(("dark", "language"), [(False, "en"), (True, "zh-CN")])
+async def test_the_administration_breaks_no_rule_in_any_of_its_states(
+    floor: Floor, open_page: OpenPage, dark: bool, language: str
+) -> None:
+    desk = await floor.desk("anna", "lin")
+    owned = await floor.owned(desk, "anna")
+    await owned.lead.post("/v1/sla/policies", {"name": f"Strict {language}", "body": STRICT})
+    page = await open_page(dark=dark, language=language, expected=("status of 422", "status of 412"))
+    page.on("dialog", lambda dialog: asyncio.ensure_future(dialog.accept()))
+    await enter(page, floor, desk.login("lin"), "calendars", language=language)
+    found = {}
+    for section, shown in ADMIN_SECTIONS.items():
+        await page.goto(f"{floor.url}/admin#{section}")
+        await page.locator(shown).first.wait_for()
+        found[section] = await violations(page)
+    await page.goto(f"{floor.url}/admin#policies")
+    await page.get_by_role("link", name=f"Strict {language}").click()
+    await page.locator(".editor .duration").first.fill("?")
+    await page.locator(".bar .filled").click()
+    await page.locator(".wrong").wait_for()
+    found["wrong"] = await violations(page)
+    await page.locator(".bar [data-icon=clock]").click()
+    await page.locator("dialog .history li").wait_for()
+    found["versions"] = await violations(page)
+    await page.keyboard.press("Escape")
+    [stored] = [one for one in await owned.lead.get("/v1/sla/policies") if one["name"] == f"Strict {language}"]
+    changed = {"name": stored["name"], "body": stored["body"] | {"bot_answers": True}}
+    assert (await owned.lead.client.put(f"/v1/sla/policies/{stored['id']}", json=changed)).status_code == 200
+    await page.locator(".editor .duration").first.fill("2 s")
+    await page.locator(".bar .filled").click()
+    await page.locator(".conflict tbody tr").first.wait_for()
+    found["conflict"] = await violations(page)
+    await page.locator(".trial .button").click()
+    await page.locator(".trial [role=status] p").first.wait_for()
+    found["trial"] = await violations(page)
+    refused = await open_page(dark=dark, language=language)
+    await enter(refused, floor, desk.login("anna"), language=language)
+    found["refused"] = await violations(refused)
     assert {name: told for name, told in found.items() if told} == {}

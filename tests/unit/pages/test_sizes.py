@@ -14,6 +14,10 @@ WIDGET_TEXTS_BUDGET = 4 * KILOBYTE
 CONSOLE_BUDGET = 180 * KILOBYTE
 WIDGET_REQUESTS = 8
 CONSOLE_REQUESTS = 25
+ADMIN_BUDGET = 60 * KILOBYTE
+ADMIN_SECTION_BUDGET = 20 * KILOBYTE
+ADMIN_REQUESTS = 15
+ADMIN_SECTIONS = ("calendars", "calendar-editor", "policies", "policy-editor", "adoption", "attainment")
 IMPORT = re.compile(r"""(?:from|import)\s+["'](\.[^"']+)["']""")
 
 
@@ -62,3 +66,15 @@ def test_the_console_is_within_its_budgets() -> None:
     page = api.assets().pages["console/index.html"]
     assert sum(packed(api.assets().files[name]) for name in names) + packed(page) <= CONSOLE_BUDGET
     assert len(names) + 1 <= CONSOLE_REQUESTS
+
+
+def test_the_administration_fetches_a_section_only_when_it_is_looked_at() -> None:
+    frame = module_tree("admin/main.js")
+    names = frame | {"admin/all.css", "texts/admin.en.json", "shared/favicon.svg"}
+    page = api.assets().pages["admin/index.html"]
+    assert sum(packed(api.assets().files[name]) for name in names) + packed(page) <= ADMIN_BUDGET
+    assert len(names) + 1 <= ADMIN_REQUESTS
+    for section in ADMIN_SECTIONS:
+        own = module_tree(f"admin/{section}.js") - frame
+        assert f"admin/{section}.js" in own
+        assert sum(packed(api.assets().files[name]) for name in own) <= ADMIN_SECTION_BUDGET, section

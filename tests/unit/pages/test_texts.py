@@ -12,11 +12,11 @@ STATIC = api.STATIC
 WORDS = {tag: json.loads((api.LOCALES / f"{tag}.json").read_text("utf-8")) for tag in assets.LANGUAGES}
 SCRIPTS = sorted(STATIC.rglob("*.js"))
 PAGES = sorted(STATIC.rglob("*.html"))
-WHOLE_KEY = re.compile(r"""["'`]((?:common|console|widget|wallboard|shop|problem)\.[a-z0-9_.]+)["'`]""")
-KEY_STEM = re.compile(r"`((?:common|console|widget|wallboard|shop|problem)\.[a-z0-9_.]*)\$\{")
+WHOLE_KEY = re.compile(r"""["'`]((?:admin|common|console|widget|wallboard|shop|problem)\.[a-z0-9_.]+)["'`]""")
+KEY_STEM = re.compile(r"`((?:admin|common|console|widget|wallboard|shop|problem)\.[a-z0-9_.]*)\$\{")
 CHOICE_STEM = re.compile(r"choice\(\"(console\.[a-z_]+)\"")
 # The sign-in form is told its page; the launcher's labels are put into the loader by the server.
-PAGE_STEMS = ("console.title", "wallboard.title", "widget.launcher.")
+PAGE_STEMS = ("admin.title", "console.title", "wallboard.title", "widget.launcher.")
 TEXT_CALL = re.compile(r"(?:text:|title:|placeholder[:=]|\"aria-label\":)\s*\"([^\"]*)\"")
 SET_TEXT = re.compile(r"setText\([^,()]+,\s*\"([^\"]+)\"\)")
 # Names are the same in every language.

@@ -53,6 +53,6 @@ def test_the_contrast_is_enough(front: str, back: str, least: float, theme: str)
 
 
 def test_styles_take_their_colours_from_the_tokens() -> None:
-    for name in ("shared/page.css", "console/console.css", "wallboard/wallboard.css"):
+    for name in ("shared/page.css", "console/console.css", "wallboard/wallboard.css", "admin/admin.css"):
         found = re.findall(r"#[0-9A-Fa-f]{3,8}\b(?!\s*\{)", (api.STATIC / name).read_text("utf-8"))
         assert set(found) <= {"#0b152680"}, name

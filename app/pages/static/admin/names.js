@@ -1,0 +1,54 @@
+// Ids, metrics and spans of time in words; what the history and a conflict show.
+import { all } from "../shared/api.js";
+import { has, nameOf, t } from "../shared/i18n.js";
+import { durationText } from "./durations.js";
+
+const known = { team_id: new Map(), agent_id: new Map(), queue_id: new Map(), calendar_id: new Map() };
+const PATHS = { team_id: "/v1/teams", agent_id: "/v1/agents", queue_id: "/v1/queues", calendar_id: "/v1/sla/calendars" };
+
+/** Everything that has an id and a name, asked anew; what may not be read has no names. */
+export async function loadNames() {
+  await Promise.all(Object.entries(PATHS).map(async ([field, path]) => {
+    const things = await all(path).catch(() => []);
+    known[field] = new Map(things.filter((one) => !one.synthetic && !one.disabled_at).map((one) => [one.id, nameOf(one)]));
+  }));
+}
+
+/** [id, name] of all teams, agents, queues or calendars, by name. */
+export function choices(field) {
+  return [...known[field]].sort((one, other) => one[1].localeCompare(other[1]));
+}
+
+export function personName(actor) {
+  const [kind, id] = actor.split(":");
+  if (actor === "shipped") return t("admin.history.shipped");
+  return known.agent_id.get(id) ?? t(has(`admin.history.by.${kind}`) ? `admin.history.by.${kind}` : "admin.history.by.other");
+}
+
+function nameById(id) {
+  for (const names of Object.values(known)) if (names.has(id)) return names.get(id);
+  return t("admin.gone");
+}
+
+/** The name of a value of one of the API's fixed lists; a later server may know more of them. */
+export function word(key) {
+  return has(key) ? t(key) : key.slice(key.lastIndexOf(".") + 1).replaceAll("_", " ");
+}
+
+export function fieldWords(path) {
+  return path.split(".").filter((name) => name !== "body" && name !== "spec").map((name) => (/^\d/.test(name) ? name : word(`admin.field.${name}`))).join(" · ");
+}
+
+/** A value of the API's documents as a reader would write it. */
+export function valueWords(path, value) {
+  const name = path.split(".").at(-1);
+  if (value === null || value === undefined || value === "") return "–";
+  if (Array.isArray(value)) return value.length ? value.map((each) => valueWords(path.replace(/s$/, ""), each)).join("; ") : "–";
+  if (typeof value === "object") return Object.entries(value).filter(([, each]) => each !== null && !(Array.isArray(each) && !each.length)).map(([key, each]) => `${word(`admin.field.${key}`)}: ${valueWords(key, each)}`).join(", ");
+  if (typeof value === "boolean") return t(value ? "admin.yes" : "admin.no");
+  if (name.endsWith("seconds")) return durationText(value);
+  if (name.endsWith("_id") || name.endsWith("_ids")) return nameById(value);
+  if (name === "metric" || name === "frozen") return word(`admin.metric.${value}`);
+  if (name === "do") return word(`admin.action.${value}`);
+  return String(value);
+}

@@ -1,0 +1,7 @@
+// What can be administered. A further section is a line here and a module with `open(place, path)`; it is fetched when first looked at.
+export const SECTIONS = [
+  { name: "calendars", icon: "calendar", module: () => import("./calendars.js") },
+  { name: "policies", icon: "clock", module: () => import("./policies.js") },
+  { name: "adoption", icon: "sync", module: () => import("./adoption.js") },
+  { name: "attainment", icon: "chart", module: () => import("./attainment.js") },
+];
