@@ -8,7 +8,7 @@ from uuid import UUID
 from app.sla import clock as clocks
 from app.sla import conversation_clocks, policies
 from app.sla.clock import Clock, Reading, Target
-from app.sla.conversation_clocks import OVER, Changes, ClockKey, Rules, State
+from app.sla.conversation_state import OVER, Changes, ClockKey, Rules, State
 from app.sla.event_facts import Subject
 from app.sla.facts import Fact
 from app.sla.policies import FAMILIES, Book, PolicyVersion, Selection

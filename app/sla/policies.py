@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from app.sla.calendar_spec import CalendarHistory, working_time
 from app.sla.case_file import GRACE_LIMIT_SECONDS, TARGET_LIMIT_SECONDS, MetricName
 from app.sla.clock import Target
-from app.sla.conversation_clocks import Rules
+from app.sla.conversation_state import Rules
 
 Family = Literal["queue", "reply", "update", "resolution", "ownership"]
 FAMILIES: dict[str, Family] = {

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.database import driver_connection
 from app.events.event import Rights
 from app.sla import checkpoint
-from app.sla.conversation_clocks import ClockKey
+from app.sla.conversation_state import ClockKey
 from app.sla.event_facts import Subject
 from app.sla.facts import Fact
 from app.sla.following import ClockRow, Followed, Told

@@ -15,7 +15,7 @@ from app.events.conversations import ConversationOpened
 from app.events.event import Event
 from app.events.sla import ClockFacts, ClocksChanged, SlaCorrected
 from app.sla import event_facts, following, repository
-from app.sla.conversation_clocks import Changes, ClockKey
+from app.sla.conversation_state import Changes, ClockKey
 from app.sla.event_facts import Subject
 from app.sla.facts import Fact
 from app.sla.following import ClockRow, Followed, Told, Turn
