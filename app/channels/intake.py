@@ -209,6 +209,7 @@ def _arrival(envelope: InboundEnvelope, request_id: str, account: AccountFacts, 
         synthetic=account.synthetic,
         request_id=request_id,
         client_id=envelope.client_id,
+        brand=account.brand,
     )
 
 

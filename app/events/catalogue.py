@@ -10,6 +10,8 @@ EVENTS: tuple[type[Event], ...] = (
     conversations.ConversationStatusChanged,
     conversations.ConversationRightsChanged,
     conversations.ConversationPriorityChanged,
+    conversations.ConversationCategorised,
+    conversations.ConversationMerged,
     conversations.MessageReceived,
     conversations.MessagePosted,
     conversations.NoteAdded,
@@ -39,6 +41,11 @@ EVENTS: tuple[type[Event], ...] = (
     sla.SlaEscalated,
     sla.SlaCorrected,
     sla.PauseOver,
+    sla.Promised,
+    sla.PromiseKept,
+    sla.PromiseCancelled,
+    sla.PolicyChanged,
+    sla.CalendarChanged,
 )
 BY_NAME: dict[tuple[str, int], type[Event]] = {(event.type, event.version): event for event in EVENTS}
 

@@ -1,6 +1,7 @@
 """The use-cases of conversations, one file a group of verbs; other packages call them through here."""
 
 from app.conversations.repository.rights import ids_of_contact, visible_ids
+from app.conversations.service.categories import set_category
 from app.conversations.service.marks import (
     find_outgoing,
     mark_customer_delivery,
@@ -9,6 +10,7 @@ from app.conversations.service.marks import (
     record_sent,
     resend,
 )
+from app.conversations.service.merging import merge
 from app.conversations.service.ownership import set_owner, set_owners, set_priority, set_queue
 from app.conversations.service.posting import add_note, post_message
 from app.conversations.service.reading import (
@@ -41,6 +43,7 @@ __all__ = [
     "load_contents",
     "mark_customer_delivery",
     "mark_read",
+    "merge",
     "post_message",
     "receive",
     "record_failed",
@@ -50,6 +53,7 @@ __all__ = [
     "resolve",
     "rights_of",
     "run_due",
+    "set_category",
     "set_owner",
     "set_owners",
     "set_priority",

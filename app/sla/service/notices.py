@@ -22,7 +22,7 @@ from app.sla.timers import Timer
 _LOCK = """
 SELECT c.id, c.conversation_id, c.metric, c.seq, c.state, c.due_at, c.breached_at, c.detected_at, c.stopped_at,
        c.timers::text AS timers, c.fired::text AS fired, v.body::text AS body
-FROM sla_clock c JOIN sla_policy_version v ON v.id = c.policy_version_id
+FROM sla_clock c LEFT JOIN sla_policy_version v ON v.id = c.policy_version_id
 WHERE c.id = $1 FOR UPDATE OF c
 """
 
