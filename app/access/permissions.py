@@ -17,6 +17,7 @@ Scope = Literal[
     "channels:read",
     "channels:write",
     "access:write",
+    "sla:statutory",
     "operations",
 ]
 SCOPES: frozenset[str] = frozenset(get_args(Scope))

@@ -219,6 +219,7 @@ def _arrival(envelope: InboundEnvelope, request_id: str, account: AccountFacts, 
         request_id=request_id,
         client_id=envelope.client_id,
         automatic=envelope.automatic,
+        brand=account.brand,
     )
 
 

@@ -11,6 +11,8 @@ from app.access.schemas import Principal
 from app.conversations import service
 from app.conversations.schemas import (
     MAX_SEQUENCE,
+    CategoryIn,
+    MergeIn,
     MessageOut,
     ReadIn,
     ResolveIn,
@@ -131,6 +133,47 @@ async def reopen(
     async def work() -> Summary:
         await service.reopen(session, act, principal, conversation_id=conversation_id)
         return await service.get_summary(session, principal, conversation_id)
+
+    return await once(session, act, work)
+
+
+@router.put(
+    "/conversations/{conversation_id}/category",
+    summary="Say what it is about",
+    response_model=Summary,
+    responses=problems(404),
+)
+async def set_category(
+    session: SessionDep, act: ActDep, once: OnceDep, principal: WriterDep, conversation_id: UUID, body: CategoryIn
+) -> Response:
+    async def work() -> Summary:
+        await service.set_category(session, act, principal, conversation_id=conversation_id, category=body.category)
+        return await service.get_summary(session, principal, conversation_id)
+
+    return await once(session, act, work)
+
+
+@router.post(
+    "/conversations/{conversation_id}/merge",
+    summary="Merge it into another one, which goes on alone",
+    response_model=Summary,
+    responses=problems(404, 409),
+)
+async def merge(
+    session: SessionDep, act: ActDep, once: OnceDep, principal: WriterDep, conversation_id: UUID, body: MergeIn
+) -> Response:
+    """The answer is the one that goes on. Messages stay where they are; later ones join the one that goes on."""
+
+    async def work() -> Summary:
+        await service.merge(
+            session,
+            act,
+            principal,
+            conversation_id=conversation_id,
+            into_id=body.into,
+            other_customer=body.other_customer,
+        )
+        return await service.get_summary(session, principal, body.into)
 
     return await once(session, act, work)
 

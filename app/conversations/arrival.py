@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -38,6 +38,7 @@ class Arrival:
     request_id: str
     client_id: str | None
     automatic: bool
+    brand: str
 
     @property
     def name(self) -> InboundName:
@@ -74,6 +75,9 @@ class Head:
     unanswered_since: datetime | None
     follows_id: UUID | None = None
     synthetic: bool = False
+    merged_into_id: UUID | None = None
+    brand: str = ""
+    """Of a new one: what its channel account speaks for."""
     preview: str = ""
     arrived: int = 0
 
@@ -116,7 +120,7 @@ def plan(
     """Give every arrival its conversation, its sequence and its effect.
 
     `known` are the messages that came in before, those the arrivals answer among them. `heads` are the locked
-    conversations that any arrival may join.
+    conversations that any arrival may join, those among them that others were merged into.
     """
     made = Plan()
     seen = dict(known)
@@ -146,6 +150,19 @@ class _Heads:
         for head in heads:
             self.add(head)
 
+    def going_on(self, conversation_id: UUID) -> Head | None:
+        """The conversation, or the one it was merged into."""
+        head = self.by_id.get(conversation_id)
+        return head if head is None or head.merged_into_id is None else self.by_id.get(head.merged_into_id)
+
+    def merged_from(self, of_contact: Sequence[Head]) -> Head | None:
+        """Whoever writes where nothing is open and the last one was merged writes about the one that goes on."""
+        if any(head.status in UNRESOLVED for head in of_contact):
+            return None
+        over = [head for head in of_contact if head.resolved_at is not None]
+        latest = max(over, key=lambda head: head.resolved_at or datetime.min.replace(tzinfo=UTC), default=None)
+        return None if latest is None or latest.merged_into_id is None else self.by_id.get(latest.merged_into_id)
+
     def add(self, head: Head) -> None:
         self.by_id[head.id] = head
         self.by_pair[head.pair].append(head)
@@ -155,9 +172,10 @@ def _head_for(
     arrival: Arrival, seen: Mapping[InboundName, Received], heads: _Heads, now: datetime, new_id: Callable[[], UUID]
 ) -> Head:
     contact = arrival.contact_point_id
-    own = [head.standing(contact) for head in heads.by_pair[arrival.channel_account_id, contact]]
+    of_contact = heads.by_pair[arrival.channel_account_id, contact]
+    own = [head.standing(contact) for head in of_contact]
     answered = seen.get((arrival.channel_account_id, arrival.thread_key)) if arrival.thread_key else None
-    thread = heads.by_id.get(answered.conversation_id) if answered else None
+    thread = heads.going_on(answered.conversation_id) if answered else heads.merged_from(of_contact)
     choice = choose(thread.standing(contact) if thread else None, own, now)
     if isinstance(choice, Join):
         return heads.by_id[choice.conversation_id]
@@ -183,6 +201,7 @@ def _begin(arrival: Arrival, head_id: UUID, follows_id: UUID | None) -> Head:
         unanswered_since=None,
         follows_id=follows_id,
         synthetic=arrival.synthetic,
+        brand=arrival.brand,
     )
 
 
@@ -223,6 +242,7 @@ def events_of(message: NewMessage, now: datetime) -> list[ConversationEvent]:
                 rights=head.rights,
                 follows_id=head.follows_id,
                 synthetic=head.synthetic,
+                brand=head.brand,
             )
         )
     if message.woke_from is not None:

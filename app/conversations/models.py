@@ -55,6 +55,7 @@ class Conversation(DueRow, Base):
         Index("ix_conversation_owner", "owner_id", "last_message_at", "id"),
         Index("ix_conversation_team", "team_id", "last_message_at", "id"),
         Index("ix_conversation_last_message_at", "last_message_at", "id"),
+        Index("ix_conversation_merged_into", "merged_into_id", postgresql_where=text("merged_into_id is not null")),
         Index("ix_conversation_customer", "customer_id", "last_message_at", "id"),
         Index(
             "ix_conversation_run_at",
@@ -87,7 +88,11 @@ class Conversation(DueRow, Base):
     resolved_at: Mapped[datetime | None] = mapped_column(TIMESTAMP)
     snoozed_until: Mapped[datetime | None] = mapped_column(TIMESTAMP)
     disposition: Mapped[str | None] = mapped_column(Text)
+    category: Mapped[str] = mapped_column(Text, server_default="", default="")
+    """What it is about: a code of the installation's own; "" while nobody has said."""
     follows_id: Mapped[UUID | None] = mapped_column(ForeignKey("conversation.id"))
+    merged_into_id: Mapped[UUID | None] = mapped_column(ForeignKey("conversation.id"))
+    """The one that goes on instead, never one that was merged itself."""
     synthetic: Mapped[bool] = mapped_column(Boolean, server_default=text("false"), default=False)
     version: Mapped[int] = mapped_column(Integer, server_default="1", default=1)
 

@@ -20,6 +20,7 @@ Sort = Literal["newest", "longest_unanswered"]
 ClientId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]+$", max_length=MAX_CLIENT_ID)]
 Body = Annotated[str, StringConstraints(max_length=MAX_BODY_CHARACTERS)]
 Disposition = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,60}$")]
+Category = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{0,60}$")]
 SequenceNumber = Annotated[int, Field(ge=0, le=MAX_SEQUENCE)]
 
 
@@ -36,6 +37,7 @@ class ConversationFacts:
     customer_id: UUID
     contact_point_id: UUID
     channel_account_id: UUID
+    merged_into_id: UUID | None = None
 
 
 class CustomerRef(BaseModel):
@@ -84,7 +86,9 @@ class Summary(BaseModel):
     resolved_at: datetime | None
     snoozed_until: datetime | None
     disposition: str | None
+    category: str
     follows_id: UUID | None
+    merged_into_id: UUID | None
     version: int
 
 
@@ -173,6 +177,23 @@ class ResolveIn(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"disposition": "answered"}})
 
     disposition: Disposition
+
+
+class CategoryIn(BaseModel):
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"category": "billing"}})
+
+    category: Category
+
+
+class MergeIn(BaseModel):
+    """`into` goes on. `other_customer` is a supervisor's yes to joining the conversations of two customers."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"into": "019ab3f0-7c1e-7b52-9d7e-0c7c5f1f6a10"}}
+    )
+
+    into: UUID
+    other_customer: bool = False
 
 
 class ReadIn(BaseModel):

@@ -10,6 +10,8 @@ EVENTS: tuple[type[Event], ...] = (
     conversations.ConversationStatusChanged,
     conversations.ConversationRightsChanged,
     conversations.ConversationPriorityChanged,
+    conversations.ConversationCategorised,
+    conversations.ConversationMerged,
     conversations.MessageReceived,
     conversations.MessagePosted,
     conversations.NoteAdded,
@@ -46,6 +48,11 @@ EVENTS: tuple[type[Event], ...] = (
     sla.RemedyNoted,
     sla.TaskCreated,
     sla.TaskDone,
+    sla.Promised,
+    sla.PromiseKept,
+    sla.PromiseCancelled,
+    sla.PolicyChanged,
+    sla.CalendarChanged,
 )
 BY_NAME: dict[tuple[str, int], type[Event]] = {(event.type, event.version): event for event in EVENTS}
 

@@ -23,6 +23,7 @@ class ConversationOpened(ConversationEvent):
     rights: Rights
     follows_id: UUID | None = None
     synthetic: bool = False
+    brand: str = ""
 
 
 class ConversationStatusChanged(ConversationEvent):
@@ -58,6 +59,22 @@ class ConversationPriorityChanged(ConversationEvent):
     before: int
     after: int
     reason: str
+
+
+class ConversationCategorised(ConversationEvent):
+    """What it is about: codes of the installation's own, "" for none."""
+
+    type = "conversation.categorised"
+    before: str
+    after: str
+
+
+class ConversationMerged(ConversationEvent):
+    """It is the same matter as `into_id`, which goes on alone; this one is closed, and its messages stay where they
+    are."""
+
+    type = "conversation.merged"
+    into_id: UUID
 
 
 class MessageReceived(ConversationEvent):

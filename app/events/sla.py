@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
-from app.events.event import ConversationEvent
+from app.events.event import ConversationEvent, Event
 
 ClockState = Literal["running", "paused", "met", "breached", "met_late", "cancelled"]
 ActionCode = Literal[
@@ -54,6 +54,35 @@ class Addressed(ConversationEvent):
 
     to_agent_ids: tuple[UUID, ...] = ()
     to_team_ids: tuple[UUID, ...] = ()
+
+
+class Promised(ConversationEvent):
+    """Somebody promised something by a date; its clock has the promise's id. `made_at` lies before the event only when
+    the promise came with a conversation that was merged into this one."""
+
+    type = "sla.promised"
+    promise_id: UUID
+    metric: str
+    seq: int
+    due_at: datetime
+    made_at: datetime
+
+
+class PromiseKept(ConversationEvent):
+    type = "sla.promise_kept"
+    promise_id: UUID
+    metric: str
+    seq: int
+
+
+class PromiseCancelled(ConversationEvent):
+    """Nobody owes it any more. `reason` is a code."""
+
+    type = "sla.promise_cancelled"
+    promise_id: UUID
+    metric: str
+    seq: int
+    reason: str
 
 
 class ClockEvent(Addressed):
@@ -173,3 +202,31 @@ class TaskDone(Addressed):
     type = "task.done"
     task_id: UUID
     done_by: UUID
+
+
+class PolicyChanged(Event):
+    """A policy was made, edited (`number` grows) or retired. Open conversations keep the version they have."""
+
+    type = "sla.policy_changed"
+    policy_id: UUID
+    version_id: UUID
+    number: int
+    """Of the version, from 1."""
+    retired: bool = False
+
+    @property
+    def key(self) -> UUID:
+        return self.policy_id
+
+
+class CalendarChanged(Event):
+    """A business calendar was made or edited: `number` counts from `effective_at` on, the time before stays."""
+
+    type = "sla.calendar_changed"
+    calendar_id: UUID
+    number: int
+    effective_at: datetime
+
+    @property
+    def key(self) -> UUID:
+        return self.calendar_id

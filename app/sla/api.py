@@ -23,19 +23,23 @@ from app.sla.schemas import (
     CalendarPreview,
     CalendarVersionView,
     CalendarView,
+    CancelPromiseIn,
     ConversationClocks,
     Country,
     DueClock,
     PolicyIn,
     PolicyVersionView,
     PolicyView,
+    PromiseIn,
+    PromiseView,
     TrialBody,
     TrialResult,
 )
-from app.sla.service import administration, adoption, days, history, views
+from app.sla.service import administration, adoption, days, history, promises, views
 
 router = APIRouter(prefix="/v1/sla", tags=["sla"])
 Reader = Annotated[Principal, Depends(require("conversations:read"))]
+Writer = Annotated[Principal, Depends(require("conversations:write"))]
 Planner = Annotated[Principal, Depends(require("routing:read"))]
 Supervisor = Annotated[Principal, Depends(require("routing:write"))]
 IfMatch = Annotated[
@@ -191,6 +195,66 @@ async def explain_clocks(
     conversation_id: UUID, principal: Reader, session: SessionDep, act: ActDep
 ) -> ConversationClocks:
     return await views.explain_clocks(session, act, principal, conversation_id)
+
+
+@router.post(
+    "/conversations/{conversation_id}/promises",
+    summary="Promise something by a date",
+    status_code=201,
+    response_model=PromiseView,
+    responses=WRITE,
+)
+async def make_promise(
+    conversation_id: UUID, body: PromiseIn, principal: Writer, session: SessionDep, act: ActDep, once: OnceDep
+) -> JSONResponse:
+    return await once(
+        session,
+        act,
+        lambda: promises.make_promise(
+            session, act, principal, conversation_id=conversation_id, metric=body.metric, due_at=body.due_at
+        ),
+        status=201,
+    )
+
+
+@router.post(
+    "/conversations/{conversation_id}/promises/{promise_id}/keep",
+    summary="What was promised has been done",
+    response_model=PromiseView,
+    responses=WRITE,
+)
+async def keep_promise(
+    conversation_id: UUID, promise_id: UUID, principal: Writer, session: SessionDep, act: ActDep, once: OnceDep
+) -> JSONResponse:
+    return await once(
+        session,
+        act,
+        lambda: promises.keep_promise(session, act, principal, conversation_id=conversation_id, promise_id=promise_id),
+    )
+
+
+@router.post(
+    "/conversations/{conversation_id}/promises/{promise_id}/cancel",
+    summary="Nobody owes it any more; a date set by law needs the scope sla:statutory",
+    response_model=PromiseView,
+    responses=WRITE,
+)
+async def cancel_promise(
+    conversation_id: UUID,
+    promise_id: UUID,
+    body: CancelPromiseIn,
+    principal: Writer,
+    session: SessionDep,
+    act: ActDep,
+    once: OnceDep,
+) -> JSONResponse:
+    return await once(
+        session,
+        act,
+        lambda: promises.cancel_promise(
+            session, act, principal, conversation_id=conversation_id, promise_id=promise_id, reason=body.reason
+        ),
+    )
 
 
 @router.get("/due", summary="Open clocks by due time, the breached first", responses=READ)

@@ -2,21 +2,31 @@
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 
 from app.sla import calendar_data, calendars, conversation_clocks
 from app.sla.business_hours import BusinessHours
 from app.sla.calendars import Calendar, Span
 from app.sla.clock import Reading, Target
-from app.sla.conversation_clocks import Rules
+from app.sla.conversation_state import Rules
 from app.sla.facts import Fact
 
 CASES_LIMIT = 100_000
 EVENTS_LIMIT = 100_000
 DATES_LIMIT = 5_000
+PROMISES_LIMIT = 1_000_000
 TARGET_LIMIT_SECONDS = 10 * 366 * 24 * 3600
 GRACE_LIMIT_SECONDS = 30 * 24 * 3600
 DEFAULT_GRACE_SECONDS = 600
@@ -34,6 +44,7 @@ MetricName = Literal[
     "total_resolution",
     "group_ownership",
 ]
+DateMetricName = Literal["callback_promise", "followup_due", "approval_step", "complaint_ack", "complaint_decision"]
 
 
 class WrongFileError(ValueError):
@@ -133,12 +144,39 @@ class CancelledEvent(_Part):
     at: Instant
     type: Literal["cancelled"]
     value: str = Field(default="", alias="reason")
-    metric: MetricName | None = None
+    metric: MetricName | DateMetricName | None = None
+    seq: int = Field(default=0, ge=0, le=PROMISES_LIMIT)
 
 
-CaseEvent = Annotated[
-    MessageEvent | StatusEvent | QueueEvent | GroupEvent | CancelledEvent, Field(discriminator="type")
-]
+class PromisedEvent(_Part):
+    """A promise with its own date. `seq` left out or 0: the next number of its metric."""
+
+    at: Instant
+    type: Literal["promised"]
+    metric: DateMetricName
+    due: Instant
+    seq: int = Field(default=0, ge=0, le=PROMISES_LIMIT)
+    value: str = Field(default="", alias="note")
+
+    @model_validator(mode="after")
+    def _lies_ahead(self) -> Self:
+        if self.due <= self.at:
+            raise ValueError("due must lie after at")
+        return self
+
+
+class KeptEvent(_Part):
+    """`seq` left out or 0: the oldest open promise of its metric."""
+
+    at: Instant
+    type: Literal["kept"]
+    metric: DateMetricName
+    seq: int = Field(default=0, ge=0, le=PROMISES_LIMIT)
+    value: str = Field(default="", alias="note")
+
+
+AnyEvent = MessageEvent | StatusEvent | QueueEvent | GroupEvent | CancelledEvent | PromisedEvent | KeptEvent
+CaseEvent = Annotated[AnyEvent, Field(discriminator="type")]
 
 
 class Case(_Part):
@@ -224,9 +262,14 @@ def _problems(case: Case, path: str) -> Iterator[tuple[str, str]]:
             yield f"{path}.targets[{number}].metric", f"{name} has a target already; give each metric once"
 
 
-def _fact(event: MessageEvent | StatusEvent | QueueEvent | GroupEvent | CancelledEvent) -> Fact:
-    metric = event.metric if isinstance(event, CancelledEvent) else None
-    return Fact(event.at, event.type, event.value or "", metric or "")
+def _fact(event: AnyEvent) -> Fact:
+    if isinstance(event, PromisedEvent):
+        return Fact(event.at, event.type, metric=event.metric, seq=event.seq, due_at=event.due)
+    if isinstance(event, KeptEvent):
+        return Fact(event.at, event.type, metric=event.metric, seq=event.seq)
+    if isinstance(event, CancelledEvent):
+        return Fact(event.at, event.type, event.value, event.metric or "", event.seq)
+    return Fact(event.at, event.type, event.value or "")
 
 
 def _problem(error: ErrorDetails) -> tuple[str, str]:

@@ -1,11 +1,13 @@
 """Events of the log as facts for the clocks, and as attributes for the choice of policies."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
 from app.events.conversations import (
+    ConversationCategorised,
+    ConversationMerged,
     ConversationOpened,
     ConversationPriorityChanged,
     ConversationRightsChanged,
@@ -15,14 +17,19 @@ from app.events.conversations import (
 )
 from app.events.event import Event, Rights
 from app.events.routing import WorkChanged
+from app.events.sla import PromiseCancelled, Promised, PromiseKept
 from app.sla.facts import Fact
 from app.sla.policies import Attributes
 
+MERGED_FACTS_LIMIT = 2_000
+"""Of one merged conversation, kept with the merge."""
 WAITS = frozenset({"queued", "offered"})
 SERVED = frozenset({"assigned", "parked", "wrapping", "done"})
 TYPES = frozenset(
     event.type
     for event in (
+        ConversationCategorised,
+        ConversationMerged,
         ConversationOpened,
         ConversationPriorityChanged,
         ConversationRightsChanged,
@@ -30,6 +37,9 @@ TYPES = frozenset(
         MessagePosted,
         MessageReceived,
         WorkChanged,
+        Promised,
+        PromiseKept,
+        PromiseCancelled,
     )
 )
 
@@ -47,6 +57,7 @@ class Subject:
 def opened(event: ConversationOpened) -> Subject:
     attributes = Attributes(
         channel=event.channel,
+        brand=event.brand,
         queue_id=event.rights.queue_id,
         priority=event.priority,
         language=event.language,
@@ -61,6 +72,8 @@ def after(subject: Subject, event: Event) -> Subject:
         return replace(subject, attributes=attributes, rights=event.after)
     if isinstance(event, ConversationPriorityChanged):
         return replace(subject, attributes=replace(subject.attributes, priority=event.after))
+    if isinstance(event, ConversationCategorised):
+        return replace(subject, attributes=replace(subject.attributes, category=event.after))
     return subject
 
 
@@ -80,6 +93,27 @@ def facts_of(event: Event, occurred_at: datetime) -> Iterator[Fact]:
         yield Fact(occurred_at, "group", str(event.after.team_id or ""))
     elif isinstance(event, WorkChanged):
         yield from _leg(event, occurred_at)
+    elif isinstance(event, ConversationMerged):
+        yield Fact(occurred_at, "cancelled", "merged")
+    elif isinstance(event, Promised | PromiseKept | PromiseCancelled):
+        yield _of_promise(event, occurred_at)
+
+
+def merge_of(told_there: Sequence[Fact], occurred_at: datetime) -> Fact:
+    """What a merge tells the conversation that goes on: all that was told to the other one; of a very long history
+    without what lies furthest back."""
+    told = tuple(fact for fact in told_there if fact.at <= occurred_at)
+    return Fact(occurred_at, "merged", merged=told[-MERGED_FACTS_LIMIT:])
+
+
+def _of_promise(event: Promised | PromiseKept | PromiseCancelled, occurred_at: datetime) -> Fact:
+    if isinstance(event, Promised):
+        since = event.made_at if event.made_at < occurred_at else None
+        value = str(event.promise_id)
+        return Fact(occurred_at, "promised", value, event.metric, event.seq, event.due_at, since)
+    if isinstance(event, PromiseKept):
+        return Fact(occurred_at, "kept", "", event.metric, event.seq)
+    return Fact(occurred_at, "cancelled", event.reason, event.metric, event.seq)
 
 
 def _leg(event: WorkChanged, occurred_at: datetime) -> Iterator[Fact]:

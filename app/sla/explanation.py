@@ -1,6 +1,6 @@
 """Why a clock says what it says: which stretches of its life counted, and why the others did not."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
@@ -8,7 +8,7 @@ from typing import Literal
 from app.sla import conversation_clocks
 from app.sla.business_hours import WorkingTime
 from app.sla.clock import Clock, Target, pause_ends_at
-from app.sla.conversation_clocks import ClockKey, Rules, State
+from app.sla.conversation_state import ClockKey, Rules, State, clocks_of, target_of
 from app.sla.facts import Fact
 
 Why = Literal["counted", "closed_hours", "paused", "stopped"]
@@ -29,36 +29,68 @@ def explain(rules: Rules, facts: Iterable[Fact], now: datetime) -> dict[ClockKey
 
     A resolution that was undone within the grace is left out, as it is for the clocks.
     """
-    trail = _trail(rules, facts)
-    found: dict[ClockKey, list[Segment]] = {}
-    ends = [state.last_at for state in trail[1:]] + [now]
-    for state, end in zip(trail, ends, strict=True):
-        for clock in state.clocks.values():
-            segments = found.setdefault((clock.metric, clock.seq), [])
-            if state.last_at is not None and end is not None:
-                segments += _segments(rules.targets[clock.metric], clock, state, end)
+    found = _lives(rules, facts, now)
     return {key: list(_joined(_without_end(segments))) for key, segments in found.items()}
 
 
-def _trail(rules: Rules, facts: Iterable[Fact]) -> list[State]:
-    """The state after each fact, as if no undone resolution had ever been."""
-    trail = [State()]
+def _lives(rules: Rules, facts: Iterable[Fact], now: datetime) -> dict[ClockKey, list[Segment]]:
+    trail = _trail(rules, facts)
+    found: dict[ClockKey, list[Segment]] = {}
+    ends = [state.last_at for _, state in trail[1:]] + [now]
+    for (fact, state), end in zip(trail, ends, strict=True):
+        if fact is not None and fact.merged:
+            found |= _brought_by(rules, fact, state, found)
+        for clock in clocks_of(state):
+            segments = found.setdefault((clock.metric, clock.seq), [])
+            if fact is not None and fact.kind == "promised" and not segments and clock.started_at < fact.at:
+                segments.append(Segment(clock.started_at, fact.at, "counted", state.status))
+            if state.last_at is not None and end is not None:
+                segments += _segments(target_of(rules, clock), clock, state, end)
+    return found
+
+
+def _brought_by(
+    rules: Rules, merge: Fact, state: State, known: Mapping[ClockKey, list[Segment]]
+) -> dict[ClockKey, list[Segment]]:
+    """What the clocks that the merged conversation had begun earlier counted there."""
+    brought: dict[ClockKey, list[Segment]] = {}
+    lives = _lives(rules, merge.merged, merge.at)
+    theirs = conversation_clocks.recompute(rules, merge.merged)[0].clocks
+    for clock in state.clocks.values():
+        key = (clock.metric, clock.seq)
+        own = known.get(key)
+        if clock.started_at < merge.at and (not own or own[0].start_at > clock.started_at):
+            source = next(
+                theirs[name]
+                for name in (clock.metric, "first_reply")
+                if name in theirs and theirs[name].started_at == clock.started_at
+            )
+            brought[key] = list(lives[source.metric, source.seq])
+    return brought
+
+
+Trail = list[tuple[Fact | None, State]]
+
+
+def _trail(rules: Rules, facts: Iterable[Fact]) -> Trail:
+    """Each fact and the state after it, as if no undone resolution had ever been."""
+    trail: Trail = [(None, State())]
     for fact in conversation_clocks.in_order(facts):
         _extend(rules, trail, fact)
     return trail
 
 
-def _extend(rules: Rules, trail: list[State], fact: Fact) -> None:
-    if conversation_clocks.undoes_resolution(rules, trail[-1], fact):
-        undo = trail[-1].before_resolution
+def _extend(rules: Rules, trail: Trail, fact: Fact) -> None:
+    if conversation_clocks.undoes_resolution(rules, trail[-1][1], fact):
+        undo = trail[-1][1].before_resolution
         assert undo is not None
-        while trail and trail[-1].resolved_at is not None:
+        while trail and trail[-1][1].resolved_at is not None:
             trail.pop()
-        trail.append(undo.state)
+        trail.append((None, undo.state))
         for each in (*undo.since, fact):
             _extend(rules, trail, each)
         return
-    trail.append(conversation_clocks.apply(rules, trail[-1], fact)[0])
+    trail.append((fact, conversation_clocks.apply(rules, trail[-1][1], fact)[0]))
 
 
 def _segments(target: Target, clock: Clock, state: State, end: datetime) -> Iterator[Segment]:

@@ -1,6 +1,6 @@
 """How the clocks of one conversation follow its events: decided here, stored elsewhere."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -8,11 +8,15 @@ from uuid import UUID
 from app.sla import clock as clocks
 from app.sla import conversation_clocks, policies
 from app.sla.clock import Clock, Reading, Target
-from app.sla.conversation_clocks import OVER, Changes, ClockKey, Rules, State
+from app.sla.conversation_state import OVER, Changes, ClockKey, Rules, State, target_of
 from app.sla.event_facts import Subject
 from app.sla.facts import Fact
-from app.sla.policies import FAMILIES, Book, PolicyVersion, Selection
+from app.sla.metrics import DATE_METRICS
+from app.sla.policies import FAMILIES, Book, PolicyBody, PolicyVersion, Selection
 from app.sla.timers import Timer, timers_of
+
+NO_POLICY = PolicyVersion(UUID(int=0), UUID(int=0), "", 0, PolicyBody(position=100_000, dates=[*DATE_METRICS]))
+"""For a promise with its own date that no policy speaks of: nothing but its breach is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +88,12 @@ class ClockRow:
     timers: tuple[Timer, ...]
     corrects: datetime | None
     """The instant of a breach that was told and is none any more."""
+    breached_at: datetime | None
+    """By now, which may lie after the clock's last change."""
 
 
 def row_of(book: Book, rules: Rules, selection: Selection, clock: Clock, told: Told, now: datetime) -> ClockRow:
-    target, policy = rules.targets[clock.metric], policy_of(book, selection, clock.metric)
+    target, policy = target_of(rules, clock), policy_of(book, selection, clock.metric)
     breached_at = _breached_by(target, clock, now)
     told_breached_at = told.fired.get("breach")
     corrects = told_breached_at if told_breached_at is not None and told_breached_at != breached_at else None
@@ -97,11 +103,14 @@ def row_of(book: Book, rules: Rules, selection: Selection, clock: Clock, told: T
     if told_breached_at is not None and corrects is None and clock.is_open:
         reading = replace(reading, state="breached", breached_at=told_breached_at, due_at=told_breached_at)
     timers = tuple(timers_of(target, clock, policy.body, told.fired, now))
-    return ClockRow(told, policy, clock, reading, timers, corrects)
+    return ClockRow(told, policy, clock, reading, timers, corrects, breached_at)
 
 
 def policy_of(book: Book, selection: Selection, metric: str) -> PolicyVersion:
-    return book.versions[selection[FAMILIES[metric]]]
+    """NO_POLICY for a promise with its own date, unless the policy chosen for its family names it."""
+    version_id = selection.get(FAMILIES[metric])
+    policy = book.versions[version_id] if version_id is not None else NO_POLICY
+    return policy if metric not in DATE_METRICS or metric in policy.body.dates else NO_POLICY
 
 
 def _breached_by(target: Target, clock: Clock, now: datetime) -> datetime | None:
@@ -112,3 +121,8 @@ def _breached_by(target: Target, clock: Clock, now: datetime) -> datetime | None
 def withdrawn(stored: Sequence[ClockKey], computed: Changes) -> list[ClockKey]:
     """Clocks of an earlier computation that the whole history does not know."""
     return [key for key in stored if computed.get(key) is None]
+
+
+def promise_ids(facts: Iterable[Fact]) -> dict[ClockKey, UUID]:
+    """The clock of a promise has the promise's id."""
+    return {(fact.metric, fact.seq): UUID(fact.value) for fact in facts if fact.kind == "promised"}

@@ -65,3 +65,11 @@ METRICS: dict[str, Metric] = {
         _metric("group_ownership", Signal.GROUP_SET, {Signal.GROUP_LEFT, Signal.RESOLVED}, "each"),
     )
 }
+
+DATE_METRICS = ("callback_promise", "followup_due", "approval_step", "complaint_ack", "complaint_decision")
+"""Promises that are given with their own date: no policy sets it, no status pauses them, several may run at once."""
+STATUTORY = frozenset({"complaint_ack", "complaint_decision"})
+"""Dates that a law or a regulator set: only whoever holds the scope for it cancels one, with a reason."""
+CARRIED_BY_MERGE = frozenset({"first_reply", "next_reply", "periodic_update", "pausable_update"})
+"""What the customer of a merged conversation is still owed though the surviving one has no such clock open. The others
+speak of the surviving conversation itself: its queue, its group, its own resolution."""

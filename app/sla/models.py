@@ -23,6 +23,7 @@ from app.core.database import Base
 from app.core.due_rows import DueRow
 
 TIMESTAMP = DateTime(timezone=True)
+PROMISE_STATES = "state in ('open', 'kept', 'cancelled')"
 STATES = "state in ('running', 'paused', 'met', 'breached', 'met_late', 'cancelled')"
 
 
@@ -112,6 +113,30 @@ class SlaFact(Base):
     kind: Mapped[str] = mapped_column(Text)
     value: Mapped[str] = mapped_column(Text)
     metric: Mapped[str] = mapped_column(Text)
+    detail: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    """The whole fact, where the columns before do not tell all of it."""
+
+
+class SlaPromise(Base):
+    """A promise that was given with its own date. Its clock has its id, and follows from the events about it."""
+
+    __tablename__ = "sla_promise"
+    __table_args__ = (
+        CheckConstraint(PROMISE_STATES, name="state"),
+        Index("uq_sla_promise_number", "conversation_id", "metric", "seq", unique=True),
+    )
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    conversation_id: Mapped[UUID] = mapped_column(ForeignKey("conversation.id"))
+    metric: Mapped[str] = mapped_column(Text)
+    seq: Mapped[int] = mapped_column(Integer)
+    due_at: Mapped[datetime] = mapped_column(TIMESTAMP)
+    made_at: Mapped[datetime] = mapped_column(TIMESTAMP)
+    made_by: Mapped[str] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(Text)
+    reason: Mapped[str] = mapped_column(Text)
+    """Why it was cancelled: a code, "" while it was not."""
+    ended_at: Mapped[datetime | None] = mapped_column(TIMESTAMP)
+    ended_by: Mapped[str | None] = mapped_column(Text)
 
 
 class SlaClock(DueRow, Base):
@@ -135,7 +160,8 @@ class SlaClock(DueRow, Base):
     metric: Mapped[str] = mapped_column(Text)
     seq: Mapped[int] = mapped_column(Integer)
     state: Mapped[str] = mapped_column(Text)
-    policy_version_id: Mapped[UUID] = mapped_column(ForeignKey("sla_policy_version.id"))
+    policy_version_id: Mapped[UUID | None] = mapped_column(ForeignKey("sla_policy_version.id"))
+    """Null: a promise with its own date that no policy speaks of."""
     channel: Mapped[str] = mapped_column(Text)
     queue_id: Mapped[UUID | None]
     team_id: Mapped[UUID | None]

@@ -11,11 +11,11 @@ from pydantic import Field, model_validator
 
 from app.sla.actions import Ladders, Part, Threshold
 from app.sla.calendar_spec import CalendarHistory, working_time
-from app.sla.case_file import GRACE_LIMIT_SECONDS, TARGET_LIMIT_SECONDS, MetricName
+from app.sla.case_file import GRACE_LIMIT_SECONDS, TARGET_LIMIT_SECONDS, DateMetricName, MetricName
 from app.sla.clock import Target
-from app.sla.conversation_clocks import Rules
+from app.sla.conversation_state import Rules
 
-Family = Literal["queue", "reply", "update", "resolution", "ownership"]
+Family = Literal["queue", "reply", "update", "resolution", "ownership", "promise", "statutory"]
 FAMILIES: dict[str, Family] = {
     "queue_wait": "queue",
     "first_reply": "reply",
@@ -27,6 +27,11 @@ FAMILIES: dict[str, Family] = {
     "first_resolution": "resolution",
     "total_resolution": "resolution",
     "group_ownership": "ownership",
+    "callback_promise": "promise",
+    "followup_due": "promise",
+    "approval_step": "promise",
+    "complaint_ack": "statutory",
+    "complaint_decision": "statutory",
 }
 """The first policy that matches wins a whole family, so that its metrics are promised by one hand."""
 VALUES_LIMIT = 100
@@ -60,7 +65,12 @@ class PolicyBody(Part):
     position: int = Field(ge=0, le=100_000)
     conditions: Conditions = Conditions()
     calendar_id: UUID | None = Field(default=None, description="Null: round the clock")
-    targets: list[TargetSpec] = Field(min_length=1, max_length=len(FAMILIES))
+    targets: list[TargetSpec] = Field(default=[], max_length=len(FAMILIES))
+    dates: list[DateMetricName] = Field(
+        default=[],
+        max_length=len(FAMILIES),
+        description="Promises with their own date to which the thresholds and ladders apply",
+    )
     thresholds: list[Threshold] = Field(default=[], max_length=THRESHOLDS_LIMIT)
     ladders: Ladders = Ladders()
     frozen: list[MetricName] = Field(
@@ -72,8 +82,12 @@ class PolicyBody(Part):
     @model_validator(mode="after")
     def _says_each_thing_once(self) -> Self:
         metrics = [target.metric for target in self.targets]
+        if not metrics and not self.dates:
+            raise ValueError("targets: give at least one, or name promises with their own date in dates")
         if len(set(metrics)) < len(metrics):
             raise ValueError("targets: give each metric once")
+        if len(set(self.dates)) < len(self.dates):
+            raise ValueError("dates: give each metric once")
         names = [threshold.name for threshold in self.thresholds]
         if len(set(names)) < len(names):
             raise ValueError("thresholds: give each once")
@@ -81,7 +95,7 @@ class PolicyBody(Part):
 
     @property
     def families(self) -> set[Family]:
-        return {FAMILIES[target.metric] for target in self.targets}
+        return {FAMILIES[metric] for metric in (*(target.metric for target in self.targets), *self.dates)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,10 @@ from app.core import due_rows
 from app.core.database import driver_connection
 from app.events.event import Rights
 from app.sla import checkpoint
-from app.sla.conversation_clocks import ClockKey
+from app.sla.conversation_state import ClockKey
 from app.sla.event_facts import Subject
 from app.sla.facts import Fact
-from app.sla.following import ClockRow, Followed, Told
+from app.sla.following import NO_POLICY, ClockRow, Followed, Told
 from app.sla.policies import Attributes
 
 _STATE_COLUMNS = """
@@ -143,25 +143,27 @@ async def list_facts(session: AsyncSession, conversation_ids: Collection[UUID]) 
     """In the order in which they were told."""
     connection = await driver_connection(session)
     rows = await connection.fetch(
-        "SELECT conversation_id, at, kind, value, metric FROM sla_fact WHERE conversation_id = ANY($1::uuid[])"
-        " ORDER BY conversation_id, number",
+        "SELECT conversation_id, at, kind, value, metric, detail::text FROM sla_fact"
+        " WHERE conversation_id = ANY($1::uuid[]) ORDER BY conversation_id, number",
         list(conversation_ids),
     )
     found: dict[UUID, list[Fact]] = {conversation_id: [] for conversation_id in conversation_ids}
     for row in rows:
-        found[row["conversation_id"]].append(Fact(row["at"], row["kind"], row["value"], row["metric"]))
+        found[row["conversation_id"]].append(_fact(row))
     return found
 
 
 async def add_facts(session: AsyncSession, facts: Iterable[tuple[UUID, int, Fact]]) -> None:
     """(conversation, number, fact)"""
-    rows = [(key, number, fact.at, fact.kind, fact.value, fact.metric) for key, number, fact in facts]
+    rows = [(key, number, fact.at, fact.kind, fact.value, fact.metric, _detail(fact)) for key, number, fact in facts]
     if not rows:
         return
     connection = await driver_connection(session)
     await connection.execute(
-        "INSERT INTO sla_fact (conversation_id, number, at, kind, value, metric) SELECT * FROM"
-        " unnest($1::uuid[], $2::int[], $3::timestamptz[], $4::text[], $5::text[], $6::text[])",
+        "INSERT INTO sla_fact (conversation_id, number, at, kind, value, metric, detail)"
+        " SELECT conversation_id, number, at, kind, value, metric, detail::jsonb FROM"
+        " unnest($1::uuid[], $2::int[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::text[])"
+        " AS given (conversation_id, number, at, kind, value, metric, detail)",
         *_columns(rows),
     )
 
@@ -210,13 +212,14 @@ async def delete_clocks(session: AsyncSession, clock_ids: Collection[UUID]) -> N
         await connection.execute("DELETE FROM sla_clock WHERE id = ANY($1::uuid[])", list(clock_ids))
 
 
-async def list_brands(session: AsyncSession, channel_account_ids: Collection[UUID]) -> dict[UUID, str]:
-    """By channel account. Channels lie above this package and announce no brand, so the column is read here."""
-    connection = await driver_connection(session)
-    rows = await connection.fetch(
-        "SELECT id, brand FROM channel_account WHERE id = ANY($1::uuid[])", list(channel_account_ids)
-    )
-    return {row["id"]: row["brand"] for row in rows}
+def _fact(row: asyncpg.Record) -> Fact:
+    if row["detail"] is not None:
+        return checkpoint.load_fact(json.loads(row["detail"]))
+    return Fact(row["at"], row["kind"], row["value"], row["metric"])
+
+
+def _detail(fact: Fact) -> str | None:
+    return None if fact.is_plain else json.dumps(checkpoint.dump_fact(fact))
 
 
 def told_of(row: asyncpg.Record) -> Told:
@@ -263,7 +266,8 @@ def _clock_values(placed: PlacedClock) -> tuple[Any, ...]:
     row, clock, reading = placed.row, placed.row.clock, placed.row.reading
     timers = [{"at": timer.at.isoformat(), "kind": timer.kind, "name": timer.name} for timer in row.timers]
     return (
-        *(row.told.id, placed.conversation_id, clock.metric, clock.seq, reading.state, row.policy.id),
+        *(row.told.id, placed.conversation_id, clock.metric, clock.seq, reading.state),
+        None if row.policy is NO_POLICY else row.policy.id,
         *(placed.subject.attributes.channel, placed.subject.attributes.queue_id, placed.subject.rights.team_id),
         *(clock.target.total_seconds(), clock.elapsed.total_seconds(), clock.counted_at, clock.started_at),
         *(reading.due_at, clock.paused_at, clock.stopped_at, reading.breached_at, row.told.detected_at),

@@ -4,15 +4,17 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from app.events.sla import ClockState
 from app.sla.calendar_spec import CalendarSpec
+from app.sla.case_file import DateMetricName
 from app.sla.edits import Edit
 from app.sla.explanation import Why
 from app.sla.policies import PolicyBody
 
 Name = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", strip_whitespace=True, min_length=1, max_length=120)]
+ReasonCode = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,60}$")]
 TRIAL_LIMIT = 2_000
 
 
@@ -201,6 +203,41 @@ class TrialResult(BaseModel):
     changed: int
     complete: bool
     lines: list[TrialLine]
+
+
+class PromiseIn(BaseModel):
+    """Several promises of one metric may be open at once."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"example": {"metric": "callback_promise", "due_at": "2099-01-05T09:30:00+08:00"}},
+    )
+
+    metric: DateMetricName
+    due_at: AwareDatetime
+
+
+class CancelPromiseIn(BaseModel):
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"reason": "customer_withdrew"}})
+
+    reason: ReasonCode
+
+
+class PromiseView(BaseModel):
+    """`id` is its clock's too. `reason` says why it was cancelled."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    conversation_id: UUID
+    metric: str
+    seq: int
+    due_at: datetime
+    made_at: datetime
+    made_by: str
+    state: Literal["open", "kept", "cancelled"]
+    reason: str
+    ended_at: datetime | None
 
 
 class AdoptBody(BaseModel):

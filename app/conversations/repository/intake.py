@@ -40,7 +40,8 @@ WITH candidate AS (
   SELECT unnest($3::uuid[])
 )
 SELECT c.id, c.number, c.customer_id, c.contact_point_id, c.channel, c.channel_account_id, c.status,
-  c.owner_id, c.team_id, c.queue_id, c.priority, c.language, c.last_sequence, c.resolved_at, c.unanswered_since
+  c.owner_id, c.team_id, c.queue_id, c.priority, c.language, c.last_sequence, c.resolved_at, c.unanswered_since,
+  c.merged_into_id
 FROM conversation AS c
 WHERE c.id IN (SELECT id FROM candidate)
 ORDER BY c.id
@@ -131,6 +132,7 @@ async def lock_heads(session: AsyncSession, pairs: Sequence[tuple[UUID, UUID]], 
             last_sequence=row["last_sequence"],
             resolved_at=row["resolved_at"],
             unanswered_since=row["unanswered_since"],
+            merged_into_id=row["merged_into_id"],
         )
         for row in rows
     ]

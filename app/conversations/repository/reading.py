@@ -33,7 +33,7 @@ from app.events.event import Rights
 
 FACTS = """
 SELECT id, channel, priority, language, status, owner_id, team_id, queue_id, synthetic, customer_id, contact_point_id,
-  channel_account_id
+  channel_account_id, merged_into_id
 FROM conversation WHERE id = ANY($1::uuid[])
 """
 
@@ -41,7 +41,7 @@ SUMMARIES = """
 SELECT c.id, c.number, c.channel, c.channel_account_id, c.status, c.team_id, c.priority, c.language, c.last_sequence,
   c.last_public_sequence, c.preview, c.preview_class, c.last_message_at, c.unanswered_since,
   c.customer_delivered_sequence, c.customer_read_sequence, c.opened_at, c.resolved_at, c.snoozed_until, c.disposition,
-  c.follows_id, c.version,
+  c.category, c.follows_id, c.merged_into_id, c.version,
   c.customer_id, customer.name AS customer_name, customer.language AS customer_language, customer.segments,
   c.owner_id, agent.name AS owner_name, c.queue_id, queue.name AS queue_name, queue.names::text AS queue_names,
   coalesce(read_mark.sequence, 0) AS my_read_sequence
@@ -107,6 +107,7 @@ async def list_facts(session: AsyncSession, ids: Collection[UUID]) -> dict[UUID,
             customer_id=row["customer_id"],
             contact_point_id=row["contact_point_id"],
             channel_account_id=row["channel_account_id"],
+            merged_into_id=row["merged_into_id"],
         )
         for row in rows
     }

@@ -56,6 +56,26 @@ async def raise_priorities(session: AsyncSession, wanted: Mapping[UUID, int]) ->
     return [(row["id"], row["before"], row["after"]) for row in rows]
 
 
+async def lock_many_visible(
+    session: AsyncSession, principal: Principal, conversation_ids: Collection[UUID]
+) -> Sequence[Conversation]:
+    """In the order of their ids; those the principal may not see are left out."""
+    statement = (
+        select(Conversation)
+        .where(Conversation.id.in_(conversation_ids), visible_to(principal))
+        .order_by(Conversation.id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    return (await session.scalars(statement)).all()
+
+
+async def redirect_merged(session: AsyncSession, *, from_id: UUID, to_id: UUID) -> None:
+    """Whatever was merged into the one goes on in the other, so that one step always leads to the end."""
+    statement: Any = update(Conversation).where(Conversation.merged_into_id == from_id).values(merged_into_id=to_id)
+    await session.execute(statement)
+
+
 async def lock_visible(session: AsyncSession, principal: Principal, conversation_id: UUID) -> Conversation | None:
     statement = (
         select(Conversation)

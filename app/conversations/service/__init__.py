@@ -2,6 +2,7 @@
 
 from app.conversations.repository.rights import ids_of_contact, visible_ids
 from app.conversations.service.acknowledging import acknowledge, list_acknowledged_contacts
+from app.conversations.service.categories import set_category
 from app.conversations.service.marks import (
     find_outgoing,
     mark_customer_delivery,
@@ -10,6 +11,7 @@ from app.conversations.service.marks import (
     record_sent,
     resend,
 )
+from app.conversations.service.merging import merge
 from app.conversations.service.ownership import raise_priorities, set_owner, set_owners, set_priority, set_queue
 from app.conversations.service.posting import add_note, post_message
 from app.conversations.service.reading import (
@@ -44,6 +46,7 @@ __all__ = [
     "load_contents",
     "mark_customer_delivery",
     "mark_read",
+    "merge",
     "post_message",
     "raise_priorities",
     "receive",
@@ -54,6 +57,7 @@ __all__ = [
     "resolve",
     "rights_of",
     "run_due",
+    "set_category",
     "set_owner",
     "set_owners",
     "set_priority",

@@ -26,6 +26,9 @@ async def receive(
     pairs = sorted({(arrival.channel_account_id, arrival.contact_point_id) for arrival in fresh})
     threads = [known[name].conversation_id for name in answered if name in known]
     heads = await repository.lock_heads(session, pairs, threads)
+    # Rare, so a second look costs less than a join in every batch. A merge points at one that is not merged itself.
+    going_on = {head.merged_into_id for head in heads if head.merged_into_id} - {head.id for head in heads}
+    heads += await repository.lock_heads(session, [], sorted(going_on)) if going_on else []
     made = plan(arrivals, known, heads, act.now, act.new_id)
     new = [head for head in made.heads if head.number == 0]
     old = [head for head in made.heads if head.number != 0]

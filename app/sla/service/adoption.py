@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.act import Act
 from app.sla import clock as clocks
 from app.sla import conversation_clocks, policies, repository
+from app.sla.conversation_state import target_of
 from app.sla.facts import Fact
 from app.sla.following import Followed, Turn
 from app.sla.policies import Book, PolicyBody, PolicyVersion, Selection
@@ -81,7 +82,7 @@ def _count(
     found = []
     for (metric, seq), clock in sorted(changes.items()):
         if clock is not None:
-            reading = clocks.read(rules.targets[metric], clock, max(now, clock.counted_at))
+            reading = clocks.read(target_of(rules, clock), clock, max(now, clock.counted_at))
             counts.setdefault(metric, Counter())[reading.state] += 1
             found.append((metric, seq, str(reading.state), reading.due_at))
     return found

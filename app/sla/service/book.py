@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.act import Act
 from app.core.database import driver_connection
 from app.sla import defaults
+from app.sla.following import NO_POLICY
 from app.sla.policies import Book, PolicyBody, PolicyVersion, in_order
 
 INSTALLING = 0x736C61
@@ -85,5 +86,8 @@ async def _add_policy(session: AsyncSession, act: Act, name: str, body: PolicyBo
 
 
 @lru_cache(maxsize=1_000)
-def body_of(text: str) -> PolicyBody:
+def body_of(text: str | None) -> PolicyBody:
+    """Of a version as stored; None: of a promise that no policy speaks of."""
+    if text is None:
+        return NO_POLICY.body
     return PolicyBody.model_validate(json.loads(text))

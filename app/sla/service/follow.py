@@ -1,7 +1,7 @@
 """A batch of events folded into the clocks of their conversations: one statement a table, whatever their number."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,28 +11,39 @@ from app.core.act import Act
 from app.core.event_log import StoredEvent
 from app.customers import service as customers
 from app.events import catalogue
-from app.events.conversations import ConversationOpened
+from app.events.conversations import ConversationMerged, ConversationOpened
 from app.events.event import Event
 from app.events.sla import ClockFacts, ClocksChanged, SlaCorrected
 from app.sla import event_facts, following, repository
-from app.sla.conversation_clocks import Changes, ClockKey
+from app.sla.conversation_state import Changes, ClockKey
 from app.sla.event_facts import Subject
 from app.sla.facts import Fact
 from app.sla.following import ClockRow, Followed, Told, Turn
 from app.sla.policies import Book, rules_of
 from app.sla.repository import PlacedClock
 from app.sla.service import book as books
+from app.sla.service import promises
+
+Heard = tuple[StoredEvent, Event]
+
+
+@dataclass(slots=True)
+class Story:
+    """What a batch tells of one conversation."""
+
+    subject: Subject
+    facts: list[Fact] = field(default_factory=list)
 
 
 async def follow(session: AsyncSession, act: Act, events: Sequence[StoredEvent]) -> None:
     """Conversations of probes and those opened before the log's beginning have no clocks."""
-    told: dict[UUID, list[tuple[StoredEvent, Event]]] = {}
+    told: list[Heard] = []
     for stored in events:
         if stored.type in event_facts.TYPES:
-            parsed = catalogue.parse(stored.type, stored.version, stored.payload)
-            told.setdefault(stored.key, []).append((stored, parsed))
+            told.append((stored, catalogue.parse(stored.type, stored.version, stored.payload)))
     changed_customers = {stored.key for stored in events if stored.type == "customer.updated"}
-    touched = set(told)
+    touched = {stored.key for stored, _ in told}
+    touched |= {event.into_id for _, event in told if isinstance(event, ConversationMerged)}
     if changed_customers:
         touched |= set(await repository.list_open_of_customers(session, changed_customers))
     if not touched:
@@ -41,13 +52,14 @@ async def follow(session: AsyncSession, act: Act, events: Sequence[StoredEvent])
     book = await books.load(session, act, kept={id_ for one in before.values() for id_ in one.selection.values()})
     before |= await _begin(session, book, told, before)
     segments = await _segments(session, before, changed_customers)
+    heard = await _hear(session, act, before, told)
     turns: dict[UUID, Turn] = {}
     for conversation_id, followed in before.items():
-        subject, facts = _hear(followed.subject, told.get(conversation_id, ()))
+        subject = heard[conversation_id].subject
         if subject.customer_id in segments:
             attributes = replace(subject.attributes, segments=segments[subject.customer_id])
             subject = replace(subject, attributes=attributes)
-        turns[conversation_id] = following.plan(book, followed, subject, facts)
+        turns[conversation_id] = following.plan(book, followed, subject, heard[conversation_id].facts)
     await carry_out(session, act, book, before, turns)
 
 
@@ -68,33 +80,33 @@ async def carry_out(
             after[conversation_id] = followed
     await repository.put_states(session, after)
     await repository.add_facts(session, _numbered(before, turns))
-    await _store_clocks(session, act, book, {key: after.get(key, before[key]) for key in turns}, changes)
+    ids = {
+        (conversation_id, key): promise_id
+        for conversation_id, turn in turns.items()
+        for key, promise_id in following.promise_ids(turn.facts).items()
+    }
+    followed_now = {key: after.get(key, before[key]) for key in turns}
+    await _store_clocks(session, act, book, followed_now, changes, ids)
 
 
 async def _begin(
     session: AsyncSession,
     book: Book,
-    told: Mapping[UUID, Sequence[tuple[StoredEvent, Event]]],
+    told: Sequence[Heard],
     known: Mapping[UUID, Followed],
 ) -> dict[UUID, Followed]:
     """The conversations that open in this batch."""
     subjects: dict[UUID, Subject] = {}
-    for conversation_id, entries in told.items():
-        event = entries[0][1]
-        if conversation_id not in known and isinstance(event, ConversationOpened) and not event.synthetic:
-            subjects[conversation_id] = event_facts.opened(event)
+    for stored, event in told:
+        if stored.key not in known and isinstance(event, ConversationOpened) and not event.synthetic:
+            subjects[stored.key] = event_facts.opened(event)
     if not subjects:
         return {}
-    brands = await repository.list_brands(session, {subject.channel_account_id for subject in subjects.values()})
     writers = await customers.list_summaries(session, list({subject.customer_id for subject in subjects.values()}))
     begun: dict[UUID, Followed] = {}
     for conversation_id, subject in subjects.items():
         writer = writers.get(subject.customer_id)
-        attributes = replace(
-            subject.attributes,
-            brand=brands.get(subject.channel_account_id, ""),
-            segments=tuple(writer.segments) if writer is not None else (),
-        )
+        attributes = replace(subject.attributes, segments=tuple(writer.segments) if writer is not None else ())
         begun[conversation_id] = following.begin(book, replace(subject, attributes=attributes))
     return begun
 
@@ -107,12 +119,24 @@ async def _segments(
     return {customer_id: tuple(summary.segments) for customer_id, summary in found.items()}
 
 
-def _hear(subject: Subject, entries: Sequence[tuple[StoredEvent, Event]]) -> tuple[Subject, list[Fact]]:
-    facts: list[Fact] = []
-    for stored, event in entries:
-        subject = event_facts.after(subject, event)
-        facts += event_facts.facts_of(event, stored.occurred_at)
-    return subject, facts
+async def _hear(
+    session: AsyncSession, act: Act, before: Mapping[UUID, Followed], told: Sequence[Heard]
+) -> dict[UUID, Story]:
+    """What the batch means to each conversation, in the order of the log."""
+    merged = {event.conversation_id for _, event in told if isinstance(event, ConversationMerged)} & set(before)
+    earlier = await repository.list_facts(session, merged) if merged else {}
+    stories = {conversation_id: Story(one.subject) for conversation_id, one in before.items()}
+    for stored, event in told:
+        story = stories.get(stored.key)
+        if story is None:
+            continue
+        if isinstance(event, ConversationMerged) and event.into_id in stories:
+            told_there = [*earlier[stored.key], *story.facts]
+            stories[event.into_id].facts.append(event_facts.merge_of(told_there, stored.occurred_at))
+            await promises.carry_over(session, act, conversation_id=stored.key, into_id=event.into_id)
+        story.subject = event_facts.after(story.subject, event)
+        story.facts += event_facts.facts_of(event, stored.occurred_at)
+    return stories
 
 
 def _numbered(before: Mapping[UUID, Followed], turns: Mapping[UUID, Turn]) -> list[tuple[UUID, int, Fact]]:
@@ -124,8 +148,14 @@ def _numbered(before: Mapping[UUID, Followed], turns: Mapping[UUID, Turn]) -> li
 
 
 async def _store_clocks(
-    session: AsyncSession, act: Act, book: Book, followed: Mapping[UUID, Followed], changes: Mapping[UUID, Changes]
+    session: AsyncSession,
+    act: Act,
+    book: Book,
+    followed: Mapping[UUID, Followed],
+    changes: Mapping[UUID, Changes],
+    ids: Mapping[tuple[UUID, ClockKey], UUID],
 ) -> None:
+    """`ids`: those that clocks of this batch have from elsewhere."""
     keys = [(conversation_id, key) for conversation_id, changed in changes.items() for key in changed]
     told = await repository.lock_told(session, keys)
     placed: list[PlacedClock] = []
@@ -139,7 +169,7 @@ async def _store_clocks(
         for key, clock in changed.items():
             known = told.get((conversation_id, key))
             if clock is not None:
-                fresh = known or Told(act.new_id(), {}, None)
+                fresh = known or Told(ids.get((conversation_id, key)) or act.new_id(), {}, None)
                 rows.append(following.row_of(book, rules, one.selection, clock, fresh, act.now))
             elif known is not None:
                 withdrawn.append((key, known))
@@ -163,7 +193,7 @@ def _announcements(
             metric=row.clock.metric,
             seq=row.clock.seq,
             told_breached_at=row.corrects,
-            breached_at=row.reading.breached_at,
+            breached_at=row.breached_at,
         )
         for row in rows
         if row.corrects is not None

@@ -48,12 +48,13 @@ async def ring(session: AsyncSession, act: Act, clock_ids: Sequence[UUID]) -> No
     await event_log.append(session, act, await effects.bring_about(session, act, rungs))
 
 
-async def _bodies(session: AsyncSession, version_ids: Collection[UUID]) -> dict[UUID, PolicyBody]:
+async def _bodies(session: AsyncSession, version_ids: Collection[UUID | None]) -> dict[UUID | None, PolicyBody]:
     connection = await driver_connection(session)
     rows = await connection.fetch(
         "SELECT id, body::text AS body FROM sla_policy_version WHERE id = ANY($1::uuid[])", list(version_ids)
     )
-    return {row["id"]: body_of(row["body"]) for row in rows}
+    # None: of a promise that no policy speaks of.
+    return {None: body_of(None), **{row["id"]: body_of(row["body"]) for row in rows}}
 
 
 def _ringing(row: asyncpg.Record, body: PolicyBody) -> Ringing:

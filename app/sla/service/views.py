@@ -15,6 +15,7 @@ from app.core.http import Page, cursor_instant, decode_cursor, encode_cursor
 from app.sla import clock as clocks
 from app.sla import conversation_clocks, explanation, following, policies, repository
 from app.sla.clock import Clock, Target
+from app.sla.conversation_state import target_of
 from app.sla.explanation import Segment
 from app.sla.policies import Book, PolicyVersion
 from app.sla.schemas import (
@@ -51,7 +52,7 @@ async def explain_clocks(
         _clock_view(
             stored[key].id,
             stored[key].detected_at,
-            rules.targets[clock.metric],
+            target_of(rules, clock),
             clock,
             following.policy_of(book, followed.selection, clock.metric),
             segments.get(key, []),
@@ -143,8 +144,8 @@ async def attainment(
     rows = await connection.fetch(
         f"SELECT c.metric, {group} AS grp, count(*) AS due,"
         " count(*) FILTER (WHERE c.state <> 'breached' AND c.breached_at IS NULL AND c.stopped_at IS NOT NULL) AS met"
-        " FROM sla_clock c JOIN sla_policy_version v ON v.id = c.policy_version_id"
-        " JOIN sla_policy p ON p.id = v.policy_id"
+        " FROM sla_clock c LEFT JOIN sla_policy_version v ON v.id = c.policy_version_id"
+        " LEFT JOIN sla_policy p ON p.id = v.policy_id"
         " WHERE c.due_at >= $1 AND c.due_at < $2 AND c.state <> 'cancelled' GROUP BY 1, 2 ORDER BY 1, 2",
         due_from,
         min(due_to, act.now),

@@ -8,6 +8,8 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import text
 
+from app.access.schemas import Principal
+from app.conversations import service as conversations
 from app.core import event_log
 from app.core.act import Act
 from app.core.consumers import Consumer, ConsumerRunner
@@ -29,7 +31,7 @@ from app.events.routing import WorkChanged
 from app.sla.consumers import SLA
 from app.sla.jobs import CLOCK_TABLE
 from app.sla.policies import PolicyBody
-from app.sla.service import administration, book
+from app.sla.service import administration, book, promises
 from tests.clocks import ManualClock
 from tests.event_logs import ByHand
 
@@ -44,6 +46,7 @@ class World:
     account_id: UUID = field(default_factory=uuid4)
     queue_id: UUID = field(default_factory=uuid4)
     customers: dict[UUID, UUID] = field(default_factory=dict)
+    everybody = Principal(kind="agent", id=uuid4(), role="admin", scopes=frozenset({"routing:write"}), visibility="all")
 
     async def execute(self, statement: str, **values: Any) -> list[Any]:
         async with self.database.transaction() as session:
@@ -105,6 +108,7 @@ class World:
             language="en",
             rights=Rights(queue_id=self.queue_id),
             synthetic=synthetic,
+            brand="Lotus",
         )
         await self.tell(opened, *(self.customer_wrote(conversation_id) for _ in range(messages)))
         return conversation_id
@@ -167,6 +171,33 @@ class World:
             now=self.clock.now(),
         )
         return UUID(str(row.id))
+
+    async def promise(self, conversation_id: UUID, metric: str, due_at: datetime) -> UUID:
+        async with self.database.transaction() as session:
+            act = Act(self.clock.now(), "tests")
+            made = await promises.promise(session, act, conversation_id=conversation_id, metric=metric, due_at=due_at)
+            return made.id
+
+    async def keep(self, conversation_id: UUID, promise_id: UUID) -> None:
+        async with self.database.transaction() as session:
+            act = Act(self.clock.now(), "tests")
+            await promises.keep(session, act, conversation_id=conversation_id, promise_id=promise_id)
+
+    async def categorise(self, conversation_id: UUID, category: str) -> None:
+        async with self.database.transaction() as session:
+            act, who = Act(self.clock.now(), "tests"), self.everybody
+            await conversations.set_category(session, act, who, conversation_id=conversation_id, category=category)
+
+    async def merge(self, conversation_id: UUID, into_id: UUID) -> None:
+        async with self.database.transaction() as session:
+            await conversations.merge(
+                session,
+                Act(self.clock.now(), "tests"),
+                self.everybody,
+                conversation_id=conversation_id,
+                into_id=into_id,
+                other_customer=True,
+            )
 
     async def make_vip(self, conversation_id: UUID) -> None:
         customer_id = self.customers[conversation_id]

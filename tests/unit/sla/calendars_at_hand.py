@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from app.sla.business_hours import BusinessHours
 from app.sla.calendars import DAYS, Calendar, DaySpans, Span, parse_span, require_no_overlap
 from app.sla.clock import Target
-from app.sla.conversation_clocks import Rules
+from app.sla.conversation_state import Rules
 from app.sla.facts import Fact
-from app.sla.metrics import METRICS
+from app.sla.metrics import DATE_METRICS, METRICS
 
 ZONES = ("Asia/Shanghai", "America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "Africa/Cairo", "America/Havana")
 
@@ -75,11 +75,27 @@ _kinds = st.integers(0, 9).flatmap(lambda n: _statuses if n < 5 else _messages i
 _steps = st.one_of(st.integers(0, 300), st.integers(0, 900), st.integers(0, 200_000))
 
 
+_promises = st.one_of(
+    st.tuples(st.just("promised"), st.sampled_from(DATE_METRICS)),
+    st.tuples(st.sampled_from(("kept", "cancelled")), st.sampled_from(DATE_METRICS)),
+)
+
+
 @st.composite
-def histories(draw: st.DrawFn, max_size: int = 25) -> list[Fact]:
-    """Facts in order, many of them close together or at one instant."""
+def histories(draw: st.DrawFn, max_size: int = 25, *, merges: bool = True) -> list[Fact]:
+    """Facts in order, many of them close together or at one instant; some bring another conversation's history."""
     moment, facts = NOVEMBER, []
-    for (kind, value), step in draw(st.lists(st.tuples(_kinds, _steps), max_size=max_size)):
+    kinds = st.one_of(_kinds, _kinds, _kinds, _promises)
+    for (kind, value), step in draw(st.lists(st.tuples(kinds, _steps), max_size=max_size)):
         moment += timedelta(seconds=step)
-        facts.append(Fact(moment, kind, value))
+        if value not in DATE_METRICS:
+            facts.append(Fact(moment, kind, value))
+            continue
+        due_at = moment + timedelta(seconds=1 + draw(_steps)) if kind == "promised" else None
+        facts.append(Fact(moment, kind, metric=value, due_at=due_at))
+    if merges and facts and draw(st.booleans()):
+        place = draw(st.integers(0, len(facts) - 1))
+        at = facts[place].at
+        other = [fact for fact in draw(histories(max_size=12, merges=False)) if fact.at <= at]
+        facts.insert(place + 1, Fact(at, "merged", merged=tuple(other)))
     return facts

@@ -7,7 +7,7 @@ import pytest
 from app.sla import conversation_clocks
 from app.sla.business_hours import BusinessHours
 from app.sla.clock import Reading, Target, reaches_at
-from app.sla.conversation_clocks import Rules, State
+from app.sla.conversation_state import Rules, State
 from app.sla.facts import Fact, FactKind
 from tests.unit.sla.calendars_at_hand import at, hours, rules, weekdays
 

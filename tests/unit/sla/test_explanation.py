@@ -2,7 +2,7 @@ from datetime import timedelta
 
 from app.sla.business_hours import BusinessHours
 from app.sla.clock import Target
-from app.sla.conversation_clocks import Rules
+from app.sla.conversation_state import Rules
 from app.sla.explanation import explain
 from app.sla.facts import Fact
 from tests.unit.sla.calendars_at_hand import at, hours, rules, weekdays
