@@ -13,6 +13,7 @@ from app.access.schemas import Principal
 from app.core.database import SessionDep
 from app.core.http import PAGE_DEFAULT, CursorQuery, LimitQuery, Page
 from app.core.idempotency import OnceDep
+from app.events.sla import ClockFace
 from app.sla.schemas import (
     AdoptBody,
     AdoptResult,
@@ -27,7 +28,7 @@ from app.sla.schemas import (
     TrialBody,
     TrialResult,
 )
-from app.sla.service import administration, adoption, views
+from app.sla.service import administration, adoption, faces, views
 
 router = APIRouter(prefix="/v1/sla", tags=["sla"])
 Reader = Annotated[Principal, Depends(require("conversations:read"))]
@@ -153,6 +154,15 @@ async def explain_clocks(
     conversation_id: UUID, principal: Reader, session: SessionDep, act: ActDep
 ) -> ConversationClocks:
     return await views.explain_clocks(session, act, principal, conversation_id)
+
+
+@router.get(
+    "/conversations/{conversation_id}/faces",
+    summary="The clocks of a conversation as a screen shows them, the open ones first",
+    responses=READ_ONE,
+)
+async def list_clocks(conversation_id: UUID, principal: Reader, session: SessionDep) -> list[ClockFace]:
+    return await faces.list_clocks(session, principal, conversation_id)
 
 
 @router.get("/due", summary="Open clocks by due time, the breached first", responses=READ)

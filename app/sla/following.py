@@ -5,11 +5,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
+from app.events.sla import ClockFace
 from app.sla import clock as clocks
 from app.sla import conversation_clocks, policies
 from app.sla.clock import Clock, Reading, Target
 from app.sla.conversation_clocks import OVER, Changes, ClockKey, Rules, State
 from app.sla.event_facts import Subject
+from app.sla.face import face_of
 from app.sla.facts import Fact
 from app.sla.policies import FAMILIES, Book, PolicyVersion, Selection
 from app.sla.timers import Timer, timers_of
@@ -84,6 +86,7 @@ class ClockRow:
     timers: tuple[Timer, ...]
     corrects: datetime | None
     """The instant of a breach that was told and is none any more."""
+    face: ClockFace
 
 
 def row_of(book: Book, rules: Rules, selection: Selection, clock: Clock, told: Told, now: datetime) -> ClockRow:
@@ -97,7 +100,8 @@ def row_of(book: Book, rules: Rules, selection: Selection, clock: Clock, told: T
     if told_breached_at is not None and corrects is None and clock.is_open:
         reading = replace(reading, state="breached", breached_at=told_breached_at, due_at=told_breached_at)
     timers = tuple(timers_of(target, clock, policy.body, told.fired, now))
-    return ClockRow(told, policy, clock, reading, timers, corrects)
+    face = face_of(target, clock, reading, clock_id=told.id, policy=policy.name)
+    return ClockRow(told, policy, clock, reading, timers, corrects, face)
 
 
 def policy_of(book: Book, selection: Selection, metric: str) -> PolicyVersion:
