@@ -52,6 +52,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     files.router,
     replies.router,
     workspace.router,
+    workspace.conversations_router,
     agent_socket.router,
     widget_socket.router,
     operations.router,

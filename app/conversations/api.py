@@ -1,6 +1,5 @@
 """Operations on conversations and their messages; writing one is channels/replies, since its files come along."""
 
-from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -16,61 +15,17 @@ from app.conversations.schemas import (
     MessageOut,
     ReadIn,
     ResolveIn,
-    Sort,
     StatusIn,
     Summary,
-    View,
 )
 from app.core.database import SessionDep
-from app.core.http import PAGE_DEFAULT, CursorQuery, LimitQuery, Page, cursor_instant, decode_cursor, encode_cursor
+from app.core.http import PAGE_DEFAULT, LimitQuery, Page
 from app.core.idempotency import OnceDep
-from app.events.conversations import Status
 
 router = APIRouter(prefix="/v1", tags=["conversations"], responses=GUARDED)
 
 ReaderDep = Annotated[Principal, Depends(require("conversations:read"))]
 WriterDep = Annotated[Principal, Depends(require("conversations:write"))]
-
-
-@router.get("/conversations", summary="List conversations")
-async def list_conversations(
-    session: SessionDep,
-    principal: ReaderDep,
-    view: View = "all",
-    status: Annotated[list[Status] | None, Query(max_length=6)] = None,
-    queue_id: UUID | None = None,
-    channel: Annotated[str | None, Query(pattern="^[a-z_]{1,20}$")] = None,
-    customer_id: UUID | None = None,
-    sort: Sort = "newest",
-    cursor: CursorQuery = None,
-    limit: LimitQuery = PAGE_DEFAULT,
-) -> Page[Summary]:
-    """`mine` and `team` are the caller's, `queue` is what nobody owns yet; all within what the caller may see."""
-    summaries, last = await service.list_summaries(
-        session,
-        principal,
-        view=view,
-        statuses=status or (),
-        queue_id=queue_id,
-        channel=channel,
-        customer_id=customer_id,
-        sort=sort,
-        after=_place(cursor),
-        limit=limit,
-    )
-    return Page(items=summaries, next_cursor=encode_cursor(last[0].isoformat(), str(last[1])) if last else None)
-
-
-def _place(cursor: str | None) -> tuple[datetime, UUID] | None:
-    if cursor is None:
-        return None
-    at, last_id = decode_cursor(cursor, [cursor_instant, UUID])
-    return at, last_id
-
-
-@router.get("/conversations/{conversation_id}", summary="One conversation", responses=problems(404))
-async def get_conversation(session: SessionDep, principal: ReaderDep, conversation_id: UUID) -> Summary:
-    return await service.get_summary(session, principal, conversation_id)
 
 
 @router.get("/conversations/{conversation_id}/messages", summary="Messages of a conversation", responses=problems(404))

@@ -1,13 +1,16 @@
 """What the clocks of conversations say: each change, each warning, each breach and its correction."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
+from annotated_types import Ge, Le
 from pydantic import BaseModel, ConfigDict
 
 from app.events.event import ConversationEvent, Event
 
+Seconds = Annotated[float, Ge(0), Le(4_000_000_000)]
+"""A span of working time, beyond any target and finite, so that it goes through JSON."""
 ClockState = Literal["running", "paused", "met", "breached", "met_late", "cancelled"]
 ActionCode = Literal[
     "notify_owner",
@@ -26,8 +29,36 @@ EscalationEnd = Literal["met", "cancelled", "corrected", "accepted_elsewhere"]
 RemedyKind = Literal["voucher", "apology", "refund", "other"]
 
 
+class ClockFace(BaseModel):
+    """All a screen needs to show the rest of one clock, at any instant until the clock's next change.
+
+    The rest at an instant t is the part of `spans` after t plus `later_seconds`; after `due_at` it is over by the wall.
+    `spans`: open stretches from `counted_at` to `due_at`, at most 12; `later_seconds`: working time beyond the last.
+    `half_at`, `soon_at`: half and three quarters are used, `counted_at` where that was so before. `rest_seconds`: of a
+    paused clock. `resumes_at`: its longest pause is over then, and `spans` begin there.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    clock_id: UUID
+    metric: str
+    seq: int
+    state: ClockState
+    policy: str
+    target_seconds: Seconds
+    counted_at: datetime
+    due_at: datetime | None = None
+    half_at: datetime | None = None
+    soon_at: datetime | None = None
+    rest_seconds: Seconds | None = None
+    resumes_at: datetime | None = None
+    spans: tuple[tuple[datetime, datetime], ...] = ()
+    later_seconds: Seconds = 0.0
+
+
 class ClockFacts(BaseModel):
-    """One clock as of its last change. `due_at` is null while it is paused."""
+    """One clock as of its last change. `due_at` is null while it is paused; `face` is null where
+    an older release told it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -39,6 +70,7 @@ class ClockFacts(BaseModel):
     due_at: datetime | None
     stopped_at: datetime | None
     breached_at: datetime | None
+    face: ClockFace | None = None
 
 
 class ClocksChanged(ConversationEvent):

@@ -186,6 +186,7 @@ class Board(Frame):
     as_of: datetime
     queues: list[Json]
     agents: list[Json]
+    sla: Json
 
 
 class Pong(Frame):

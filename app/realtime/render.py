@@ -17,6 +17,7 @@ from app.events.conversations import (
 )
 from app.events.event import ConversationEvent, Event, Rights
 from app.events.routing import OfferMade
+from app.events.sla import ClocksChanged
 from app.realtime import audience
 from app.realtime.audience import Delivery, Viewer, Visitor
 from app.realtime.frames import EventFrame, Json, Removed, position_text
@@ -72,6 +73,8 @@ class Context:
     """(agent, conversation) to the summary as that agent sees it."""
     offers: Mapping[UUID, Json] = field(default_factory=dict)
     owner_names: Mapping[UUID, str] = field(default_factory=dict)
+    faces: Mapping[UUID, Json] = field(default_factory=dict)
+    """Conversation to its most urgent open clock, of those whose clocks changed."""
 
 
 class Texts:
@@ -144,6 +147,8 @@ class Texts:
             data["message"] = self._context.messages.get(self.occurrence.message_id)
         if isinstance(self.occurrence.event, ConversationOpened):
             data["conversation"] = self._context.summaries.get(self.occurrence.event.conversation_id)
+        if isinstance(self.occurrence.event, ClocksChanged):
+            data["sla"] = self._context.faces.get(self.occurrence.event.conversation_id)
         return data
 
     def _removed_text(self) -> str:

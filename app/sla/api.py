@@ -13,6 +13,7 @@ from app.access.schemas import Principal
 from app.core.database import SessionDep
 from app.core.http import PAGE_DEFAULT, CursorQuery, LimitQuery, Page
 from app.core.idempotency import OnceDep
+from app.events.sla import ClockFace
 from app.sla.calendar_days import CalendarDays
 from app.sla.schemas import (
     AdoptBody,
@@ -35,7 +36,7 @@ from app.sla.schemas import (
     TrialBody,
     TrialResult,
 )
-from app.sla.service import administration, adoption, days, history, promises, views
+from app.sla.service import administration, adoption, days, faces, history, promises, views
 
 router = APIRouter(prefix="/v1/sla", tags=["sla"])
 Reader = Annotated[Principal, Depends(require("conversations:read"))]
@@ -255,6 +256,15 @@ async def cancel_promise(
             session, act, principal, conversation_id=conversation_id, promise_id=promise_id, reason=body.reason
         ),
     )
+
+
+@router.get(
+    "/conversations/{conversation_id}/faces",
+    summary="The clocks of a conversation as a screen shows them, the open ones first",
+    responses=READ_ONE,
+)
+async def list_clocks(conversation_id: UUID, principal: Reader, session: SessionDep) -> list[ClockFace]:
+    return await faces.list_clocks(session, principal, conversation_id)
 
 
 @router.get("/due", summary="Open clocks by due time, the breached first", responses=READ)

@@ -5,11 +5,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
+from app.events.sla import ClockFace
 from app.sla import clock as clocks
 from app.sla import conversation_clocks, policies
 from app.sla.clock import Clock, Reading, Target
 from app.sla.conversation_state import OVER, Changes, ClockKey, Rules, State, target_of
 from app.sla.event_facts import Subject
+from app.sla.face import face_of
 from app.sla.facts import Fact
 from app.sla.metrics import DATE_METRICS
 from app.sla.policies import FAMILIES, Book, PolicyBody, PolicyVersion, Selection
@@ -90,6 +92,7 @@ class ClockRow:
     """The instant of a breach that was told and is none any more."""
     breached_at: datetime | None
     """By now, which may lie after the clock's last change."""
+    face: ClockFace
 
 
 def row_of(book: Book, rules: Rules, selection: Selection, clock: Clock, told: Told, now: datetime) -> ClockRow:
@@ -103,7 +106,8 @@ def row_of(book: Book, rules: Rules, selection: Selection, clock: Clock, told: T
     if told_breached_at is not None and corrects is None and clock.is_open:
         reading = replace(reading, state="breached", breached_at=told_breached_at, due_at=told_breached_at)
     timers = tuple(timers_of(target, clock, policy.body, told.fired, now))
-    return ClockRow(told, policy, clock, reading, timers, corrects, breached_at)
+    face = face_of(target, clock, reading, clock_id=told.id, policy=policy.name)
+    return ClockRow(told, policy, clock, reading, timers, corrects, breached_at, face)
 
 
 def policy_of(book: Book, selection: Selection, metric: str) -> PolicyVersion:

@@ -154,6 +154,13 @@ class SlaClock(DueRow, Base):
             postgresql_where=text("stopped_at is null and due_at is not null"),
         ),
         Index("ix_sla_clock_due_at", "due_at"),
+        Index("ix_sla_clock_open", "conversation_id", "due_at", postgresql_where=text("stopped_at is null")),
+        Index(
+            "ix_sla_clock_soon",
+            "soon_at",
+            postgresql_include=["due_at", "conversation_id"],
+            postgresql_where=text("stopped_at is null and soon_at is not null"),
+        ),
     )
     id: Mapped[UUID] = mapped_column(primary_key=True)
     conversation_id: Mapped[UUID]
@@ -181,3 +188,8 @@ class SlaClock(DueRow, Base):
     """Those still to come, by time."""
     fired: Mapped[dict[str, str]] = mapped_column(JSONB)
     """Name of a timer to the instant it was for, of those that were told."""
+    soon_at: Mapped[datetime | None] = mapped_column(TIMESTAMP)
+    """From when on it is due soon: three quarters of the target are used. Null in a pause without end and once
+    stopped; of a breached clock some instant before now."""
+    face: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    """What a screen shows it by; null until the first change after the column came."""

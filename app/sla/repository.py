@@ -41,22 +41,23 @@ ON CONFLICT (conversation_id) DO UPDATE SET
 """
 _CLOCK_COLUMNS = """
 id, conversation_id, metric, seq, state, policy_version_id, channel, queue_id, team_id, target_seconds, elapsed_seconds,
-counted_at, started_at, due_at, paused_at, stopped_at, breached_at, detected_at, generation, timers, fired, run_at
+counted_at, started_at, due_at, paused_at, stopped_at, breached_at, detected_at, generation, timers, fired, run_at,
+soon_at, face
 """
 _REPLACED = (
     *("state", "policy_version_id", "queue_id", "team_id", "target_seconds", "elapsed_seconds", "counted_at"),
     *("started_at", "due_at", "paused_at", "stopped_at", "breached_at", "detected_at", "generation", "timers"),
-    *("fired", "run_at"),
+    *("fired", "run_at", "soon_at", "face"),
 )
 _PUT_CLOCKS = f"""
 INSERT INTO sla_clock ({_CLOCK_COLUMNS})
 SELECT id, conversation_id, metric, seq, state, policy_version_id, channel, queue_id, team_id, target_seconds,
        elapsed_seconds, counted_at, started_at, due_at, paused_at, stopped_at, breached_at, detected_at, generation,
-       timers::jsonb, fired::jsonb, run_at
+       timers::jsonb, fired::jsonb, run_at, soon_at, face::jsonb
 FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::int[], $5::text[], $6::uuid[], $7::text[], $8::uuid[], $9::uuid[],
             $10::float8[], $11::float8[], $12::timestamptz[], $13::timestamptz[], $14::timestamptz[],
             $15::timestamptz[], $16::timestamptz[], $17::timestamptz[], $18::timestamptz[], $19::bigint[],
-            $20::text[], $21::text[], $22::timestamptz[])
+            $20::text[], $21::text[], $22::timestamptz[], $23::timestamptz[], $24::text[])
      AS given ({_CLOCK_COLUMNS})
 ON CONFLICT (conversation_id, metric, seq) DO UPDATE SET
   {", ".join(f"{name} = excluded.{name}" for name in _REPLACED)},
@@ -274,4 +275,5 @@ def _clock_values(placed: PlacedClock) -> tuple[Any, ...]:
         *(clock.generation, json.dumps(timers)),
         json.dumps({name: at.isoformat() for name, at in row.told.fired.items()}),
         row.timers[0].at if row.timers else None,
+        *(row.face.soon_at, row.face.model_dump_json()),
     )

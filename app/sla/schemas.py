@@ -6,7 +6,8 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
-from app.events.sla import ClockState
+from app.conversations.schemas import Summary
+from app.events.sla import ClockFace, ClockState
 from app.sla.calendar_spec import CalendarSpec
 from app.sla.case_file import DateMetricName
 from app.sla.edits import Edit
@@ -129,6 +130,12 @@ class ClockView(BaseModel):
     breached_at: datetime | None
     detected_at: datetime | None
     segments: list[SegmentView]
+
+
+class ClockedSummary(Summary):
+    """A conversation with its most urgent open clock: a breached one first, then by due time, a paused one last."""
+
+    sla: ClockFace | None
 
 
 class CandidateView(BaseModel):

@@ -3,17 +3,22 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 
 from app.access.guards import GUARDED, problems, require
 from app.access.schemas import Principal
-from app.conversations.schemas import Summary
+from app.conversations.schemas import Sort, View
 from app.core.database import SessionDep
 from app.core.http import PAGE_DEFAULT, CursorQuery, LimitQuery, Page
+from app.events.conversations import Status
+from app.sla.schemas import ClockedSummary
+from app.sla.service.faces import Standing
 from app.workspace import service
-from app.workspace.schemas import ConversationDesk, TimelineItem, ViewCounts, Wallboard
+from app.workspace.schemas import ConversationDesk, PressingItem, TimelineItem, ViewCounts, Wallboard
 
 router = APIRouter(prefix="/v1", tags=["workspace"], responses=GUARDED)
+# Of conversations, yet read with their clocks, which conversations know nothing of.
+conversations_router = APIRouter(prefix="/v1", tags=["conversations"], responses=GUARDED)
 
 ReaderDep = Annotated[Principal, Depends(require("conversations:read"))]
 BoardReaderDep = Annotated[Principal, Depends(require("routing:read"))]
@@ -29,6 +34,23 @@ async def get_wallboard(request: Request, session: SessionDep, principal: BoardR
     return await service.get_wallboard(session, principal, request.app.state.clock.now())
 
 
+@router.get("/workspace/clocks", summary="The clocks a wallboard counts as due soon or as breached")
+async def list_pressing(
+    request: Request,
+    session: SessionDep,
+    principal: ReaderDep,
+    standing: Standing,
+    queue_id: UUID | None = None,
+    cursor: CursorQuery = None,
+    limit: LimitQuery = PAGE_DEFAULT,
+) -> Page[PressingItem]:
+    """As many as the wallboard counts for the same caller at the same time; the nearest due time first."""
+    now = request.app.state.clock.now()
+    return await service.list_pressing(
+        session, principal, now, standing=standing, queue_id=queue_id, cursor=cursor, limit=limit
+    )
+
+
 @router.get("/customers/{customer_id}/conversations", summary="A customer's conversations, the latest first")
 async def list_customer_conversations(
     session: SessionDep,
@@ -36,7 +58,7 @@ async def list_customer_conversations(
     customer_id: UUID,
     cursor: CursorQuery = None,
     limit: LimitQuery = PAGE_DEFAULT,
-) -> Page[Summary]:
+) -> Page[ClockedSummary]:
     return await service.list_customer_conversations(session, principal, customer_id, cursor=cursor, limit=limit)
 
 
@@ -58,3 +80,36 @@ async def list_timeline(
 )
 async def get_desk(session: SessionDep, principal: ReaderDep, conversation_id: UUID) -> ConversationDesk:
     return await service.get_desk(session, principal, conversation_id)
+
+
+@conversations_router.get("/conversations", summary="List conversations")
+async def list_conversations(
+    session: SessionDep,
+    principal: ReaderDep,
+    view: View = "all",
+    status: Annotated[list[Status] | None, Query(max_length=6)] = None,
+    queue_id: UUID | None = None,
+    channel: Annotated[str | None, Query(pattern="^[a-z_]{1,20}$")] = None,
+    customer_id: UUID | None = None,
+    sort: Sort = "newest",
+    cursor: CursorQuery = None,
+    limit: LimitQuery = PAGE_DEFAULT,
+) -> Page[ClockedSummary]:
+    """`mine` and `team` are the caller's, `queue` is what nobody owns yet; all within what the caller may see."""
+    return await service.list_conversations(
+        session,
+        principal,
+        view=view,
+        statuses=status or (),
+        queue_id=queue_id,
+        channel=channel,
+        customer_id=customer_id,
+        sort=sort,
+        cursor=cursor,
+        limit=limit,
+    )
+
+
+@conversations_router.get("/conversations/{conversation_id}", summary="One conversation", responses=problems(404))
+async def get_conversation(session: SessionDep, principal: ReaderDep, conversation_id: UUID) -> ClockedSummary:
+    return await service.get_conversation(session, principal, conversation_id)

@@ -8,7 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.conversations.schemas import MessageOut, Summary
 from app.customers.schemas import CustomerOut
 from app.events.routing import Penalty, Readiness, SessionState
+from app.events.sla import ClockFace
 from app.routing.schemas import QueueLine
+from app.sla.schemas import ClockedSummary
 
 MAX_COUNT = 1_000
 
@@ -45,10 +47,38 @@ class AgentLine(BaseModel):
     conversations: int
 
 
+class BoardLine(QueueLine):
+    """`due_soon` and `breached` count open clocks of the conversations in this queue that the caller may see."""
+
+    due_soon: int
+    breached: int
+
+
+class SlaFigures(BaseModel):
+    """Open clocks of all conversations the caller may see, and the promises of the whole house that were due since
+    `since`, the server's midnight in UTC: `met` of `due` (`sla_attainment`)."""
+
+    due_soon: int
+    breached_open: int
+    since: datetime
+    met: int
+    due: int
+
+
 class Wallboard(BaseModel):
     as_of: datetime
-    queues: list[QueueLine]
+    queues: list[BoardLine]
     agents: list[AgentLine]
+    sla: SlaFigures
+
+
+class PressingItem(BaseModel):
+    """A clock that is due soon or overdue, with its conversation. `clock`: null where an older release stored it."""
+
+    clock_id: UUID
+    due_at: datetime
+    clock: ClockFace | None
+    conversation: Summary
 
 
 class TimelineConversation(BaseModel):
@@ -68,6 +98,6 @@ class TimelineItem(BaseModel):
 class ConversationDesk(BaseModel):
     """All a console needs to show one conversation: as in the operations of the same names."""
 
-    conversation: Summary
+    conversation: ClockedSummary
     customer: CustomerOut
     messages: list[MessageOut]

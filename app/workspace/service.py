@@ -1,7 +1,7 @@
 """Views over several packages for one reader: nothing is changed here."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,15 +11,22 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access.schemas import Principal
 from app.agents import service as agents
 from app.conversations import service as conversations
-from app.conversations.schemas import Summary
+from app.conversations.schemas import Sort, View
 from app.core.http import Page, cursor_instant, decode_cursor, encode_cursor
 from app.customers import service as customers
 from app.routing import service as routing
+from app.routing.schemas import QueueLine
+from app.sla.schemas import ClockedSummary
+from app.sla.service import faces
+from app.sla.service.faces import Pressing, Standing
 from app.workspace import repository
 from app.workspace.schemas import (
     AgentLine,
     AgentName,
+    BoardLine,
     ConversationDesk,
+    PressingItem,
+    SlaFigures,
     TimelineConversation,
     TimelineItem,
     ViewCounts,
@@ -27,6 +34,7 @@ from app.workspace.schemas import (
 )
 
 MESSAGES_AT_ONCE = 50
+BEFORE_ALL = (datetime(1970, 1, 1, tzinfo=UTC), UUID(int=0))
 
 
 async def get_counts(session: AsyncSession, principal: Principal) -> ViewCounts:
@@ -49,21 +57,109 @@ async def get_wallboard(session: AsyncSession, principal: Principal, now: dateti
         for presence in presences
         if presence.agent_id in profiles
     ]
+    pressing = await faces.count_pressing(session, principal, now)
     return Wallboard(
         as_of=now,
-        queues=await routing.list_queue_lines(session),
+        queues=[_board_line(line, pressing) for line in await routing.list_queue_lines(session)],
         agents=sorted(lines, key=lambda line: line.agent.name.casefold()),
+        sla=await _figures(session, pressing, now),
     )
+
+
+def _board_line(line: QueueLine, pressing: Mapping[UUID | None, Pressing]) -> BoardLine:
+    counted = pressing.get(line.queue.id, Pressing())
+    return BoardLine(**dict(line), due_soon=counted.due_soon, breached=counted.breached)
+
+
+async def _figures(session: AsyncSession, pressing: Mapping[UUID | None, Pressing], now: datetime) -> SlaFigures:
+    midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    met, due = await faces.count_kept(session, midnight, now)
+    return SlaFigures(
+        due_soon=sum(one.due_soon for one in pressing.values()),
+        breached_open=sum(one.breached for one in pressing.values()),
+        since=midnight,
+        met=met,
+        due=due,
+    )
+
+
+async def list_pressing(
+    session: AsyncSession,
+    principal: Principal,
+    now: datetime,
+    *,
+    standing: Standing,
+    queue_id: UUID | None,
+    cursor: str | None,
+    limit: int,
+) -> Page[PressingItem]:
+    """The clocks behind the wallboard's figures."""
+    found = await faces.list_pressing(
+        session,
+        principal,
+        now,
+        standing=standing,
+        queue_id=queue_id,
+        after=_place(cursor) or BEFORE_ALL,
+        limit=limit + 1,
+    )
+    shown = found[:limit]
+    summaries = await conversations.summaries_of(
+        session, {one.conversation_id for one in shown}, reader_id=principal.id
+    )
+    items = [
+        PressingItem(
+            clock_id=one.clock_id, due_at=one.due_at, clock=one.face, conversation=summaries[one.conversation_id]
+        )
+        for one in shown
+    ]
+    more = encode_cursor(shown[-1].due_at.isoformat(), str(shown[-1].clock_id)) if len(found) > limit else None
+    return Page(items=items, next_cursor=more)
+
+
+async def list_conversations(
+    session: AsyncSession,
+    principal: Principal,
+    *,
+    view: View,
+    statuses: Sequence[str],
+    queue_id: UUID | None,
+    channel: str | None,
+    customer_id: UUID | None,
+    sort: Sort,
+    cursor: str | None,
+    limit: int,
+) -> Page[ClockedSummary]:
+    """One page of what the caller may see, each with its most urgent clock."""
+    summaries, place = await conversations.list_summaries(
+        session,
+        principal,
+        view=view,
+        statuses=statuses,
+        queue_id=queue_id,
+        channel=channel,
+        customer_id=customer_id,
+        sort=sort,
+        after=_place(cursor),
+        limit=limit,
+    )
+    return Page(items=await faces.with_faces(session, summaries), next_cursor=_next(place))
+
+
+async def get_conversation(session: AsyncSession, principal: Principal, conversation_id: UUID) -> ClockedSummary:
+    """Raises NotFound for a conversation the caller may not see."""
+    [clocked] = await faces.with_faces(session, [await conversations.get_summary(session, principal, conversation_id)])
+    return clocked
 
 
 async def list_customer_conversations(
     session: AsyncSession, principal: Principal, customer_id: UUID, *, cursor: str | None, limit: int
-) -> Page[Summary]:
+) -> Page[ClockedSummary]:
     """The customer's conversations the caller may see, the latest first."""
     summaries, place = await conversations.list_summaries(
         session, principal, customer_id=customer_id, after=_place(cursor), limit=limit
     )
-    return Page(items=summaries, next_cursor=encode_cursor(place[0].isoformat(), str(place[1])) if place else None)
+    return Page(items=await faces.with_faces(session, summaries), next_cursor=_next(place))
 
 
 async def list_timeline(
@@ -93,12 +189,16 @@ async def _timeline_items(
 
 async def get_desk(session: AsyncSession, principal: Principal, conversation_id: UUID) -> ConversationDesk:
     """Raises NotFound for a conversation the caller may not see."""
-    summary = await conversations.get_summary(session, principal, conversation_id)
+    summary = await get_conversation(session, principal, conversation_id)
     customer = await customers.get(session, summary.customer.id)
     messages = await conversations.list_messages(
         session, principal, conversation_id, before=None, limit=MESSAGES_AT_ONCE
     )
     return ConversationDesk(conversation=summary, customer=customer, messages=messages)
+
+
+def _next(place: tuple[datetime, UUID] | None) -> str | None:
+    return encode_cursor(place[0].isoformat(), str(place[1])) if place else None
 
 
 def _place(cursor: str | None) -> tuple[datetime, UUID] | None:

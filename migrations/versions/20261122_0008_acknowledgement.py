@@ -1,14 +1,14 @@
 """Know which messages a machine wrote, so that no machine is thanked, and what time it is where customers live.
 
 Revision ID: 20261122_0008
-Revises: 20261122_0006
+Revises: 20261122_0007
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "20261122_0008"
-down_revision = "20261122_0006"
+down_revision = "20261122_0007"
 branch_labels = None
 depends_on = None
 

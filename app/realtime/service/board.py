@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
@@ -16,6 +17,7 @@ from app.core.database import Database
 from app.core.driver import raise_if_cancelled
 from app.events.event import Event
 from app.events.routing import OfferEnded, OfferMade, PresenceChanged, QueueChanged, WorkChanged
+from app.events.sla import ClocksChanged, PauseOver, SlaBreached, SlaWarned
 from app.realtime.audience import Viewer
 from app.realtime.connection import Connection
 from app.realtime.frames import Board
@@ -23,11 +25,16 @@ from app.realtime.roster import Roster
 
 log = structlog.get_logger(__name__)
 
-BOARD_EVENTS = (WorkChanged, OfferMade, OfferEnded, PresenceChanged, QueueChanged)
+BOARD_EVENTS = (
+    *(WorkChanged, OfferMade, OfferEnded, PresenceChanged, QueueChanged),
+    *(ClocksChanged, SlaWarned, SlaBreached, PauseOver),
+)
 AT_MOST_EVERY_SECONDS = 1.0
+AT_LEAST_EVERY_SECONDS = 5.0
+"""A clock becomes due soon without an event where its policy warns at another share; and who watches sees it live."""
 
 BoardSource = Callable[[AsyncSession, Principal, datetime], Awaitable[BaseModel]]
-"""The wallboard as this principal may see it: a model with `as_of`, `queues`, `agents`. Given by the wiring."""
+"""The wallboard as this principal may see it: a model with `as_of`, `queues`, `agents`, `sla`. Given by the wiring."""
 
 
 class BoardSeat(Protocol):
@@ -56,7 +63,8 @@ class Boards:
 
     async def run(self) -> None:
         while True:
-            await self._due.wait()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._due.wait(), AT_LEAST_EVERY_SECONDS)
             self._due.clear()
             try:
                 await self._send_round()

@@ -16,10 +16,12 @@ from app.events import catalogue
 from app.events.conversations import ConversationOpened, ConversationRightsChanged
 from app.events.event import Event, Rights
 from app.events.routing import OfferMade
+from app.events.sla import ClocksChanged
 from app.realtime.audience import Reach, Viewer, Visitor, gains, reach_of
 from app.realtime.frames import Json
 from app.realtime.render import Context, Occurrence
 from app.routing import service as routing
+from app.sla.service import faces
 
 log = structlog.get_logger(__name__)
 
@@ -72,6 +74,7 @@ async def load_context(
         gained=await _gained(session, wanted, rights),
         offers=await _offers(session, now, wanted),
         owner_names=await _owner_names(session, wanted),
+        faces=await _faces(session, events),
     )
 
 
@@ -100,7 +103,14 @@ async def _summaries(session: AsyncSession, ids: set[UUID]) -> dict[UUID, Json]:
     if not ids:
         return {}
     found = await conversations.summaries_of(session, list(ids), reader_id=None)
-    return {conversation_id: summary.model_dump(mode="json") for conversation_id, summary in found.items()}
+    return {one.id: one.model_dump(mode="json") for one in await faces.with_faces(session, list(found.values()))}
+
+
+async def _faces(session: AsyncSession, events: Sequence[Event | None]) -> dict[UUID, Json]:
+    """Of conversations whose clocks changed: one query, whatever their number."""
+    ids = {event.conversation_id for event in events if isinstance(event, ClocksChanged)}
+    found = await faces.list_faces(session, ids)
+    return {conversation_id: face.model_dump(mode="json") for conversation_id, face in found.items()}
 
 
 async def _gained(session: AsyncSession, wanted: Wanted, rights: dict[UUID, Rights]) -> dict[tuple[UUID, UUID], Json]:
@@ -115,10 +125,9 @@ async def _gained(session: AsyncSession, wanted: Wanted, rights: dict[UUID, Righ
                 by_agent.setdefault(viewer.id, set()).add(conversation_id)
     gained: dict[tuple[UUID, UUID], Json] = {}
     for agent_id, ids in by_agent.items():
-        for conversation_id, summary in (
-            await conversations.summaries_of(session, list(ids), reader_id=agent_id)
-        ).items():
-            gained[agent_id, conversation_id] = summary.model_dump(mode="json")
+        found = await conversations.summaries_of(session, list(ids), reader_id=agent_id)
+        for summary in await faces.with_faces(session, list(found.values())):
+            gained[agent_id, summary.id] = summary.model_dump(mode="json")
     return gained
 
 

@@ -8,6 +8,7 @@ from app.realtime.audience import Visitor
 from app.realtime.frames import AgentSnapshot, VisitorSnapshot
 from app.realtime.render import public_message
 from app.routing import service as routing
+from app.sla.service import faces
 
 MAX_MINE = 200
 MAX_QUEUED = 100
@@ -23,7 +24,9 @@ async def agent_snapshot(session: AsyncSession, principal: Principal, position: 
     presence = await routing.get_presence(session, principal.id) if works else None
     return AgentSnapshot(
         position=position,
-        conversations=[summary.model_dump(mode="json") for summary in [*mine, *queued]],
+        conversations=[
+            summary.model_dump(mode="json") for summary in await faces.with_faces(session, [*mine, *queued])
+        ],
         offers=[offer.model_dump(mode="json") for offer in offers],
         presence=presence.model_dump(mode="json") if presence else None,
     )

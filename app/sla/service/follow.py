@@ -226,4 +226,5 @@ def clock_facts(row: ClockRow) -> ClockFacts:
         due_at=reading.due_at,
         stopped_at=reading.stopped_at,
         breached_at=reading.breached_at,
+        face=row.face,
     )

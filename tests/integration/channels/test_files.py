@@ -20,6 +20,7 @@ from app.channels.replies import api as replies
 from app.conversations import api as conversations
 from app.core.bus import PostgresBus
 from app.core.storage import LocalObjectStore
+from app.workspace import api as workspace
 from tests.access_apps import browser, log_in, make_account, make_app
 from tests.integration.channels.world import World
 
@@ -71,6 +72,7 @@ async def desk(world: World, intake: Intake, database_url: str, tmp_path: Path) 
     app = make_app(world.database, world.clock, bus)
     for api in (chat, files, replies, conversations):
         app.include_router(api.router)
+    app.include_router(workspace.conversations_router)
     app.add_middleware(WidgetCors)
     app.state.intake, app.state.chat = intake, ChatFront(SECRET, world.database)
     store = open_store(tmp_path)

@@ -11,6 +11,7 @@ from app.channels.replies import api as replies
 from app.conversations import api as conversations
 from app.core.bus import PostgresBus
 from app.customers import api as customers
+from app.workspace import api as workspace
 from tests.access_apps import browser, log_in, make_account, make_app
 from tests.integration.channels.world import World
 
@@ -22,6 +23,7 @@ async def http(world: World, database_url: str) -> AsyncIterator[httpx.AsyncClie
     app = make_app(world.database, world.clock, bus)
     for api in (conversations, customers, channels, replies):
         app.include_router(api.router)
+    app.include_router(workspace.conversations_router)
     account_id = await make_account(world.database, world.clock, "root", "admin")
     await world.rows(
         "INSERT INTO agent (id, name, languages, updated_at) VALUES ($1, 'Root', '{en}', $2)",

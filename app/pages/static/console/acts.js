@@ -157,6 +157,11 @@ export async function explainRouting(conversationId, opener) {
   (await import("./why.js")).showWhy(conversationId, opener);
 }
 
+/** The same for the clocks: what counted, what did not, and why these policies. */
+export async function explainClocks(conversationId, opener, clockId = null) {
+  (await import("./why_clocks.js")).showWhyClocks(conversationId, opener, clockId);
+}
+
 export async function setPresence(readiness, reason = "") {
   const answer = await state.live.command("presence.set", { readiness, reason });
   if (answer.readiness) state.presence = { ...state.presence, ...answer };

@@ -1,11 +1,12 @@
 // The head of the open conversation with its acts, and the panel about its customer.
 import { call, explain } from "../shared/api.js";
 import { el, icon, reconcile, set, setText } from "../shared/dom.js";
+import { drawChip } from "../shared/rest.js";
 import { fullMoment, languageName, moment, nameOf, t } from "../shared/i18n.js";
-import { act, explainRouting } from "./acts.js";
+import { act, explainClocks, explainRouting } from "./acts.js";
 import { menuOf } from "./commands.js";
-import { customerName } from "./list.js";
-import { changed, state, UNRESOLVED } from "./store.js";
+import { customerName, pauseReason, slaChip } from "./list.js";
+import { changed, changes, state, UNRESOLVED } from "./store.js";
 
 const HOUR_MS = 3600000;
 const MORNING_HOUR = 9;
@@ -16,16 +17,17 @@ export class ConversationHead extends HTMLElement {
     this.name = el("h2", { class: "name" });
     this.about = el("p", { class: "soft about" });
     const button = (name, press, filled = "") => el("button", { class: `button ${filled}`, type: "button", onclick: press }, icon(name, true), el("span"));
-    this.take = button("person", () => this.takeIt());
-    this.aside = button("pause", () => {});
+    this.sla = slaChip("button", { type: "button", onclick: () => explainClocks(this.shown, this.sla, this.conversation().sla?.clock_id) });
+    this.take = button("person", () => this.takeIt(), "spare");
+    this.aside = button("pause", () => {}, "spare");
     this.asideMenu = menuOf(this.aside, () => t("console.act.aside"), () => this.waits());
-    this.reopen = button("sync", () => (UNRESOLVED.has(this.conversation().status) ? this.perform("status", { status: "open" }) : this.perform("reopen")));
+    this.reopen = button("sync", () => (UNRESOLVED.has(this.conversation().status) ? this.perform("status", { status: "open" }) : this.perform("reopen")), "spare");
     this.why = button("question", () => explainRouting(this.shown, this.why), "quiet icon-only");
-    this.transfer = button("transfer", () => this.openTransfer());
+    this.transfer = button("transfer", () => this.openTransfer(), "spare");
     this.resolve = button("done", () => this.openResolve());
     this.panel = button("panel", () => this.dispatchEvent(new Event("panel", { bubbles: true })), "quiet icon-only panel-button");
     this.problem = el("p", { class: "error", role: "alert" });
-    this.replaceChildren(el("div", { class: "head" }, this.back, el("div", { class: "title" }, this.name, this.about),
+    this.replaceChildren(el("div", { class: "head" }, this.back, el("div", { class: "title" }, el("div", { class: "name-line" }, this.name, this.sla), this.about),
       this.take, this.aside, this.asideMenu, this.reopen, this.transfer, this.resolve, this.why, this.panel), this.problem);
   }
 
@@ -84,7 +86,13 @@ export class ConversationHead extends HTMLElement {
     setText(this.name, customerName(conversation));
     setText(this.about, [t("console.number", { number: conversation.number }), conversation.queue && nameOf(conversation.queue), conversation.status === "snoozed" && conversation.snoozed_until ? t("console.snoozed_until", { time: moment(conversation.snoozed_until) }) : conversation.status !== "open" && t(`console.status.${conversation.status}`),
       conversation.owner ? (conversation.owner.id === state.me.id ? t("console.mine") : conversation.owner.name) : t("console.unassigned")].filter(Boolean).join(" · "));
+    this.tick();
     this.drawActs(conversation);
+  }
+
+  tick() {
+    const conversation = this.conversation();
+    if (conversation) drawChip(this.sla, UNRESOLVED.has(conversation.status) ? conversation.sla : null, state.live.now(), pauseReason(conversation));
   }
 
   drawActs(conversation) {
@@ -115,12 +123,16 @@ export class CustomerPanel extends HTMLElement {
     this.heading = el("h2");
     this.close = el("button", { class: "button quiet panel-close", type: "button", onclick: () => this.dispatchEvent(new Event("panel", { bubbles: true })) }, icon("close"), el("span", { class: "unseen" }));
     this.facts = el("dl");
+    this.clocksTitle = el("h3");
+    this.clocks = el("ul", { class: "clocks" });
+    this.clocksWhy = el("button", { class: "link", type: "button", onclick: () => explainClocks(state.selected, this.clocksWhy) });
+    changes.addEventListener("clocks", ({ detail }) => detail === state.selected && this.drawClocks(true));
     this.contactsTitle = el("h3");
     this.contacts = el("ul", { class: "contacts" });
     this.pastTitle = el("h3");
     this.past = el("ul", { class: "past" });
     this.problem = el("p", { class: "error" });
-    this.replaceChildren(el("div", { class: "panel-head" }, this.heading, this.close), this.problem, this.facts, this.contactsTitle, this.contacts, this.pastTitle, this.past);
+    this.replaceChildren(el("div", { class: "panel-head" }, this.heading, this.close), this.problem, this.facts, this.clocksTitle, this.clocks, this.clocksWhy, this.contactsTitle, this.contacts, this.pastTitle, this.past);
   }
 
   async fetch(id) {
@@ -156,9 +168,21 @@ export class CustomerPanel extends HTMLElement {
       setText(row.firstChild, t(`console.fact.${name}`));
       setText(row.lastChild, value);
     });
+    this.drawClocks();
     // A visitor's contact point is an id of ours: nothing an agent could use.
     this.drawContacts((customer?.contact_points ?? []).filter((point) => point.kind !== "visitor"));
     this.drawPast(past ?? [], conversation);
+  }
+
+  /** The code comes with the first conversation that is shown. */
+  async drawClocks(stale = false) {
+    if (!this.offsetParent) return;
+    const { showClocks } = await import("./clocks.js");
+    showClocks(this, state.conversations.get(state.selected), stale);
+  }
+
+  tick() {
+    if (this.offsetParent && this.clocks.children.length) this.drawClocks();
   }
 
   drawContacts(points) {

@@ -2,6 +2,7 @@
 import { el, icon, reconcile, set, setIcon, setText } from "../shared/dom.js";
 import { languageName, nameOf, number, span, t } from "../shared/i18n.js";
 import { explain } from "../shared/api.js";
+import { drawChip, restOf } from "../shared/rest.js";
 import { draftOf } from "./drafts.js";
 import { inView, sortedIds, state, unreadOf, UNRESOLVED, views } from "./store.js";
 import { loadView } from "./acts.js";
@@ -9,7 +10,8 @@ import { loadView } from "./acts.js";
 const SETTLE_MS = 2000;
 const ROWS_MOST = 500;
 const COUNT_MOST = 1000;
-const SORTS = ["longest", "newest", "opened"];
+const WATCH_SECONDS = 120, LATE_SECONDS = 300;
+const SORTS = ["longest", "due", "newest", "opened"];
 const SPOKE = { agent_public: "you", agent_internal: "note", bot: "bot" };
 
 /** The server stops counting at a thousand. */
@@ -19,6 +21,15 @@ function figure(count) {
 
 export function customerName(conversation) {
   return conversation.customer?.name || t("console.visitor", { number: conversation.number });
+}
+
+/** Why a clock stands still: what the conversation waits for. */
+export function pauseReason({ status }) {
+  return t(["pending", "on_hold", "snoozed"].includes(status) ? `console.status.${status}` : "common.sla_state.paused");
+}
+
+export function slaChip(tag = "span", properties = {}) {
+  return el(tag, { ...properties, hidden: true }, icon("clock", true), el("span", { class: "figure" }));
 }
 
 export class ConversationList extends HTMLElement {
@@ -109,6 +120,7 @@ export class ConversationList extends HTMLElement {
       initial: el("span", { class: "avatar", "aria-hidden": "true" }),
       name: el("b", { class: "name" }),
       rest: el("time", { class: "rest" }),
+      sla: slaChip(),
       who: el("span", { class: "who" }),
       preview: el("span", { class: "preview" }),
       unread: el("span", { class: "unread" }),
@@ -118,7 +130,7 @@ export class ConversationList extends HTMLElement {
     };
     const link = el("a", { class: "row-link", href: `#${state.view}/${conversation.id}` },
       parts.initial,
-      el("span", { class: "line" }, parts.name, parts.rest),
+      el("span", { class: "line" }, parts.name, parts.rest, parts.sla),
       el("span", { class: "line" }, parts.who, parts.preview, parts.unread),
       el("span", { class: "line meta" }, parts.channel, parts.meta, parts.priority));
     const row = el("div", { class: "row", role: "row" }, el("div", { role: "gridcell" }, link));
@@ -127,7 +139,7 @@ export class ConversationList extends HTMLElement {
   }
 
   drawRow(row, conversation) {
-    const { initial, name, rest, who, preview, unread, channel, meta, priority, link } = row.parts;
+    const { initial, name, who, preview, unread, channel, meta, priority, link } = row.parts;
     const gone = !inView(conversation) && (state.gone.get(conversation.id) ?? (UNRESOLVED.has(conversation.status) ? "left" : "resolved"));
     const draft = draftOf(conversation.id, "reply") || draftOf(conversation.id, "note");
     const title = customerName(conversation);
@@ -141,8 +153,9 @@ export class ConversationList extends HTMLElement {
     set(unread, { hidden: !count });
     setText(unread, count ? number(count) : "");
     setIcon(channel, conversation.channel);
+    const paused = conversation.sla && restOf(conversation.sla, state.live.now()).look === "paused";
     setText(meta, [conversation.queue && nameOf(conversation.queue), conversation.language && languageName(conversation.language),
-      !["open"].includes(conversation.status) && t(`console.status.${conversation.status}`)].filter(Boolean).join(" · "));
+      !paused && !["open"].includes(conversation.status) && t(`console.status.${conversation.status}`)].filter(Boolean).join(" · "));
     const urgent = conversation.priority <= 0 ? "" : conversation.priority >= 8 ? "urgent" : conversation.priority >= 6 ? "high" : "";
     setText(priority, urgent && t(`console.priority.${urgent}`));
     row.classList.toggle("gone", Boolean(gone));
@@ -150,20 +163,25 @@ export class ConversationList extends HTMLElement {
     link.setAttribute("aria-current", conversation.id === state.selected ? "true" : "false");
     const href = `#${state.view}/${conversation.id}`;
     if (link.getAttribute("href") !== href) link.setAttribute("href", href);
-    rest.dataset.since = conversation.unanswered_since ?? "";
-    this.drawRest(rest);
+    this.drawTimes(row, conversation);
   }
 
-  drawRest(rest) {
-    const since = rest.dataset.since;
-    const waited = since ? (state.live.now() - Date.parse(since)) / 1000 : null;
+  /** The wait is judged by the promise; where none was made, by itself. */
+  drawTimes(row, conversation) {
+    const { rest, sla } = row.parts;
+    const now = state.live.now();
+    const waited = conversation.unanswered_since ? (now - Date.parse(conversation.unanswered_since)) / 1000 : null;
     setText(rest, waited === null ? "" : span(waited));
-    rest.className = waited === null ? "rest" : waited > 300 ? "rest bad" : waited > 120 ? "rest warn" : "rest";
+    rest.className = waited === null || conversation.sla ? "rest" : waited > LATE_SECONDS ? "rest bad" : waited > WATCH_SECONDS ? "rest warn" : "rest";
     rest.title = waited === null ? "" : t("console.list.waiting_tip");
+    drawChip(sla, UNRESOLVED.has(conversation.status) ? conversation.sla : null, now, pauseReason(conversation));
   }
 
   tick() {
-    for (const rest of this.rows.querySelectorAll(".rest")) this.drawRest(rest);
+    for (const row of this.rows.children) {
+      const conversation = state.conversations.get(row.dataset.key);
+      if (conversation) this.drawTimes(row, conversation);
+    }
   }
 
   tabStop() {

@@ -22,6 +22,7 @@ const GAP_TOLD_MS = 30000;
 const MISSED_MOST = 5;
 const REFUSED_WAIT_MS = 5000;
 const TOAST_MS = 6000;
+const SLA_NEWS = new Set(["sla.warned", "sla.breached", "sla.escalated", "sla.clocks_changed"]);
 const WIDE = matchMedia("(min-width: 1280px)");
 const root = document.querySelector("#root");
 const composers = new Map();
@@ -100,6 +101,8 @@ function listen(live) {
     if (live.state !== "live") state.missed = detail;
     refreshCounts();
     if (detail.some(isNews)) chimeMessage();
+    const told = live.state === "live" ? detail.filter(({ event }) => SLA_NEWS.has(event)) : [];
+    if (told.length) import("./notices.js").then(({ tellClocks }) => tellClocks(told, view.notices));
   });
   live.addEventListener("signal", ({ detail }) => takeSignal(detail));
 }
@@ -149,14 +152,14 @@ function build() {
     bar: tag("console-bar"), rail: tag("view-rail"), list: tag("conversation-list"), dock: tag("offer-dock"),
     head: tag("conversation-head"), thread: tag("message-thread"), panel: tag("customer-panel", { class: "panel" }),
     composer: el("div", { class: "composer-place" }), blank: el("div", { class: "blank" }, icon("inbox"), el("p")),
-    missed: el("div", { class: "banner", role: "status", hidden: true }), away: el("div", { class: "banner away", role: "status", hidden: true }), toasts: el("div", { class: "toasts", role: "status" }),
+    missed: el("div", { class: "banner", role: "status", hidden: true }), away: el("div", { class: "banner away", role: "status", hidden: true }), notices: el("div", { role: "alert" }), toasts: el("div", { class: "toasts", role: "status" }),
     heading: el("h1", { class: "unseen", text: "Switchboard" }),
   };
   view.open = el("div", { class: "open" }, view.head, view.thread, view.composer);
   view.layout = el("div", { class: "layout" }, view.rail,
     el("section", { class: "list-column" }, view.list, view.dock),
     el("main", {}, view.heading, view.blank, view.open), el("aside", {}, view.panel));
-  root.replaceChildren(skip("list", "console.skip.list"), skip("messages", "console.skip.messages"), el("header", {}, view.bar), el("div", { class: "banners" }, view.missed, view.away), view.layout, view.toasts);
+  root.replaceChildren(skip("list", "console.skip.list"), skip("messages", "console.skip.messages"), el("header", {}, view.bar), el("div", { class: "banners" }, view.missed, view.away, view.notices), view.layout, view.toasts);
   wire();
   listen(state.live);
   draw();
@@ -176,7 +179,7 @@ function wire() {
   changes.addEventListener("see", () => { view.thread.toEnd(); view.thread.scroll.focus(); });
   changes.addEventListener("sent", () => { view.thread.atEnd = true; });
   changes.addEventListener("unsent", ({ detail: { entry, problem } }) => putBack(entry, problem));
-  setInterval(() => { view.list.tick(); view.dock.tick(); view.bar.tick(); if (state.selected) view.thread.drawTyping(state.selected); }, 1000);
+  setInterval(() => { for (const part of [view.list, view.dock, view.bar, view.head, view.panel]) part.tick(); if (state.selected) view.thread.drawTyping(state.selected); }, 1000);
   addEventListener("focus", changed);
   listenForKeys(commands());
   applyPanel();

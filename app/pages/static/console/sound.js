@@ -58,3 +58,7 @@ export function ringOffers(on) {
 export function chimeMessage() {
   play(520);
 }
+
+export function chimeWarning() {
+  play(740, 590);
+}

@@ -85,6 +85,7 @@ function older(one, other) {
 
 const SORTS = {
   longest: (a, b) => older(a.unanswered_since, b.unanswered_since) || -older(a.last_message_at, b.last_message_at),
+  due: (a, b) => older(a.sla?.due_at, b.sla?.due_at) || older(a.unanswered_since, b.unanswered_since),
   newest: (a, b) => -older(a.last_message_at, b.last_message_at),
   opened: (a, b) => older(a.opened_at, b.opened_at),
 };
@@ -153,6 +154,13 @@ function takeRights(data) {
   announce("stale", data.conversation_id);
 }
 
+/** Its most urgent clock, and word to who shows them all. */
+function takeClock(id, change) {
+  const conversation = state.conversations.get(id);
+  if (conversation) conversation.sla = change(conversation.sla);
+  announce("clocks", id);
+}
+
 const EVENTS = {
   "conversation.opened": (data) => data.conversation ? putConversation(data.conversation) : announce("unknown", data.conversation_id),
   "conversation.gained": (data) => data.conversation && putConversation(data.conversation),
@@ -185,6 +193,9 @@ const EVENTS = {
     if (data.sequence >= conversation.last_sequence) conversation.unread = 0;
     else announce("stale", data.conversation_id);
   },
+  "sla.clocks_changed": (data) => takeClock(data.conversation_id, () => data.sla),
+  "sla.pause_over": (data) => takeClock(data.conversation_id, (face) => face?.clock_id === data.clock_id ? { ...face, state: "running", due_at: data.due_at } : face),
+  "sla.breached": (data) => takeClock(data.conversation_id, (face) => face),
   "offer.made": (data) => {
     if (data.offer) putOffer(data.offer);
   },
