@@ -6,13 +6,11 @@ from app.core.act import Act
 from app.core.consumers import Consumer
 from app.core.event_log import StoredEvent
 from app.sla import event_facts
-from app.sla.duties.service.escalations import HEARD, follow_clocks
 from app.sla.service.follow import follow
 
 
 async def handle(session: AsyncSession, act: Act, events: list[StoredEvent]) -> None:
     await follow(session, act, events)
-    await follow_clocks(session, act, [event for event in events if event.type in HEARD])
 
 
-SLA = Consumer("sla", event_facts.TYPES | {"customer.updated"} | HEARD, handle, start="beginning")
+SLA = Consumer("sla", event_facts.TYPES | {"customer.updated"}, handle, start="beginning")

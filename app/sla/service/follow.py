@@ -15,7 +15,9 @@ from app.events.conversations import ConversationMerged, ConversationOpened
 from app.events.event import Event
 from app.events.sla import ClockFacts, ClocksChanged, SlaCorrected
 from app.sla import event_facts, following, repository
+from app.sla.acceptance import endings
 from app.sla.conversation_state import Changes, ClockKey
+from app.sla.duties.service import escalations
 from app.sla.event_facts import Subject
 from app.sla.facts import Fact
 from app.sla.following import ClockRow, Followed, Told, Turn
@@ -178,6 +180,7 @@ async def _store_clocks(
         events += _announcements(conversation_id, rows, withdrawn)
     await repository.delete_clocks(session, gone)
     await repository.put_clocks(session, placed)
+    events += await escalations.end_with_clocks(session, act, endings([one.row for one in placed], gone))
     await event_log.append(session, act, events)
 
 

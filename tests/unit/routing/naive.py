@@ -115,6 +115,7 @@ class NaiveRouter:
         """What is in force, after skipping rings that nobody staffed matches; and who is asked alone."""
         queue = self.queues[work.queue_id]
         first = ring_at(queue, work.ready_at.timestamp(), now.timestamp())
+        first = max(first, min(work.least_ring, len(queue.rings)))
         terms = [
             terms_at(queue, ring, override=work.requirements, language=work.language)
             for ring in range(first, len(queue.rings) + 1)

@@ -205,6 +205,18 @@ def test_a_ring_that_nobody_staffed_matches_is_skipped_at_once() -> None:
     assert offer.ring == 2
 
 
+def test_a_ring_opened_before_its_time_asks_those_it_lets_in() -> None:
+    team = numbered(4, 1)
+    helper = agent(BO, queues=frozenset(), groups=frozenset({team}))
+    busy = agent(ANNE, ledger=ledger_of([("chat", 25)] * 4))
+    engine = engine_with(queue(rings=(Ring(600, groups=frozenset({team})),)), busy, helper, work(1))
+    assert offers(engine.decide(NOON)) == []
+    engine.put_work(work(1, version=2, least_ring=1))
+    [offer] = engine.decide(NOON)
+    assert isinstance(offer, Offer)
+    assert (offer.agent_id, offer.ring) == (BO, 1)
+
+
 def test_a_call_past_its_target_drains_one_agent() -> None:
     chatting = ledger_of([("chat", 25)])
     engine = engine_with(queue(), queue(CALLS), agent(ANNE, ledger=chatting), work(1, CALLS))

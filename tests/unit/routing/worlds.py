@@ -104,4 +104,5 @@ class World:
             if random.random() < 0.2
             else {},
             tries={random.choice(self.agents).id: random.randint(1, 3)} if random.random() < 0.1 else {},
+            least_ring=random.choice((0, 0, 0, 1, 2)),
         )

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import cast
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.schemas import Principal
@@ -16,16 +16,13 @@ from app.core import event_log
 from app.core.act import Act
 from app.core.database import driver_connection
 from app.core.errors import Conflict, Forbidden
-from app.core.event_log import StoredEvent
 from app.core.http import Page, decode_cursor, encode_cursor
-from app.events.sla import ClocksChanged, EscalationAccepted, EscalationEnd, EscalationEnded, Ladder, SlaCorrected
+from app.events.sla import EscalationAccepted, EscalationEnd, EscalationEnded, Ladder
 from app.sla import acceptance, timers
 from app.sla.duties.models import SlaBreachCause, SlaEscalation
 from app.sla.duties.schemas import DutyView, EscalationView
 from app.sla.duties.service.addressed import may_override, names_me, names_my_team, none_such, sees
 
-HEARD = frozenset({ClocksChanged.type, SlaCorrected.type})
-STOPPED = frozenset({"met", "met_late"})
 REFUSALS: Mapping[acceptance.Refusal, str] = {
     "escalation_accepted": "Somebody has accepted this already.",
     "escalation_ended": "Nobody needs to accept this any more: it was answered, or was no breach after all.",
@@ -177,38 +174,17 @@ def _end(act: Act, escalations: Sequence[SlaEscalation], reason: EscalationEnd) 
     ]
 
 
-async def follow_clocks(session: AsyncSession, act: Act, events: Sequence[StoredEvent]) -> None:
-    """A clock that stopped, or was no breach after all, asks nothing of anybody any more. Repeating changes nothing."""
-    reasons = ends_of(events)
-    if not reasons:
-        return
+async def end_with_clocks(
+    session: AsyncSession, act: Act, endings: Mapping[UUID, EscalationEnd]
+) -> list[EscalationEnded]:
+    """By clock: why it asks nothing of anybody any more. In the clocks' transaction; the events are the caller's."""
+    if not endings:
+        return []
     told: list[EscalationEnded] = []
-    for each in await _lock_open(session, reasons):
-        reason, at = reasons[each.clock_id]
-        if each.asked_at <= at:
-            told += _end(act, [each], reason)
-    corrected = {clock_id: at for clock_id, (reason, at) in reasons.items() if reason == "corrected"}
-    await _withdraw_questions(session, corrected)
-    await event_log.append(session, act, told)
-
-
-def ends_of(events: Sequence[StoredEvent]) -> dict[UUID, tuple[EscalationEnd, datetime]]:
-    """By clock: why what it asked has ended, and when that was; what was asked later is not meant."""
-    found: dict[UUID, tuple[EscalationEnd, datetime]] = {}
-    for event in events:
-        if event.type == SlaCorrected.type:
-            corrected = SlaCorrected.model_validate(event.payload)
-            if corrected.breached_at is None:
-                found[corrected.clock_id] = "corrected", event.occurred_at
-        elif event.type == ClocksChanged.type:
-            changed = ClocksChanged.model_validate(event.payload)
-            found |= dict.fromkeys(changed.withdrawn, ("corrected", event.occurred_at))
-            for clock in changed.clocks:
-                if clock.state in STOPPED:
-                    found.setdefault(clock.clock_id, ("met", event.occurred_at))
-                elif clock.state == "cancelled":
-                    found[clock.clock_id] = "cancelled", event.occurred_at
-    return found
+    for each in await _lock_open(session, endings):
+        told += _end(act, [each], endings[each.clock_id])
+    await _withdraw_questions(session, [clock_id for clock_id, why in endings.items() if why == "corrected"])
+    return told
 
 
 async def _lock_open(session: AsyncSession, clock_ids: Collection[UUID]) -> Sequence[SlaEscalation]:
@@ -222,14 +198,10 @@ async def _lock_open(session: AsyncSession, clock_ids: Collection[UUID]) -> Sequ
     return (await session.scalars(statement)).all()
 
 
-async def _withdraw_questions(session: AsyncSession, corrected: Mapping[UUID, datetime]) -> None:
+async def _withdraw_questions(session: AsyncSession, clock_ids: Collection[UUID]) -> None:
     """Nobody is asked for the cause of a breach that was none."""
-    if not corrected:
-        return
-    statement = select(SlaBreachCause).where(SlaBreachCause.clock_id.in_(corrected)).with_for_update()
-    for question in await session.scalars(statement):
-        if question.asked_at <= corrected[question.clock_id]:
-            await session.delete(question)
+    if clock_ids:
+        await session.execute(delete(SlaBreachCause).where(SlaBreachCause.clock_id.in_(clock_ids)))
 
 
 def _view(row: SlaEscalation) -> EscalationView:
