@@ -4,20 +4,27 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from sqlalchemy import insert
-from sqlalchemy.dialects.postgresql import insert as insert_once
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.agents import service as agents
 from app.conversations import service as conversations
 from app.conversations.schemas import ConversationFacts
 from app.core.act import Act
+from app.core.database import driver_connection
 from app.events.event import Event
 from app.events.sla import ClockEvent, SlaBreached, SlaEscalated, TaskCreated
 from app.sla.actions import CreateTask, RaisePriority
-from app.sla.duties.models import SlaBreachCause, SlaEscalation, SlaTask
+from app.sla.duties.models import SlaEscalation, SlaTask
 from app.sla.receivers import Receivers, Scene, asked_by, assignee_of, receivers_of, teams_to_look_up
 from app.sla.telling import Rung, Saying
 
+_ASK_CAUSES = """
+INSERT INTO sla_breach_cause (clock_id, conversation_id, metric, breached_at, asked_of, asked_at, note)
+SELECT clock_id, conversation_id, metric, breached_at, asked_of, $1::timestamptz, ''
+FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[], $6::uuid[])
+     AS asked (clock_id, conversation_id, metric, breached_at, asked_of)
+ON CONFLICT (clock_id) DO UPDATE SET breached_at = excluded.breached_at
+"""
 Scenes = Mapping[UUID, Scene]
 """By conversation."""
 
@@ -133,25 +140,17 @@ def _task_row(act: Act, task: TaskCreated) -> dict[str, object]:
 
 async def _ask_causes(session: AsyncSession, act: Act, sayings: Sequence[Saying], scenes: Scenes) -> None:
     """A breach asks its owner for a cause; one that is told again, at another instant, has been asked already."""
-    rows = {
-        saying.event.clock_id: {
-            "clock_id": saying.event.clock_id,
-            "conversation_id": saying.event.conversation_id,
-            "metric": saying.event.metric,
-            "breached_at": saying.event.breached_at,
-            "asked_of": _scene_of(saying, scenes).owner_id,
-            "asked_at": act.now,
-            "note": "",
-        }
-        for saying in sayings
-        if isinstance(saying.event, SlaBreached)
-    }
-    if rows:
-        statement = insert_once(SlaBreachCause)
-        again = {"breached_at": statement.excluded.breached_at}
-        await session.execute(
-            statement.on_conflict_do_update(index_elements=["clock_id"], set_=again), list(rows.values())
+    asked = {
+        event.clock_id: (
+            *(event.clock_id, event.conversation_id, event.metric, event.breached_at),
+            _scene_of(saying, scenes).owner_id,
         )
+        for saying in sayings
+        if isinstance(event := saying.event, SlaBreached)
+    }
+    if asked:
+        connection = await driver_connection(session)
+        await connection.execute(_ASK_CAUSES, act.now, *map(list, zip(*asked.values(), strict=True)))
 
 
 async def _raise_priorities(session: AsyncSession, act: Act, sayings: Sequence[Saying]) -> None:

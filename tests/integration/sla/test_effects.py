@@ -183,7 +183,7 @@ async def test_the_breach_that_was_none_asks_nobody_for_its_cause(world: World, 
 
 async def ring_and_crash(world: World, clock_id: UUID) -> None:
     async with world.database.transaction() as session:
-        await notices.ring(session, Act(world.clock.now(), "tests"), clock_id)
+        await notices.ring(session, Act(world.clock.now(), "tests"), [clock_id])
         raise Crash
 
 

@@ -144,6 +144,19 @@ async def test_nobody_accepts_what_was_answered_a_moment_ago(world: World, floor
         await accept(world, floor, expert, escalation.id)
 
 
+async def test_nobody_becomes_the_owner_of_what_is_resolved(world: World, floor: Floor) -> None:
+    """Resolved without an answer: the promise of a first reply is still broken."""
+    expert = await floor.add_agent()
+    await use(world, functional=[step(0, agent_id=expert)])
+    conversation_id = await floor.open_owned(await floor.add_agent())
+    await floor.advance(101)
+    [escalation] = await floor.escalations()
+    await world.execute("UPDATE conversation SET status = 'resolved' WHERE id = :id", id=conversation_id)
+    with pytest.raises(Conflict) as refused:
+        await accept(world, floor, expert, escalation.id)
+    assert refused.value.code == "conversation_not_open"
+
+
 async def test_only_whom_it_names_or_a_supervisor_who_sees_it_may_accept(world: World, floor: Floor) -> None:
     team_id = await floor.add_team()
     owner, expert = await floor.add_agent(team_id=team_id), await floor.add_agent()

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.schemas import Principal
 from app.agents import service as agents
+from app.conversations import service as conversations
 from app.core import event_log
 from app.core.act import Act
 from app.core.database import driver_connection
@@ -23,6 +24,7 @@ from app.sla.duties.models import SlaBreachCause, SlaEscalation
 from app.sla.duties.schemas import DutyView, EscalationView
 from app.sla.duties.service.addressed import may_override, names_me, names_my_team, none_such, sees
 
+OVER = frozenset({"resolved", "closed"})
 REFUSALS: Mapping[acceptance.Refusal, str] = {
     "escalation_accepted": "Somebody has accepted this already.",
     "escalation_ended": "Nobody needs to accept this any more: it was answered, or was no breach after all.",
@@ -60,7 +62,7 @@ async def accept(session: AsyncSession, act: Act, principal: Principal, *, escal
 
     Functional: routing hears of it and makes them the owner. Hierarchical: the owner stays owner. Further steps of
     the ladder are not told. Raises NotFound `escalation_not_found`, Forbidden `agent_needed`, Conflict
-    `escalation_accepted`, `escalation_ended`.
+    `escalation_accepted`, `escalation_ended`, `conversation_not_open`.
     """
     found = await _get_acceptable(session, principal, escalation_id)
     if not await agents.list_facts(session, [principal.id]):
@@ -74,10 +76,19 @@ async def accept(session: AsyncSession, act: Act, principal: Principal, *, escal
     if decided.refused is not None:
         raise Conflict(decided.refused, REFUSALS[decided.refused], accepted_by=_holder(ladder))
     if not decided.is_repeat and goes_on is not None:
+        await _require_ownable(session, mine)
         await _store_acceptance(session, act, principal, mine, goes_on)
         others = [each for each in ladder if each.id in decided.ends]
         await event_log.append(session, act, [_accepted(mine), *_end(act, others, "accepted_elsewhere")])
     return _view(mine)
+
+
+async def _require_ownable(session: AsyncSession, mine: SlaEscalation) -> None:
+    """Routing gives nobody what is over, or what has no queue; whoever accepts would wait for it in vain."""
+    facts = (await conversations.facts_of(session, [mine.conversation_id])).get(mine.conversation_id)
+    is_over = facts is None or facts.status in OVER or facts.rights.queue_id is None
+    if mine.ladder == "functional" and is_over:
+        raise Conflict("conversation_not_open", "This conversation is resolved or has no queue. Reopen or move it.")
 
 
 def _holder(ladder: Sequence[SlaEscalation]) -> str | None:
