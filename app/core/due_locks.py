@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+# Index entries of rows that were moved on stay until no transaction can see them any more. Under an old one (a dump, a
+# report) a search from the beginning steps over all of them.
+_SINCE = "coalesce(${}::timestamptz, '-infinity')"
+
 
 @dataclass(frozen=True, slots=True)
 class Taken:
@@ -33,22 +37,22 @@ class Taken:
     attempts: int
 
 
-async def work_off(database: Database, clock: Clock, table: "DueTable") -> int:
-    """Work on up to `table.batch` due rows. Returns how many were begun here."""
-    return await (_work_off_at_once if table.record_batch else _work_off_each)(database, clock, table)
+async def work_off(database: Database, clock: Clock, table: "DueTable", since: datetime | None) -> int:
+    """Work on up to `table.batch` due rows, none due before `since`. Returns how many were begun here."""
+    return await (_work_off_at_once if table.record_batch else _work_off_each)(database, clock, table, since)
 
 
-async def _work_off_at_once(database: Database, clock: Clock, table: "DueTable") -> int:
+async def _work_off_at_once(database: Database, clock: Clock, table: "DueTable", since: datetime | None) -> int:
     """A row that fails fails its batch; then each is worked on alone, as is one that has failed before."""
     act = system_act(clock, f"due:{table.name}", request_id=f"due:{table.name}")
     rows: list[Taken] = []
-    alone: list[Taken] = []
     try:
         async with database.transaction() as session:
-            rows = await take(session, table, act.now)
-            alone = [row for row in rows if row.attempts]
-            await _record(session, act, table, [row for row in rows if not row.attempts])
-        _count_done(table, act.now, len(rows) - len(alone), rows)
+            rows = await take(session, table, act.now, since)
+            fresh = [row for row in rows if not row.attempts]
+            await _record(session, act, table, fresh)
+        _count_done(table, act.now, fresh)
+        alone = [row for row in rows if row.attempts]
     except Exception as error:
         raise_if_cancelled()
         if not rows:
@@ -60,9 +64,9 @@ async def _work_off_at_once(database: Database, clock: Clock, table: "DueTable")
     return len(rows)
 
 
-async def _work_off_each(database: Database, clock: Clock, table: "DueTable") -> int:
+async def _work_off_each(database: Database, clock: Clock, table: "DueTable", since: datetime | None) -> int:
     async with database.transaction() as session:
-        rows = await look(session, table, clock.now())
+        rows = await look(session, table, clock.now(), since)
     limit = asyncio.Semaphore(table.concurrency)
 
     async def work(row: Taken) -> bool:
@@ -92,7 +96,7 @@ async def _work_alone(database: Database, clock: Clock, table: "DueTable", row: 
             parked = await fail(session, table, row, error, clock.now())
         count_failure(table.name, row.id, attempts=row.attempts + 1, parked=parked, error=error)
     else:
-        _count_done(table, act.now, 1, [row])
+        _count_done(table, act.now, [row])
     return True
 
 
@@ -106,32 +110,32 @@ async def _record(session: AsyncSession, act: Act, table: "DueTable", rows: Sequ
     await settle(session, table, rows)
 
 
-def _count_done(table: "DueTable", now: datetime, number: int, rows: Sequence[Taken]) -> None:
-    DONE.labels(table.name, "done").inc(number)
+def _count_done(table: "DueTable", now: datetime, rows: Sequence[Taken]) -> None:
+    DONE.labels(table.name, "done").inc(len(rows))
     lateness = LATENESS.labels(table.name)
     for row in rows:
         lateness.observe((now - row.run_at).total_seconds())
 
 
-async def take(session: AsyncSession, table: "DueTable", now: datetime) -> list[Taken]:
+async def take(session: AsyncSession, table: "DueTable", now: datetime, since: datetime | None = None) -> list[Taken]:
     """Lock up to `table.batch` due rows that nobody else has, oldest first, until the transaction ends."""
-    connection = await driver_connection(session)
-    rows = await connection.fetch(
-        f"SELECT {table.id_column}, run_at, attempts FROM {table.name} WHERE run_at <= $1 AND parked_at IS NULL"
-        " ORDER BY run_at LIMIT $2 FOR UPDATE SKIP LOCKED",
-        now,
-        table.batch,
-    )
-    return [Taken(*row) for row in rows]
+    return await _find(session, table, now, since, "FOR UPDATE SKIP LOCKED")
 
 
-async def look(session: AsyncSession, table: "DueTable", now: datetime) -> list[Taken]:
+async def look(session: AsyncSession, table: "DueTable", now: datetime, since: datetime | None = None) -> list[Taken]:
     """As `take`, without locks: others may see the same rows."""
+    return await _find(session, table, now, since, "")
+
+
+async def _find(
+    session: AsyncSession, table: "DueTable", now: datetime, since: datetime | None, locking: str
+) -> list[Taken]:
     connection = await driver_connection(session)
     rows = await connection.fetch(
-        f"SELECT {table.id_column}, run_at, attempts FROM {table.name} WHERE run_at <= $1 AND parked_at IS NULL"
-        " ORDER BY run_at LIMIT $2",
+        f"SELECT {table.id_column}, run_at, attempts FROM {table.name} WHERE run_at <= $1"
+        f" AND run_at >= {_SINCE.format(2)} AND parked_at IS NULL ORDER BY run_at LIMIT $3 {locking}",
         now,
+        since,
         table.batch,
     )
     return [Taken(*row) for row in rows]
@@ -190,10 +194,10 @@ async def fail(session: AsyncSession, table: "DueTable", row: Taken, error: Exce
     return parked
 
 
-async def next_at(session: AsyncSession, table: "DueTable", _: datetime) -> datetime | None:
+async def next_at(session: AsyncSession, table: "DueTable", since: datetime | None) -> datetime | None:
     """One step down the partial index: what is parked is not in it."""
     connection = await driver_connection(session)
     found: datetime | None = await connection.fetchval(
-        f"SELECT min(run_at) FROM {table.name} WHERE run_at IS NOT NULL AND parked_at IS NULL"
+        f"SELECT min(run_at) FROM {table.name} WHERE run_at >= {_SINCE.format(1)} AND parked_at IS NULL", since
     )
     return found

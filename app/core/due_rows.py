@@ -89,23 +89,40 @@ def announce(session: AsyncSession, table: str, run_at: datetime) -> None:
     stored[table] = min(stored.get(table, run_at), run_at)
 
 
-class _Alarm:
-    """When a table is looked at next; brought forward by whoever stores a nearer row."""
+class _Watch:
+    """When a table's loop looks next, and from which instant on; both change with what is stored meanwhile."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._nearest: datetime | None = None
+        """Announced since the last look."""
         self._nearer = asyncio.Event()
+        self._since: datetime | None = None
+        self._whole_at = clock.now()
 
     def bring_forward(self, at: datetime) -> None:
         self._nearest = at if self._nearest is None else min(self._nearest, at)
         self._nearer.set()
 
-    def forget(self) -> None:
-        """Before a look, which will see what was announced until now."""
+    def begin(self) -> datetime | None:
+        """What a look must search from: nothing is due before it. None, at least once a second: from the beginning,
+        for what other processes stored."""
+        now = self._clock.now()
+        if self._since is None or (now - self._whole_at).total_seconds() >= POLL_SECONDS:
+            self._since, self._whole_at = None, now
+        elif self._nearest is not None:
+            self._since = min(self._since, self._nearest)
         self._nearest = None
+        return self._since
 
-    async def sleep(self, until: datetime) -> None:
+    def forget(self) -> None:
+        self._since = None
+
+    async def sleep(self, next_at: datetime | None, now: datetime) -> None:
+        """Until the nearest row, at most a second. `next_at`: of what was stored `now`."""
+        self._since = next_at or now
+        until = now + timedelta(seconds=POLL_SECONDS) if next_at is None else next_at
+        until = min(until, now + timedelta(seconds=POLL_SECONDS))
         while True:
             self._nearer.clear()
             seconds = (min(until, self._nearest or until) - self._clock.now()).total_seconds()
@@ -123,7 +140,7 @@ class DueRowRunner:
         self._database = database
         self._clock = clock
         self._tables = tables
-        self._alarms = {table.name: _Alarm(clock) for table in tables}
+        self._watches = {table.name: _Watch(clock) for table in tables}
 
     async def run(self) -> None:
         self._database.on_due = self.wake
@@ -134,34 +151,34 @@ class DueRowRunner:
     def wake(self, stored: Mapping[str, datetime]) -> None:
         """Rows were stored in this process; by table the nearest of them."""
         for table, at in stored.items():
-            if table in self._alarms:
-                self._alarms[table].bring_forward(at)
+            if table in self._watches:
+                self._watches[table].bring_forward(at)
 
-    async def run_once(self, table: DueTable) -> int:
+    async def run_once(self, table: DueTable, since: datetime | None = None) -> int:
         """Take one batch and work it off. Returns how many rows were taken."""
-        work_off = due_leases.work_off if table.is_leased else due_locks.work_off
-        return await work_off(self._database, self._clock, table)
+        if table.is_leased:
+            return await due_leases.work_off(self._database, self._clock, table)
+        return await due_locks.work_off(self._database, self._clock, table, since)
 
     async def _run_table(self, table: DueTable) -> None:
-        alarm = self._alarms[table.name]
+        watch = self._watches[table.name]
         while True:
             try:
-                alarm.forget()
-                if await self.run_once(table) == table.batch:
+                since = watch.begin()
+                if await self.run_once(table, since) == table.batch:
                     continue
-                next_at = await self._next_at(table)
+                now = self._clock.now()
+                next_at = await self._next_at(table, since, now)
                 await asyncio.sleep(GATHER_SECONDS)
-                await alarm.sleep(next_at)
+                await watch.sleep(next_at, now)
             except Exception as error:  # the database is away: the rows wait, so do we
                 raise_if_cancelled()
+                watch.forget()
                 log.warning("due_rows_paused", table=table.name, error=repr(error))
                 await asyncio.sleep(POLL_SECONDS)
 
-    async def _next_at(self, table: DueTable) -> datetime:
-        """Of the next look: for the nearest row, at the latest in a second."""
-        now = self._clock.now()
-        latest = now + timedelta(seconds=POLL_SECONDS)
-        find = due_leases.next_at if table.is_leased else due_locks.next_at
+    async def _next_at(self, table: DueTable, since: datetime | None, now: datetime) -> datetime | None:
         async with self._database.transaction() as session:
-            found = await find(session, table, now)
-        return latest if found is None else min(found, latest)
+            if table.is_leased:
+                return await due_leases.next_at(session, table, now)
+            return await due_locks.next_at(session, table, since)

@@ -46,6 +46,15 @@ async def add(database: Database, clock: ManualClock, line: UUID | None = None, 
     return row_id
 
 
+async def store(database: Database, clock: DatabaseClock, run_at: datetime, *, announced: bool = False) -> UUID:
+    row_id = new_id(clock.now())
+    async with database.transaction() as session:
+        await session.execute(text("INSERT INTO reminder (id, run_at) VALUES (:id, :at)"), {"id": row_id, "at": run_at})
+        if announced:
+            due_rows.announce(session, "reminder", run_at)
+    return row_id
+
+
 async def row(database: Database, row_id: UUID) -> Any:
     async with database.transaction() as session:
         return (await session.execute(text("SELECT * FROM reminder WHERE id = :id"), {"id": row_id})).one()
@@ -306,23 +315,36 @@ class TestDueRows:
             await mark_all_done(session, act, row_ids)
             told.put_nowait(*row_ids)
 
-        async def store(run_at: datetime) -> UUID:
-            row_id = new_id(clock.now())
-            async with database.transaction() as session:
-                await session.execute(
-                    text("INSERT INTO reminder (id, run_at) VALUES (:id, :at)"), {"id": row_id, "at": run_at}
-                )
-                due_rows.announce(session, "reminder", run_at)
-            return row_id
-
         runner = DueRowRunner(database, clock, [DueTable("reminder", record_batch=tell)])
-        first = await store(clock.now())
+        first = await store(database, clock, clock.now(), announced=True)
         running = asyncio.create_task(runner.run())
         try:
             async with asyncio.timeout(WAIT_SECONDS):
                 assert await told.get() == first
-                second = await store(clock.now() + timedelta(seconds=0.1))
+                second = await store(database, clock, clock.now() + timedelta(seconds=0.1), announced=True)
                 assert await told.get() == second
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+    async def test_what_another_process_stores_is_found_although_it_lies_before_what_is_known(
+        self, database: Database
+    ) -> None:
+        clock = DatabaseClock()
+        told = asyncio.Queue[UUID]()
+
+        async def tell(session: AsyncSession, act: Act, row_ids: Sequence[UUID]) -> None:
+            await mark_all_done(session, act, row_ids)
+            told.put_nowait(*row_ids)
+
+        await store(database, clock, clock.now() + timedelta(hours=1))
+        first = await store(database, clock, clock.now())
+        running = asyncio.create_task(DueRowRunner(database, clock, [DueTable("reminder", record_batch=tell)]).run())
+        try:
+            async with asyncio.timeout(WAIT_SECONDS):
+                assert await told.get() == first
+                elsewhere = await store(database, clock, clock.now() - timedelta(hours=1))
+                assert await told.get() == elsewhere
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
