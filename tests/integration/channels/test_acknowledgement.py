@@ -240,11 +240,25 @@ async def test_a_contact_is_thanked_once_an_hour_whatever_they_begin(shop: Shop)
 
 async def test_two_conversations_of_one_contact_in_one_batch_are_thanked_once(shop: Shop) -> None:
     await shop.set("always")
+    second_account = uuid4()
+    await shop.world.rows(
+        "INSERT INTO channel_account (id, kind, name, public_key, queue_id, settings, created_at)"
+        " SELECT $1, kind, 'Second shop', 'key', queue_id, settings, created_at FROM channel_account",
+        second_account,
+    )
     first = await shop.write("robot")
-    await shop.world.rows("UPDATE conversation SET status = 'closed' WHERE id = $1", first)
-    second = await shop.write("robot")
+    second = await shop.write("robot", channel_account_id=second_account)
     await shop.follow()
-    assert len(await shop.thanks(first)) + len(await shop.thanks(second)) <= 1
+    assert sorted([len(await shop.thanks(first)), len(await shop.thanks(second))]) == [0, 1]
+
+
+async def test_a_conversation_that_is_over_does_not_take_the_thanks_of_the_next(shop: Shop) -> None:
+    await shop.set("always")
+    first = await shop.write()
+    await shop.world.rows("UPDATE conversation SET status = 'closed' WHERE id = $1", first)
+    second = await shop.write()
+    await shop.follow()
+    assert (await shop.thanks(first), len(await shop.thanks(second))) == ([], 1)
 
 
 async def test_whoever_was_answered_meanwhile_is_not_thanked(shop: Shop) -> None:
