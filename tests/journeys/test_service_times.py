@@ -92,8 +92,8 @@ async def test_a_chat_nobody_answers_goes_to_the_lead_and_to_another_agent(floor
         lead,
         desk,
         targets=[{"metric": "first_reply", "seconds": 5}],
-        thresholds=[{"breach": True, "actions": [{"do": "notify", "to": "owner"}, {"do": "requeue"}]}],
-        ladders={"hierarchical": [{"after_seconds": 0, "agent_id": str(desk.ids["lin"])}]},
+        thresholds=[{"breach": True, "actions": [{"do": "notify", "to": "lead"}, {"do": "requeue"}]}],
+        ladders={"hierarchical": [{"after_seconds": 0, "lead": True}]},
     )
     async with (
         at_desk(floor, lead) as leads,
@@ -108,9 +108,12 @@ async def test_a_chat_nobody_answers_goes_to_the_lead_and_to_another_agent(floor
 
         breach = await told(leads, "sla.breached", conversation_id, metric="first_reply")
         assert breach["breached_at"] == breach["due_at"] <= breach["detected_at"]
-        assert "requeue" in breach["actions"]
+        assert breach["actions"] == ["notify_lead", "requeue"]
+        assert breach["to_agent_ids"] == [str(desk.ids["lin"])]
         escalated = await told(leads, "sla.escalated", conversation_id, metric="first_reply")
-        assert (escalated["ladder"], escalated["to_agent_id"]) == ("hierarchical", str(desk.ids["lin"]))
+        assert (escalated["ladder"], escalated["to_agent_ids"]) == ("hierarchical", [str(desk.ids["lin"])])
+        await lead.post(f"/v1/sla/escalations/{escalated['escalation_id']}/accept", {})
+        await told(leads, "sla.escalation_accepted", conversation_id, accepted_by=str(desk.ids["lin"]))
         freed = await told(leads, "conversation.rights_changed", conversation_id, reason="released")
         assert (freed["before"]["owner_id"], freed["after"]["owner_id"]) == (str(desk.ids["anna"]), None)
 
@@ -118,6 +121,41 @@ async def test_a_chat_nobody_answers_goes_to_the_lead_and_to_another_agent(floor
         await chen.reply(conversation_id, "I am on it.")
         late = await clock_told(leads, conversation_id, "first_reply", "met_late")
         assert late["breached_at"] == breach["breached_at"]
+        await told(leads, "sla.escalation_ended", conversation_id, ladder="hierarchical", reason="met")
+        assert (await lead.get(f"/v1/conversations/{conversation_id}"))["owner"]["id"] == str(desk.ids["chen"])
+
+
+async def test_the_owner_stays_owner_until_an_expert_of_another_team_accepts(floor: Floor) -> None:
+    desk, experts = await floor.desk("anna", "lin"), await floor.desk("chen")
+    lead, expert = await floor.agent(desk, "lin"), await floor.agent(experts, "chen")
+    chen_id = str(experts.ids["chen"])
+    await promise(
+        lead,
+        desk,
+        targets=[{"metric": "first_reply", "seconds": 2}],
+        ladders={
+            "functional": [{"after_seconds": 0, "agent_id": chen_id}, {"after_seconds": 600, "lead": True}],
+            "hierarchical": [{"after_seconds": 0, "lead": True}],
+        },
+    )
+    conversation_id = await (await floor.customer(desk)).write("is the glaze free of lead?")
+    await lead.assign(conversation_id, desk.ids["anna"])
+    async with at_desk(floor, lead) as leads, at_desk(floor, expert) as theirs:
+        asked = await told(theirs, "sla.escalated", conversation_id, ladder="functional")
+        assert (asked["step"], asked["to_agent_ids"]) == (1, [chen_id])
+        assert (await lead.get(f"/v1/conversations/{conversation_id}"))["owner"]["id"] == str(desk.ids["anna"])
+        assert (await expert.client.get(f"/v1/conversations/{conversation_id}")).status_code == 404
+
+        accepting = f"/v1/sla/escalations/{asked['escalation_id']}/accept"
+        accepted = await expert.post(accepting, {})
+        again = await expert.post(accepting, {})
+        assert (again["accepted_by"], again["accepted_at"]) == (chen_id, accepted["accepted_at"])
+        handed = await told(theirs, "conversation.rights_changed", conversation_id)
+        assert (handed["before"]["owner_id"], handed["after"]["owner_id"]) == (str(desk.ids["anna"]), chen_id)
+        await expert.reply(conversation_id, "It is.")
+        ended = await told(leads, "sla.escalation_ended", conversation_id, ladder="hierarchical")
+        assert (ended["reason"], ended["step"]) == ("met", 1)
+        assert await lead.get("/v1/sla/escalations") == {"items": [], "next_cursor": None}
 
 
 async def test_pending_pauses_and_the_customers_answer_resumes_at_its_own_time(floor: Floor) -> None:
