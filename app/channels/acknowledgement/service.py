@@ -45,7 +45,10 @@ class _Waiting:
 
 async def acknowledge(session: AsyncSession, act: Act, started: Mapping[UUID, Started]) -> None:
     """By conversation. Whoever is not to be acknowledged is left out; nobody is twice."""
-    waiting = await _list_waiting(session, started)
+    # Most shops are open most of the time: what costs a look at messages comes after what does not.
+    waiting = [one for one in await _list_waiting(session, started) if why_not(_case(one, set()), act.now) is None]
+    if not waiting:
+        return
     contacts = list({one.facts.contact_point_id for one in waiting})
     thanked = await conversations.list_acknowledged_contacts(session, contacts, since=act.now - ONE_PER_CONTACT_IN)
     texts: dict[UUID, AcknowledgementText] = {}
@@ -55,8 +58,7 @@ async def acknowledge(session: AsyncSession, act: Act, started: Mapping[UUID, St
             clock = started[one.conversation_id]
             text = AcknowledgementText(_word(act, one), f"ack:{clock.clock_id}", clock.request_id)
             texts[one.conversation_id] = text
-    if texts:
-        await conversations.acknowledge(session, act, texts)
+    await conversations.acknowledge(session, act, texts)
 
 
 async def _list_waiting(session: AsyncSession, started: Mapping[UUID, Started]) -> list[_Waiting]:
