@@ -4,12 +4,10 @@ import asyncio
 import json
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 
@@ -17,72 +15,8 @@ from app.core import event_log
 from app.core.act import system_act
 from app.core.clock import DatabaseClock
 from app.events.conversations import MessageReceived
-from app.ops.socket_client import Frame, ResumingSocket, websocket_url
 from tests.journeys.floor import Agent, Desk, Floor
-
-PATIENCE_SECONDS = 30.0
-Clock = dict[str, Any]
-
-
-@asynccontextmanager
-async def at_desk(floor: Floor, agent: Agent, *, ready: bool = False) -> AsyncIterator[ResumingSocket]:
-    """The agent's live socket."""
-    token = agent.client.headers["Authorization"].removeprefix("Bearer ")
-    async with ResumingSocket(websocket_url(floor.url, "/v1/socket"), token) as socket:
-        await socket.live(PATIENCE_SECONDS)
-        if ready:
-            await socket.command("presence.set", {"readiness": "ready"}, timeout=PATIENCE_SECONDS)
-        yield socket
-
-
-async def told(socket: ResumingSocket, type_: str, conversation_id: str, **fields: Any) -> Frame:
-    data: Frame = (await socket.event(type_, PATIENCE_SECONDS, conversation_id=conversation_id, **fields))["data"]
-    return data
-
-
-async def clock_told(socket: ResumingSocket, conversation_id: str, metric: str, state: str, *, nth: int = 1) -> Clock:
-    """The `nth` announcement of this clock in this state."""
-
-    def find() -> Clock | None:
-        said = [
-            clock
-            for frame in socket.events
-            if frame["event"] == "sla.clocks_changed" and frame["data"]["conversation_id"] == conversation_id
-            for clock in frame["data"]["clocks"]
-            if (clock["metric"], clock["state"]) == (metric, state)
-        ]
-        return said[nth - 1] if len(said) >= nth else None
-
-    return await socket.wait_for(find, PATIENCE_SECONDS)
-
-
-async def offer_to(socket: ResumingSocket, conversation_id: str) -> Frame:
-    return await socket.wait_for(
-        lambda: next((one for one in socket.open_offers() if one["conversation_id"] == conversation_id), None),
-        PATIENCE_SECONDS,
-    )
-
-
-async def accept(socket: ResumingSocket, conversation_id: str) -> None:
-    offer = await offer_to(socket, conversation_id)
-    given = {"offer_id": offer["id"], "token": offer["token"]}
-    await socket.command("offer.accept", given, timeout=PATIENCE_SECONDS)
-
-
-async def promise(lead: Agent, desk: Desk, *, name: str = "", priorities: tuple[int, ...] = (), **body: Any) -> Any:
-    """A policy for this desk's queue, before the shipped ones."""
-    conditions = {"queue_ids": [str(desk.queue_id)], "priorities": priorities}
-    given = {"position": 1, "conditions": conditions, **body}
-    return await lead.post("/v1/sla/policies", {"name": name or f"Desk {uuid4()}", "body": given})
-
-
-async def clocks_of(lead: Agent, conversation_id: str) -> dict[str, Clock]:
-    answer = await lead.get(f"/v1/sla/conversations/{conversation_id}/clocks")
-    return {clock["metric"]: clock | {"as_of": answer["as_of"]} for clock in answer["clocks"]}
-
-
-def at(text: str) -> datetime:
-    return datetime.fromisoformat(text)
+from tests.journeys.promises import PATIENCE_SECONDS, accept, at, at_desk, clock_told, clocks_of, promise, told
 
 
 async def test_a_chat_nobody_answers_goes_to_the_lead_and_to_another_agent(floor: Floor) -> None:
@@ -92,8 +26,8 @@ async def test_a_chat_nobody_answers_goes_to_the_lead_and_to_another_agent(floor
         lead,
         desk,
         targets=[{"metric": "first_reply", "seconds": 5}],
-        thresholds=[{"breach": True, "actions": [{"do": "notify", "to": "owner"}, {"do": "requeue"}]}],
-        ladders={"hierarchical": [{"after_seconds": 0, "agent_id": str(desk.ids["lin"])}]},
+        thresholds=[{"breach": True, "actions": [{"do": "notify", "to": "lead"}, {"do": "requeue"}]}],
+        ladders={"hierarchical": [{"after_seconds": 0, "lead": True}]},
     )
     async with (
         at_desk(floor, lead) as leads,
@@ -108,9 +42,12 @@ async def test_a_chat_nobody_answers_goes_to_the_lead_and_to_another_agent(floor
 
         breach = await told(leads, "sla.breached", conversation_id, metric="first_reply")
         assert breach["breached_at"] == breach["due_at"] <= breach["detected_at"]
-        assert "requeue" in breach["actions"]
+        assert breach["actions"] == ["notify_lead", "requeue"]
+        assert breach["to_agent_ids"] == [str(desk.ids["lin"])]
         escalated = await told(leads, "sla.escalated", conversation_id, metric="first_reply")
-        assert (escalated["ladder"], escalated["to_agent_id"]) == ("hierarchical", str(desk.ids["lin"]))
+        assert (escalated["ladder"], escalated["to_agent_ids"]) == ("hierarchical", [str(desk.ids["lin"])])
+        await lead.post(f"/v1/sla/escalations/{escalated['escalation_id']}/accept", {})
+        await told(leads, "sla.escalation_accepted", conversation_id, accepted_by=str(desk.ids["lin"]))
         freed = await told(leads, "conversation.rights_changed", conversation_id, reason="released")
         assert (freed["before"]["owner_id"], freed["after"]["owner_id"]) == (str(desk.ids["anna"]), None)
 
@@ -118,6 +55,41 @@ async def test_a_chat_nobody_answers_goes_to_the_lead_and_to_another_agent(floor
         await chen.reply(conversation_id, "I am on it.")
         late = await clock_told(leads, conversation_id, "first_reply", "met_late")
         assert late["breached_at"] == breach["breached_at"]
+        await told(leads, "sla.escalation_ended", conversation_id, ladder="hierarchical", reason="met")
+        assert (await lead.get(f"/v1/conversations/{conversation_id}"))["owner"]["id"] == str(desk.ids["chen"])
+
+
+async def test_the_owner_stays_owner_until_an_expert_of_another_team_accepts(floor: Floor) -> None:
+    desk, experts = await floor.desk("anna", "lin"), await floor.desk("chen")
+    lead, expert = await floor.agent(desk, "lin"), await floor.agent(experts, "chen")
+    chen_id = str(experts.ids["chen"])
+    await promise(
+        lead,
+        desk,
+        targets=[{"metric": "first_reply", "seconds": 2}],
+        ladders={
+            "functional": [{"after_seconds": 0, "agent_id": chen_id}, {"after_seconds": 600, "lead": True}],
+            "hierarchical": [{"after_seconds": 0, "lead": True}],
+        },
+    )
+    conversation_id = await (await floor.customer(desk)).write("is the glaze free of lead?")
+    await lead.assign(conversation_id, desk.ids["anna"])
+    async with at_desk(floor, lead) as leads, at_desk(floor, expert) as theirs:
+        asked = await told(theirs, "sla.escalated", conversation_id, ladder="functional")
+        assert (asked["step"], asked["to_agent_ids"]) == (1, [chen_id])
+        assert (await lead.get(f"/v1/conversations/{conversation_id}"))["owner"]["id"] == str(desk.ids["anna"])
+        assert (await expert.client.get(f"/v1/conversations/{conversation_id}")).status_code == 404
+
+        accepting = f"/v1/sla/escalations/{asked['escalation_id']}/accept"
+        accepted = await expert.post(accepting, {})
+        again = await expert.post(accepting, {})
+        assert (again["accepted_by"], again["accepted_at"]) == (chen_id, accepted["accepted_at"])
+        handed = await told(theirs, "conversation.rights_changed", conversation_id)
+        assert (handed["before"]["owner_id"], handed["after"]["owner_id"]) == (str(desk.ids["anna"]), chen_id)
+        await expert.reply(conversation_id, "It is.")
+        ended = await told(leads, "sla.escalation_ended", conversation_id, ladder="hierarchical")
+        assert (ended["reason"], ended["step"]) == ("met", 1)
+        assert await lead.get("/v1/sla/escalations") == {"items": [], "next_cursor": None}
 
 
 async def test_pending_pauses_and_the_customers_answer_resumes_at_its_own_time(floor: Floor) -> None:

@@ -19,6 +19,7 @@ class Case:
     when: When
     answer: AnswerTime
     synthetic: bool
+    over: bool
     contact_acknowledged: bool
 
 
@@ -26,6 +27,7 @@ def why_not(case: Case, now: datetime) -> str | None:
     """The first reason against; None: it is sent."""
     reasons = {
         "synthetic": case.synthetic,
+        "over": case.over,
         "switched_off": case.when == "never",
         "stale": now - case.answer.started_at > STALE_AFTER,
         "contact_acknowledged": case.contact_acknowledged,

@@ -15,6 +15,7 @@ from app.channels.schemas import AccountFacts
 from app.conversations import service as conversations
 from app.conversations.schemas import ConversationFacts
 from app.conversations.service.acknowledging import AcknowledgementText
+from app.conversations.status import UNRESOLVED
 from app.core.act import Act
 from app.customers import service as customers
 from app.customers.time_zones import known_or_none
@@ -30,48 +31,71 @@ class Started:
     request_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A conversation whose first answer is owed. `zone` is the customer's own, or else the calendar's."""
+
+    conversation_id: UUID
+    facts: ConversationFacts
+    account: AccountFacts
+    settings: Acknowledgement
+    answer: AnswerTime
+    zone: ZoneInfo
+
+
 async def acknowledge(session: AsyncSession, act: Act, started: Mapping[UUID, Started]) -> None:
     """By conversation. Whoever is not to be acknowledged is left out; nobody is twice."""
+    # Most shops are open most of the time: what costs a look at messages comes after what does not.
+    waiting = [one for one in await _list_waiting(session, started) if why_not(_case(one, set()), act.now) is None]
+    if not waiting:
+        return
+    contacts = list({one.facts.contact_point_id for one in waiting})
+    thanked = await conversations.list_acknowledged_contacts(session, contacts, since=act.now - ONE_PER_CONTACT_IN)
+    texts: dict[UUID, AcknowledgementText] = {}
+    for one in waiting:
+        if why_not(_case(one, thanked), act.now) is None:
+            thanked.add(one.facts.contact_point_id)
+            clock = started[one.conversation_id]
+            text = AcknowledgementText(_word(act, one), f"ack:{clock.clock_id}", clock.request_id)
+            texts[one.conversation_id] = text
+    await conversations.acknowledge(session, act, texts)
+
+
+async def _list_waiting(session: AsyncSession, started: Mapping[UUID, Started]) -> list[_Waiting]:
     answers = await answer_times.list_first_answers(session, [one.clock_id for one in started.values()])
     owed = {key: answers[one.clock_id] for key, one in started.items() if one.clock_id in answers}
-    if not owed:
-        return
     facts = await conversations.facts_of(session, owed)
     accounts = await repository.list_facts(session, list({one.channel_account_id for one in facts.values()}))
-    contacts = list({one.contact_point_id for one in facts.values()})
-    thanked = await conversations.list_acknowledged_contacts(session, contacts, since=act.now - ONE_PER_CONTACT_IN)
     writers = await customers.list_summaries(session, list({one.customer_id for one in facts.values()}))
-    texts: dict[UUID, AcknowledgementText] = {}
-    for conversation_id, one in facts.items():
-        account, answer = accounts[one.channel_account_id], owed[conversation_id]
-        settings = settings_of(account)
-        case = Case(settings.when, answer, one.synthetic, one.contact_point_id in thanked)
-        if why_not(case, act.now) is None:
-            thanked.add(one.contact_point_id)
-            body = _word(act, settings, account, one, answer, writers[one.customer_id].timezone)
-            clock = started[conversation_id]
-            texts[conversation_id] = AcknowledgementText(body, f"ack:{clock.clock_id}", clock.request_id)
-    if texts:
-        await conversations.acknowledge(session, act, texts)
+    return [
+        _Waiting(
+            conversation_id,
+            one,
+            account := accounts[one.channel_account_id],
+            Acknowledgement.model_validate(account.settings.get("acknowledgement", {})),
+            answer := owed[conversation_id],
+            ZoneInfo(known_or_none(writers[one.customer_id].timezone) or answer.timezone),
+        )
+        for conversation_id, one in facts.items()
+    ]
 
 
-def settings_of(account: AccountFacts) -> Acknowledgement:
-    return Acknowledgement.model_validate(account.settings.get("acknowledgement", {}))
+def _case(one: _Waiting, thanked: set[UUID]) -> Case:
+    return Case(
+        one.settings.when,
+        one.answer,
+        synthetic=one.facts.synthetic,
+        over=one.facts.status not in UNRESOLVED,
+        contact_acknowledged=one.facts.contact_point_id in thanked,
+    )
 
 
-def _word(
-    act: Act,
-    settings: Acknowledgement,
-    account: AccountFacts,
-    facts: ConversationFacts,
-    answer: AnswerTime,
-    customer_zone: str,
-) -> str:
+def _word(act: Act, one: _Waiting) -> str:
     return word(
-        settings.texts,
-        language=facts.language,
-        brand=account.brand or account.name,
-        due_at=answer.due_at,
+        one.settings.texts,
+        language=one.facts.language,
+        brand=one.account.brand or one.account.name,
+        due_at=one.answer.due_at,
         now=act.now,
-        zone=ZoneInfo(known_or_none(customer_zone) or answer.timezone),
+        zone=one.zone,
     )

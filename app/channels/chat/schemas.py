@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from app.conversations.schemas import ClientId, MessageOut, SequenceNumber
 from app.customers.schemas import Language, Name, TimezoneName
+from app.events.conversations import MessageClass
 
 MAX_BODY_CHARACTERS = 4_000
 MAX_ATTACHMENTS = 10
@@ -64,6 +65,7 @@ class WidgetMessage(BaseModel):
     id: UUID
     conversation_id: UUID
     sequence: int
+    message_class: MessageClass
     direction: Literal["inbound", "outbound", "internal"]
     author: str | None
     body: str
@@ -92,6 +94,7 @@ def widget_message(message: MessageOut) -> WidgetMessage:
         id=message.id,
         conversation_id=message.conversation_id,
         sequence=message.sequence,
+        message_class=message.message_class,
         direction=message.direction,
         author=message.author.name if message.author else None,
         body=message.body,

@@ -30,6 +30,8 @@ async def acknowledge(session: AsyncSession, act: Act, texts: Mapping[UUID, Ackn
     None gets a second one in its life, none where somebody has answered or resolved meanwhile, and none in which only
     machines have written.
     """
+    if not texts:
+        return []
     for text in texts.values():
         check_text(text.body, field="body", maximum=MAX_BODY_CHARACTERS, minimum=1)
     # Locked before they are looked at: an answer that commits meanwhile is seen.
