@@ -127,3 +127,73 @@ async def test_enter_during_composition_sends_nothing(address: str, tmp_path: Pa
         await page.wait_for_selector("sb-chat .message.own")
         assert await page.locator("sb-chat .message.own .body").all_inner_texts() == ["你好"]
         assert await field.input_value() == ""
+
+
+SPANS = {
+    "1 h 30 min": 5400,
+    "90s": 90,
+    "2 d": 172_800,
+    "1.5 h": 5400,
+    "1 小时 30 分钟": 5400,
+    "2天3时": 183_600,
+    "0 s": 0,
+    "30": None,
+    "soon": None,
+    "1 h and more": None,
+    "": None,
+}
+
+
+async def test_spans_of_time_are_read_as_people_write_them(address: str, tmp_path: Path) -> None:
+    for language in LANGUAGES:
+        async with browser(tmp_path / language, language=language, width=1280, height=800, dark=False) as context:
+            page = context.pages[0]
+            await page.goto(f"{address}/admin")
+            await page.wait_for_selector("form")
+            read = """async (texts) => {
+              const durations = await import(`${document.body.dataset.assets}/admin/durations.js`);
+              const textOf = (given) => typeof given === 'string' ? given : durations.durationText(given);
+              return texts.map((given) => durations.parseDuration(textOf(given)));
+            }"""
+            assert await page.evaluate(read, list(SPANS)) == list(SPANS.values())
+            assert await page.evaluate(read, [0, 59, 60, 3661, 90_061]) == [0, 59, 60, 3661, 90_061]
+
+
+async def test_a_moved_policy_lands_in_its_place_whatever_the_positions_were(address: str, tmp_path: Path) -> None:
+    async with browser(tmp_path, language="en", width=1280, height=800, dark=False) as context:
+        page = context.pages[0]
+        await page.goto(f"{address}/admin")
+        await page.wait_for_selector("form")
+        wrong = await page.evaluate(
+            """async () => {
+              const { moved } = await import(`${document.body.dataset.assets}/admin/policies.js`);
+              const wrong = [];
+              for (const places of [[10, 20, 30], [1, 2, 3], [0, 0, 0], [0, 1, 1], [5, 5, 6], [0, 1, 100000]]) {
+                for (const [id, step] of [["a", 1], ["b", -1], ["b", 1], ["c", -1]]) {
+                  const ids = ["a", "b", "c"], positions = new Map(ids.map((one, index) => [one, places[index]]));
+                  const wanted = ids.filter((one) => one !== id);
+                  wanted.splice(ids.indexOf(id) + step, 0, id);
+                  const then = new Map([...positions, ...moved(ids, positions, id, step)]);
+                  const order = [...ids].sort((p, q) => then.get(p) - then.get(q) || (p < q ? -1 : 1));
+                  const allowed = [...then.values()].every((value) => value >= 0 && value <= 100000);
+                  if (order.join() !== wanted.join() || !allowed) wrong.push([places, id, step, [...then]]);
+                }
+              }
+              return wrong;
+            }"""
+        )
+        assert wrong == []
+
+
+async def test_a_downloaded_table_runs_nothing_in_a_spreadsheet(address: str, tmp_path: Path) -> None:
+    async with browser(tmp_path, language="en", width=1280, height=800, dark=False) as context:
+        page = context.pages[0]
+        await page.goto(f"{address}/admin")
+        await page.wait_for_selector("form")
+        text = await page.evaluate(
+            """async () => {
+              const { csvText } = await import(`${document.body.dataset.assets}/admin/csv.js`);
+              return csvText([["=1+1", "-x", 'say "a, b"', -3, "陈"]]);
+            }"""
+        )
+        assert text == '\ufeff"\'=1+1","\'-x","say ""a, b""","-3","陈"\r\n'

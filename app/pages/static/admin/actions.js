@@ -1,7 +1,7 @@
 // What a threshold may do, as the API's own description lists it: an action the server learns is offered here at once.
 import { call } from "../shared/api.js";
 import { el } from "../shared/dom.js";
-import { t } from "../shared/i18n.js";
+import { has, t } from "../shared/i18n.js";
 import { choices, word } from "./names.js";
 import { field, listOf, say } from "./parts.js";
 
@@ -47,12 +47,13 @@ function control({ part, type, format, enum: values, const: only, needed, minimu
   return { control: input, read: () => (input.value === "" ? null : isNumber ? Number(input.value) : input.value) };
 }
 
-function fieldOf(schema, value) {
+function fieldOf(action, schema, value) {
   const made = control(schema, value);
   if (!made) return null;
-  const key = `admin.field.${schema.part}`;
+  const own = `admin.field_of.${action}.${schema.part}`;
+  const key = has(own) ? own : `admin.field.${schema.part}`;
   const element = field(schema.part, key, made.control);
-  if (t(key) === key) {  // a field of a later server: its own name has to do
+  if (!has(key)) {  // a field of a later server: its own name has to do
     const label = element.querySelector("label");
     label.removeAttribute("data-t");
     label.textContent = word(`admin.field.${schema.part}`);
@@ -65,7 +66,7 @@ function actionRow(known, given) {
   const place = el("div", { class: "inline" });
   let fields = [];
   const draw = (value) => {
-    fields = known.get(select.value).map((schema) => fieldOf(schema, value[schema.part])).filter(Boolean);
+    fields = known.get(select.value).map((schema) => fieldOf(select.value, schema, value[schema.part])).filter(Boolean);
     place.replaceChildren(...fields.map((one) => one.element));
   };
   select.value = given.do;

@@ -1,7 +1,7 @@
 // The days that a calendar makes, saved or not: a month or a year, which days are open, and why.
 import { call, explain } from "../shared/api.js";
 import { el, setText } from "../shared/dom.js";
-import { language, t } from "../shared/i18n.js";
+import { has, language, t } from "../shared/i18n.js";
 import { button, iconButton, say } from "./parts.js";
 
 const DEBOUNCE_MS = 300;
@@ -22,9 +22,15 @@ function look({ why, spans }) {
   return { holiday: "holiday", open_date: "own_open", closed_date: "own_closed" }[why] ?? (spans.length ? "open" : "closed");
 }
 
+/** China's holidays come under English names. */
+function holidayName({ holiday }) {
+  const key = `admin.holiday.${(holiday ?? "").toLowerCase().replaceAll(/[^a-z]+/g, "_")}`;
+  return has(key) ? t(key) : holiday;
+}
+
 function sentence(day) {
   const hours = day.spans.length ? day.spans.join(", ") : t("admin.preview.closed");
-  return [t(`admin.preview.why.${day.why}`), day.holiday, hours].filter(Boolean).join(" · ");
+  return [t(`admin.preview.why.${day.why}`), holidayName(day), hours].filter(Boolean).join(" · ");
 }
 
 function cell(day, today) {
@@ -52,7 +58,7 @@ function specials(days) {
   if (!found.length) return say("p", "admin.preview.no_specials", { class: "soft" });
   return el("ul", { class: "specials" }, ...found.map((day) => el("li", {},
     el("b", { class: "figure", text: format(day.date, { day: "numeric", month: "short", weekday: "short" }) }), el("span", { class: `chip ${look(day)}`, text: t(`admin.preview.why.${day.why}`) }),
-    el("span", { text: [day.holiday, day.spans.length ? day.spans.join(", ") : ""].filter(Boolean).join(" · ") }))));
+    el("span", { text: [holidayName(day), day.spans.length ? day.spans.join(", ") : ""].filter(Boolean).join(" · ") }))));
 }
 
 /** `read` gives the spec as it stands in the form; it throws while the form cannot be read. */

@@ -102,6 +102,7 @@ async function show() {
   const [name, ...path] = location.hash.slice(1).split("/").map(decodeURIComponent);
   const section = SECTIONS.find((one) => one.name === name) ?? SECTIONS[0];
   for (const link of view.links) set(link, { "aria-current": link.dataset.name === section.name ? "page" : null });
+  view.rail.querySelector("[aria-current]").scrollIntoView({ block: "nearest", inline: "nearest" });
   await fill(section, path, location.hash);
 }
 

@@ -43,8 +43,8 @@ export function fieldWords(path) {
 export function valueWords(path, value) {
   const name = path.split(".").at(-1);
   if (value === null || value === undefined || value === "") return "–";
-  if (Array.isArray(value)) return value.length ? value.map((each) => valueWords(path.replace(/s$/, ""), each)).join("; ") : "–";
-  if (typeof value === "object") return Object.entries(value).filter(([, each]) => each !== null && !(Array.isArray(each) && !each.length)).map(([key, each]) => `${word(`admin.field.${key}`)}: ${valueWords(key, each)}`).join(", ");
+  if (Array.isArray(value)) return value.length ? value.map((each) => valueWords(path.replace(/s$/, ""), each)).join(t("admin.between")) : "–";
+  if (typeof value === "object") return Object.entries(value).filter(([, each]) => each !== null && !(Array.isArray(each) && !each.length)).map(([key, each]) => t("admin.pair", { name: fieldWords(key), value: valueWords(key, each) })).join(t("admin.and"));
   if (typeof value === "boolean") return t(value ? "admin.yes" : "admin.no");
   if (name.endsWith("seconds")) return durationText(value);
   if (name.endsWith("_id") || name.endsWith("_ids")) return nameById(value);

@@ -7,6 +7,7 @@ import { loadNames, valueWords, word } from "./names.js";
 import { button, failure, iconButton, say } from "./parts.js";
 
 const STEP = 10;
+const POSITION_MOST = 100000;
 const PATH = "/v1/sla/policies";
 const FRESH_BODY = { conditions: {}, calendar_id: null, targets: [{ metric: "first_reply", seconds: 3600 }], thresholds: [], ladders: { functional: [], hierarchical: [] }, frozen: [], reopen_grace_seconds: 600, bot_answers: false };
 
@@ -21,26 +22,25 @@ export async function open(place, [id]) {
 }
 
 function conditionWords(conditions) {
-  const said = Object.entries(conditions).filter(([, values]) => values.length).map(([name, values]) => `${word(`admin.field.${name}`)}: ${valueWords(name, values)}`);
+  const said = Object.entries(conditions).filter(([, values]) => values.length).map(([name, values]) => t("admin.pair", { name: word(`admin.field.${name}`), value: valueWords(name, values) }));
   return said.join(" · ") || t("admin.policy.everything");
 }
 
-/** The positions to store so that `ids` is the order asked: only those that must change. */
-export function positionsFor(ids, positions) {
-  const increasing = ids.every((id, index) => index === 0 || positions.get(id) > positions.get(ids[index - 1]));
-  return increasing ? new Map() : new Map(ids.map((id, index) => [id, (index + 1) * STEP]).filter(([id, position]) => positions.get(id) !== position));
-}
-
-/** Between its new neighbours where there is room, so that one version is enough; else all are counted anew. */
+/**
+ * The positions to store so that `id` goes one up (-1) or down (1). Between its new neighbours where there is room, so
+ * that one version is enough; else all are counted anew.
+ */
 export function moved(ids, positions, id, step) {
   const order = ids.filter((one) => one !== id);
   const index = ids.indexOf(id) + step;
   order.splice(index, 0, id);
   const before = index > 0 ? positions.get(order[index - 1]) : -1;
   const after = index + 1 < order.length ? positions.get(order[index + 1]) : before + 2 * STEP;
-  const wanted = new Map(positions).set(id, Math.floor((before + after) / 2));
-  const others = positionsFor(order, wanted);
-  return others.size ? positionsFor(order, new Map([...wanted].map(([one]) => [one, NaN]))) : new Map([[id, wanted.get(id)]]);
+  const middle = Math.floor((before + after) / 2);
+  const then = new Map(positions).set(id, middle);
+  const increasing = order.every((one, at) => at === 0 || then.get(one) > then.get(order[at - 1]));
+  if (middle > before && middle <= POSITION_MOST && increasing) return new Map([[id, middle]]);
+  return new Map(order.map((one, at) => [one, (at + 1) * STEP]).filter(([one, position]) => positions.get(one) !== position));
 }
 
 function openList(place, given) {
