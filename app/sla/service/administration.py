@@ -1,5 +1,6 @@
 """Calendars and policies: each edit is a version, and nothing that was counted by an earlier one is moved."""
 
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -139,16 +140,22 @@ async def _tell_policy(session: AsyncSession, act: Act, version: SlaPolicyVersio
 async def _add_calendar_version(
     session: AsyncSession, act: Act, calendar: BusinessCalendar, spec: CalendarSpec
 ) -> CalendarView:
+    latest = select(func.max(BusinessCalendarVersion.effective_at)).where(
+        BusinessCalendarVersion.calendar_id == calendar.id
+    )
+    before: datetime | None = await session.scalar(latest)
+    # Versions follow one another, also where another server's clock is ahead of ours.
+    effective_at = act.now if before is None else max(act.now, before + timedelta(microseconds=1))
     version = BusinessCalendarVersion(
         calendar_id=calendar.id,
         version=calendar.version,
-        effective_at=act.now,
+        effective_at=effective_at,
         spec=spec.model_dump(mode="json"),
         made_by=act.actor,
     )
     session.add(version)
     await session.flush()
-    told = CalendarChanged(calendar_id=calendar.id, number=version.version, effective_at=act.now)
+    told = CalendarChanged(calendar_id=calendar.id, number=version.version, effective_at=effective_at)
     await event_log.append(session, act, [told])
     return _calendar_view(calendar, version)
 

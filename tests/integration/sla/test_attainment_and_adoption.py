@@ -79,7 +79,7 @@ async def add_calendar(world: World) -> UUID:
 
 
 def open_until(end: str) -> CalendarSpec:
-    return CalendarSpec.model_validate({"timezone": "UTC", "weekly": dict.fromkeys(DAYS, [f"00:00-{end}"])})
+    return CalendarSpec.model_validate({"timezone": "UTC", "weekly": {day: [f"00:00-{end}"] for day in DAYS}})
 
 
 async def adopt(world: World, *, dry_run: bool, after: UUID | None = None, limit: int = 100) -> Any:
@@ -159,3 +159,17 @@ async def test_edits_of_policies_and_calendars_are_told_by_id_and_version(world:
         (policy_id, 1, True),
         (calendar_id, 2, None),
     ]
+
+
+async def test_edits_at_one_instant_follow_one_another(world: World) -> None:
+    calendar_id = await add_calendar(world)
+    for end in ("01:00", "02:00"):
+        async with world.database.transaction() as session:
+            act = Act(world.clock.now() - timedelta(seconds=5), "a server whose clock is behind")
+            await administration.update_calendar(
+                session, act, calendar_id=calendar_id, name="Own", spec=open_until(end), version=None
+            )
+    await world.use_policy(calendar_id=str(calendar_id), targets=[{"metric": "first_reply", "seconds": 3600}])
+    conversation_id = await world.open()
+    await world.follow()
+    assert (await world.clocks(conversation_id))["first_reply", 1].state == "running"
