@@ -9,7 +9,7 @@ from app.events.sla import ClockFace
 from app.sla import clock as clocks
 from app.sla import conversation_clocks, policies
 from app.sla.clock import Clock, Reading, Target
-from app.sla.conversation_state import OVER, Changes, ClockKey, Rules, State, target_of
+from app.sla.conversation_state import OVER, Changes, ClockKey, Rules, State, clocks_of, target_of
 from app.sla.event_facts import Subject
 from app.sla.face import face_of
 from app.sla.facts import Fact
@@ -31,8 +31,14 @@ class Followed:
     facts: int
 
     @property
-    def is_over(self) -> bool:
+    def has_ended(self) -> bool:
+        """Resolved or closed: it keeps the policies it had."""
         return self.state.status in OVER
+
+    @property
+    def is_over(self) -> bool:
+        """Nothing that is edited can move it any more. An answer that is still owed may be, also after the end."""
+        return self.has_ended and not any(clock.is_open and not clock.used_up_at for clock in clocks_of(self.state))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,16 +104,25 @@ class ClockRow:
 def row_of(book: Book, rules: Rules, selection: Selection, clock: Clock, told: Told, now: datetime) -> ClockRow:
     target, policy = target_of(rules, clock), policy_of(book, selection, clock.metric)
     breached_at = _breached_by(target, clock, now)
-    told_breached_at = told.fired.get("breach")
-    corrects = told_breached_at if told_breached_at is not None and told_breached_at != breached_at else None
+    before = told.fired.get("breach")
+    corrects = before if before is not None and before != breached_at else None
     if corrects is not None:
-        told = replace(told, fired={name: at for name, at in told.fired.items() if name != "breach"}, detected_at=None)
+        told = _corrected(told, breached_at, now)
     reading = clocks.read(target, clock, clock.counted_at)
-    if told_breached_at is not None and corrects is None and clock.is_open:
-        reading = replace(reading, state="breached", breached_at=told_breached_at, due_at=told_breached_at)
+    known = told.fired.get("breach")
+    if known is not None and clock.is_open:
+        reading = replace(reading, state="breached", breached_at=known, due_at=known)
     timers = tuple(timers_of(target, clock, policy.body, told.fired, now))
     face = face_of(target, clock, reading, clock_id=told.id, policy=policy.name)
     return ClockRow(told, policy, clock, reading, timers, corrects, breached_at, face)
+
+
+def _corrected(told: Told, breached_at: datetime | None, now: datetime) -> Told:
+    """The correction tells where the breach is instead, so that it is not told, nor acted upon, a second time."""
+    fired = {name: at for name, at in told.fired.items() if name != "breach"}
+    if breached_at is None:
+        return replace(told, fired=fired, detected_at=None)
+    return replace(told, fired={**fired, "breach": breached_at}, detected_at=now)
 
 
 def policy_of(book: Book, selection: Selection, metric: str) -> PolicyVersion:
@@ -130,3 +145,12 @@ def withdrawn(stored: Sequence[ClockKey], computed: Changes) -> list[ClockKey]:
 def promise_ids(facts: Iterable[Fact]) -> dict[ClockKey, UUID]:
     """The clock of a promise has the promise's id."""
     return {(fact.metric, fact.seq): UUID(fact.value) for fact in facts if fact.kind == "promised"}
+
+
+def is_moved(before: State, after: State) -> bool:
+    """Whether a promise comes at another time, is new or is gone."""
+    return _dues(before) != _dues(after)
+
+
+def _dues(state: State) -> set[tuple[str, int, datetime | None, datetime | None]]:
+    return {(clock.metric, clock.seq, clock.due_at, clock.breached_at) for clock in clocks_of(state)}

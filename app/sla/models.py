@@ -97,7 +97,7 @@ class SlaState(Base):
     facts: Mapped[int] = mapped_column(Integer)
     """How many facts of it are stored."""
     is_over: Mapped[bool]
-    """Resolved or closed: it adopts nothing any more."""
+    """It has ended, and nothing that is edited can move its clocks any more."""
 
 
 class SlaFact(Base):

@@ -256,9 +256,12 @@ class AdoptBody(BaseModel):
 
 
 class AdoptResult(BaseModel):
-    """One page of the open conversations; go on with `next_after` until it is null."""
+    """One page of the open conversations; go on with `next_after` until it is null. A page that was adopted before
+    changes nothing, so that a run that broke off may begin anew. `changed` have another policy; `moved` have clocks
+    that are due at another time, begin or end."""
 
     dry_run: bool
     looked_at: int
     changed: int
+    moved: int
     next_after: UUID | None

@@ -1,13 +1,16 @@
 """Calendars and policies: each edit is a version, and nothing that was counted by an earlier one is moved."""
 
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core import event_log
 from app.core.act import Act
 from app.core.errors import Conflict, InvalidInput, NotFound, PreconditionFailed
 from app.core.http import Page, decode_cursor, encode_cursor
+from app.events.sla import CalendarChanged, PolicyChanged
 from app.sla.calendar_spec import CalendarSpec
 from app.sla.models import BusinessCalendar, BusinessCalendarVersion, SlaPolicy, SlaPolicyVersion
 from app.sla.policies import PolicyBody
@@ -97,8 +100,13 @@ async def update_policy(
 async def retire_policy(session: AsyncSession, act: Act, *, policy_id: UUID) -> None:
     """New conversations are not offered it any more. Retiring it again changes nothing."""
     policy = await _lock_policy(session, policy_id)
-    policy.retired_at = policy.retired_at or act.now
+    if policy.retired_at is not None:
+        return
+    policy.retired_at = act.now
     await session.flush()
+    current = SlaPolicyVersion.policy_id == policy_id, SlaPolicyVersion.version == policy.version
+    version = (await session.scalars(select(SlaPolicyVersion).where(*current))).one()
+    await _tell_policy(session, act, version, retired=True)
 
 
 async def _lock_policy(session: AsyncSession, policy_id: UUID) -> SlaPolicy:
@@ -122,21 +130,35 @@ async def _add_policy_version(session: AsyncSession, act: Act, policy: SlaPolicy
     )
     session.add(version)
     await session.flush()
+    await _tell_policy(session, act, version)
     return _policy_view(policy, version)
+
+
+async def _tell_policy(session: AsyncSession, act: Act, version: SlaPolicyVersion, *, retired: bool = False) -> None:
+    told = PolicyChanged(policy_id=version.policy_id, version_id=version.id, number=version.version, retired=retired)
+    await event_log.append(session, act, [told])
 
 
 async def _add_calendar_version(
     session: AsyncSession, act: Act, calendar: BusinessCalendar, spec: CalendarSpec
 ) -> CalendarView:
+    latest = select(func.max(BusinessCalendarVersion.effective_at)).where(
+        BusinessCalendarVersion.calendar_id == calendar.id
+    )
+    before: datetime | None = await session.scalar(latest)
+    # Versions follow one another, also where another server's clock is ahead of ours.
+    effective_at = act.now if before is None else max(act.now, before + timedelta(microseconds=1))
     version = BusinessCalendarVersion(
         calendar_id=calendar.id,
         version=calendar.version,
-        effective_at=act.now,
+        effective_at=effective_at,
         spec=spec.model_dump(mode="json"),
         made_by=act.actor,
     )
     session.add(version)
     await session.flush()
+    told = CalendarChanged(calendar_id=calendar.id, number=version.version, effective_at=effective_at)
+    await event_log.append(session, act, [told])
     return _calendar_view(calendar, version)
 
 

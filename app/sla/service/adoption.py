@@ -10,14 +10,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.act import Act
 from app.sla import clock as clocks
-from app.sla import conversation_clocks, policies, repository
+from app.sla import conversation_clocks, following, policies, repository
 from app.sla.conversation_state import target_of
 from app.sla.facts import Fact
 from app.sla.following import Followed, Turn
 from app.sla.policies import Book, PolicyBody, PolicyVersion, Selection
 from app.sla.schemas import AdoptResult, TrialBody, TrialLine, TrialResult
 from app.sla.service import book as books
-from app.sla.service.follow import carry_out
+from app.sla.service.follow import carry_out, fold
 
 START = UUID(int=0)
 Counts = dict[str, Counter[str]]
@@ -32,15 +32,23 @@ async def adopt(session: AsyncSession, act: Act, *, dry_run: bool, after: UUID |
         session, act, kept={version for one in followed.values() for version in one.selection.values()}
     )
     turns = {key: _again(book, one) for key, one in followed.items()}
-    changed = sum(dict(turns[key].selection) != dict(one.selection) for key, one in followed.items())
-    if not dry_run:
-        await carry_out(session, act, book, followed, turns)
-    next_after = page[-1] if len(page) == limit else None
-    return AdoptResult(dry_run=dry_run, looked_at=len(page), changed=changed, next_after=next_after)
+    if dry_run:
+        folded = await fold(session, book, followed, turns)
+    else:
+        folded = await carry_out(session, act, book, followed, turns)
+    return AdoptResult(
+        dry_run=dry_run,
+        looked_at=len(page),
+        changed=sum(dict(turns[key].selection) != dict(one.selection) for key, one in followed.items()),
+        moved=sum(following.is_moved(followed[key].state, one.state) for key, one in folded.after.items()),
+        next_after=page[-1] if len(page) == limit else None,
+    )
 
 
 def _again(book: Book, one: Followed) -> Turn:
-    selection = policies.reselect(book, one.subject.attributes, one.selection)
+    """One that has ended keeps its policies; what it still owes is counted by the calendars as they are now."""
+    reselected = policies.reselect(book, one.subject.attributes, one.selection)
+    selection = one.selection if one.has_ended else reselected
     return Turn(one.subject, selection, (), needs_history=one.facts > 0)
 
 

@@ -65,10 +65,35 @@ async def follow(session: AsyncSession, act: Act, events: Sequence[StoredEvent])
     await carry_out(session, act, book, before, turns)
 
 
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """What turns lead to: the conversations that change, and their clocks."""
+
+    after: Mapping[UUID, Followed]
+    changes: Mapping[UUID, Changes]
+
+
 async def carry_out(
     session: AsyncSession, act: Act, book: Book, before: Mapping[UUID, Followed], turns: Mapping[UUID, Turn]
-) -> None:
+) -> Folded:
     """Fold, store and tell. What is not changed by its turn is not written."""
+    folded = await fold(session, book, before, turns)
+    await repository.put_states(session, folded.after)
+    await repository.add_facts(session, _numbered(before, turns))
+    ids = {
+        (conversation_id, key): promise_id
+        for conversation_id, turn in turns.items()
+        for key, promise_id in following.promise_ids(turn.facts).items()
+    }
+    followed_now = {key: folded.after.get(key, before[key]) for key in turns}
+    await _store_clocks(session, act, book, followed_now, folded.changes, ids)
+    return folded
+
+
+async def fold(
+    session: AsyncSession, book: Book, before: Mapping[UUID, Followed], turns: Mapping[UUID, Turn]
+) -> Folded:
+    """Nothing is stored."""
     recomputed = [conversation_id for conversation_id, turn in turns.items() if turn.needs_history]
     history = await repository.list_facts(session, recomputed) if recomputed else {}
     stored_keys = await repository.list_keys(session, recomputed) if recomputed else {}
@@ -80,15 +105,7 @@ async def carry_out(
         changes[conversation_id] = changed | dict.fromkeys(gone)
         if followed != before[conversation_id] or not before[conversation_id].facts:
             after[conversation_id] = followed
-    await repository.put_states(session, after)
-    await repository.add_facts(session, _numbered(before, turns))
-    ids = {
-        (conversation_id, key): promise_id
-        for conversation_id, turn in turns.items()
-        for key, promise_id in following.promise_ids(turn.facts).items()
-    }
-    followed_now = {key: after.get(key, before[key]) for key in turns}
-    await _store_clocks(session, act, book, followed_now, changes, ids)
+    return Folded(after, changes)
 
 
 async def _begin(

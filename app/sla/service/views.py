@@ -146,9 +146,11 @@ async def attainment(
         " count(*) FILTER (WHERE c.state <> 'breached' AND c.breached_at IS NULL AND c.stopped_at IS NOT NULL) AS met"
         " FROM sla_clock c LEFT JOIN sla_policy_version v ON v.id = c.policy_version_id"
         " LEFT JOIN sla_policy p ON p.id = v.policy_id"
-        " WHERE c.due_at >= $1 AND c.due_at < $2 AND c.state <> 'cancelled' GROUP BY 1, 2 ORDER BY 1, 2",
+        " WHERE c.due_at >= $1 AND c.due_at < $2 AND c.due_at <= $3 AND c.state <> 'cancelled'"
+        " GROUP BY 1, 2 ORDER BY 1, 2",
         due_from,
-        min(due_to, act.now),
+        due_to,
+        act.now,
     )
     lines = [
         AttainmentLine(
