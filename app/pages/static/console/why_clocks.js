@@ -15,6 +15,8 @@ const FAMILIES = {
 };
 
 const at = (time) => Date.parse(time);
+/** To the second where the day needs no telling. */
+const exact = (time) => (new Date(time).toDateString() === new Date().toDateString() ? clockTime(time) : moment(time));
 const lengthOf = ({ start_at, end_at }) => (at(end_at) - at(start_at)) / 1000;
 
 /** What a stretch was, in words. */
@@ -82,7 +84,7 @@ function table(caption, headings, rows, foot = []) {
 }
 
 function segments(clock) {
-  const rows = clock.segments.map((one) => [moment(one.start_at), moment(one.end_at), what(one), span(lengthOf(one))]);
+  const rows = clock.segments.map((one) => [exact(one.start_at), exact(one.end_at), what(one), span(lengthOf(one))]);
   const counted = clock.segments.filter(({ why }) => why === "counted").reduce((sum, one) => sum + lengthOf(one), 0);
   const foot = [[t("console.why_clock.total"), "", t("console.why_clock.of_target", { target: span(clock.target_seconds) }), span(counted)]];
   return table(t("console.why_clock.segments"), ["console.why_clock.from", "console.why_clock.to", "console.why_clock.what", "console.why_clock.length"], rows, foot);
