@@ -127,7 +127,7 @@ function content(clock, { answer, faces, messages, choose }) {
   const select = el("select", { class: "plain", "aria-label": t("console.sla.title"), onchange: () => choose(select.value) }, ...names);
   place.append(el("p", { class: "said", text: sentence(clock) }),
     el("p", { class: "soft terms", text: t("console.why_clock.terms", { policy: clock.policy, version: clock.policy_version, target: span(clock.target_seconds), time: fullMoment(answer.as_of) }) }),
-    line(clock, faces.find((face) => face.clock_id === clock.clock_id), messages), segments(clock));
+    line(clock, faces.find((face) => face.clock_id === clock.clock_id), messages), el("p", { class: "soft", text: t("console.why_clock.legend") }), segments(clock));
   const why = policies(clock, answer.policies);
   if (why) place.append(why);
   const parts = [place, el("div", { class: "actions" }, copyButton(place))];
