@@ -74,6 +74,10 @@ async def test_the_console_breaks_no_rule_in_any_of_its_states(
     await page.locator("sb-conversation-head [data-icon=question]").click()
     await page.locator(".said").wait_for()
     found["why"] = await violations(page)
+    await page.keyboard.press("Escape")
+    await page.locator(".clocks + .link").click()
+    await page.locator(".clock-line").wait_for()
+    found["why this time"] = await violations(page)
     assert {name: told for name, told in found.items() if told} == {}
 
 
@@ -84,6 +88,9 @@ async def test_widget_and_wallboard_break_no_rule(floor: Floor, open_page: OpenP
     await log_in(board, floor.url, desk.login("lin"), "/wallboard")
     await board.locator("tbody tr").first.wait_for()
     found = {"wallboard": await violations(board)}
+    await board.locator("button.tile").first.click()
+    await board.locator("dialog .list > :not([hidden])").first.wait_for()
+    found["list behind a figure"] = await violations(board)
     shop = await open_page(dark=dark, language=language)
     await shop.goto(f"{floor.url}/widget/demo")
     await shop.click("sb-chat .bubble")

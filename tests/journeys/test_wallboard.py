@@ -60,3 +60,48 @@ async def test_agents_keep_their_places_under_the_pointer(floor: Floor, open_pag
     assert await names.all_inner_texts() == order
     await page.hover("h1")
     await expect(names.first).to_have_text(last)
+
+
+async def test_breached_promises_are_counted_and_each_count_opens_its_list(floor: Floor, open_page: OpenPage) -> None:
+    desk = await floor.desk("anna", "lin")
+    lead = await floor.agent(desk, "lin")
+    await lead.post(
+        "/v1/sla/policies",
+        {
+            "name": f"Desk {desk.number}",
+            "body": {
+                "position": 1,
+                "conditions": {"queue_ids": [str(desk.queue_id)]},
+                "targets": [{"metric": "first_reply", "seconds": 2}],
+            },
+        },
+    )
+    owned = [await floor.owned(desk, "anna", name=name) for name in ("Grace Miller", "李梅", "Omar")]
+    page = await open_page()
+    await log_in(page, floor.url, desk.login("lin"), "/wallboard")
+    count = page.locator("tr", has_text=desk.queue_name).locator("td.breached button")
+    await expect(count).to_have_text("3")
+    await count.click()
+    dialog = page.locator("dialog")
+    await expect(dialog.locator("h2")).to_have_text(f"Breached in {desk.queue_name}: 3")
+    await expect(dialog.locator("tbody tr")).to_have_count(3)
+    await expect(dialog.locator(".chip").first).to_contain_text("over")
+    await page.keyboard.press("Escape")
+    tile = page.locator(".tile", has_text="Breached, open")
+    total = int(await tile.locator("b").inner_text())
+    await tile.click()
+    await expect(dialog.locator("tbody tr")).to_have_count(total)
+    listed = await lead.get("/v1/workspace/clocks?standing=breached&limit=100")
+    assert len(listed["items"]) == total
+    await page.keyboard.press("Escape")
+    await (await floor.agent(desk, "anna")).reply(owned[0].id, "sorry")
+    await expect(count).to_have_text("2")
+    kept = page.locator("button.tile", has_text="SLA kept today")
+    least = int((await kept.locator(".note").inner_text()).split(" of ")[1].split()[0])
+    await kept.click()
+    lines = dialog.locator("tbody tr")
+    await expect(lines.first).to_be_visible()
+    due = [int(text) for text in await dialog.locator("tbody tr td:last-child").all_inner_texts()]
+    await page.keyboard.press("Escape")
+    board = await lead.get("/v1/wallboard")
+    assert 0 < least <= sum(due) <= board["sla"]["due"]

@@ -15,6 +15,7 @@ from app.sla.business_hours import BusinessHours
 from app.sla.calendars import Calendar, around_the_clock
 from app.sla.clock import Clock, Target
 from app.sla.conversation_clocks import Rules
+from app.sla.conversation_state import target_of
 from app.sla.face import SPANS_LIMIT, face_of
 from app.sla.metrics import METRICS
 from tests.unit.sla.calendars_at_hand import at, calendars, day_spans, histories, hours, weekdays
@@ -132,7 +133,7 @@ def test_the_rest_by_the_face_is_the_clocks_own_until_its_next_change(
     for clock in changes.values():
         if clock is None or not clock.is_open:
             continue
-        own = rules.targets[clock.metric]
+        own = target_of(rules, clock)
         face = shown(own, clock)
         now = clock.counted_at + timedelta(seconds=data.draw(st.integers(0, 1_000_000)))
         reading = clocks.read(own, clock, now)

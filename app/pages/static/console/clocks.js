@@ -7,8 +7,8 @@ import { pauseReason } from "./list.js";
 import { changed, state } from "./store.js";
 
 const STOPPED_MOST = 5;
-const LOOKS = { ample: ["plain", "clock"], plain: ["plain", "clock"], warn: ["warn", "clock"], bad: ["bad", "failed"], paused: ["paused", "pause"], never: ["plain", "clock"] };
-const STOPPED = { met: ["ok", "done"], met_late: ["bad", "failed"], cancelled: ["plain", "close"] };
+const LOOKS = { ample: ["half", "clock"], half: ["half", "clock"], warn: ["warn", "clock"], bad: ["bad", "failed"], paused: ["paused", "pause"], never: ["half", "clock"] };
+const STOPPED = { met: ["ok", "done"], met_late: ["bad", "failed"], cancelled: ["half", "close"] };
 let known = { id: null, faces: [] };
 
 /** A change that comes while an answer is under way asks once more, so that the last answer is the last word. */

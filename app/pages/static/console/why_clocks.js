@@ -15,6 +15,8 @@ const FAMILIES = {
 };
 
 const at = (time) => Date.parse(time);
+/** To the second where the day needs no telling. */
+const exact = (time) => (new Date(time).toDateString() === new Date().toDateString() ? clockTime(time) : moment(time));
 const lengthOf = ({ start_at, end_at }) => (at(end_at) - at(start_at)) / 1000;
 
 /** What a stretch was, in words. */
@@ -82,7 +84,7 @@ function table(caption, headings, rows, foot = []) {
 }
 
 function segments(clock) {
-  const rows = clock.segments.map((one) => [moment(one.start_at), moment(one.end_at), what(one), span(lengthOf(one))]);
+  const rows = clock.segments.map((one) => [exact(one.start_at), exact(one.end_at), what(one), span(lengthOf(one))]);
   const counted = clock.segments.filter(({ why }) => why === "counted").reduce((sum, one) => sum + lengthOf(one), 0);
   const foot = [[t("console.why_clock.total"), "", t("console.why_clock.of_target", { target: span(clock.target_seconds) }), span(counted)]];
   return table(t("console.why_clock.segments"), ["console.why_clock.from", "console.why_clock.to", "console.why_clock.what", "console.why_clock.length"], rows, foot);
@@ -125,7 +127,7 @@ function content(clock, { answer, faces, messages, choose }) {
   const select = el("select", { class: "plain", "aria-label": t("console.sla.title"), onchange: () => choose(select.value) }, ...names);
   place.append(el("p", { class: "said", text: sentence(clock) }),
     el("p", { class: "soft terms", text: t("console.why_clock.terms", { policy: clock.policy, version: clock.policy_version, target: span(clock.target_seconds), time: fullMoment(answer.as_of) }) }),
-    line(clock, faces.find((face) => face.clock_id === clock.clock_id), messages), segments(clock));
+    line(clock, faces.find((face) => face.clock_id === clock.clock_id), messages), el("p", { class: "soft", text: t("console.why_clock.legend") }), segments(clock));
   const why = policies(clock, answer.policies);
   if (why) place.append(why);
   const parts = [place, el("div", { class: "actions" }, copyButton(place))];

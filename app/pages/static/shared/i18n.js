@@ -64,6 +64,11 @@ export function number(value) {
   return new Intl.NumberFormat(language).format(value);
 }
 
+/** A share of a number that must stand beside it; none of nothing. */
+export function percent(part, whole) {
+  return whole ? new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 1 }).format(part / whole) : "–";
+}
+
 /** Today only the time; otherwise the day as well. */
 export function moment(at, now = Date.now()) {
   const date = new Date(at);

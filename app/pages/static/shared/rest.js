@@ -2,14 +2,14 @@
 import { setIcon, setText } from "./dom.js";
 import { fullMoment, span, t } from "./i18n.js";
 
-const PLAIN_SHARE = 0.5, WARN_SHARE = 0.25;
-const ICONS = { plain: "clock", warn: "clock", bad: "failed", paused: "pause" };
+const SHOWN_SHARE = 0.5, WARN_SHARE = 0.25;
+const ICONS = { half: "clock", warn: "clock", bad: "failed", paused: "pause" };
 
 function isPaused(face, now) {
   return face.state === "paused" && !(face.resumes_at && now >= Date.parse(face.resumes_at));
 }
 
-/** Where the clock stands at `now`: plain, warn, bad, paused, or never when it cannot become due; `seconds` left, or over. */
+/** Where the clock stands at `now`: ample, half, warn, bad, paused, or never when it cannot become due; `seconds` left, or over. */
 export function restOf(face, now) {
   if (isPaused(face, now)) return { look: "paused", seconds: face.rest_seconds };
   if (face.due_at && now >= Date.parse(face.due_at)) return { look: "bad", seconds: (now - Date.parse(face.due_at)) / 1000 };
@@ -17,7 +17,7 @@ export function restOf(face, now) {
   const seconds = ahead / 1000 + face.later_seconds;
   if (!face.due_at) return { look: "never", seconds };
   const share = seconds / face.target_seconds;
-  return { look: share > PLAIN_SHARE ? "ample" : share > WARN_SHARE ? "plain" : "warn", seconds };
+  return { look: share > SHOWN_SHARE ? "ample" : share > WARN_SHARE ? "half" : "warn", seconds };
 }
 
 export function metricName(face) {
@@ -33,7 +33,7 @@ export function restText({ look, seconds }) {
 export function restTip(face, now) {
   const { look, seconds } = restOf(face, now);
   const values = { metric: metricName(face), target: span(face.target_seconds), policy: face.policy, rest: span(seconds), due: face.due_at ? fullMoment(face.due_at) : "" };
-  return t(`common.sla_tip.${look === "ample" || look === "warn" ? "plain" : look}`, values);
+  return t(`common.sla_tip.${["bad", "paused", "never"].includes(look) ? look : "running"}`, values);
 }
 
 /** Draws `chip` (an icon and a word). `why`: what a paused one waits for. With more than half left there is none. */

@@ -7,12 +7,12 @@ export function longestSeconds(queue, now) {
   return since ? Math.max(0, (now - Date.parse(since)) / 1000) : null;
 }
 
-/** ok, warn at half the target's wait, bad past the target or when nobody is ready for, or able to take, those who wait. */
+/** ok, warn at half the target's wait or with a clock due soon, bad past the target, with any breach, or when nobody is ready for, or able to take, those who wait. */
 export function queueState(queue, now) {
   const wait = longestSeconds(queue, now);
   const target = queue.target_seconds;
-  if ((queue.waiting > 0 && queue.ready === 0) || queue.unroutable > 0 || (wait !== null && wait >= target)) return "bad";
-  if (wait !== null && wait >= target / 2) return "warn";
+  if (queue.breached > 0 || (queue.waiting > 0 && queue.ready === 0) || queue.unroutable > 0 || (wait !== null && wait >= target)) return "bad";
+  if (queue.due_soon > 0 || (wait !== null && wait >= target / 2)) return "warn";
   return "ok";
 }
 

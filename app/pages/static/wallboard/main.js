@@ -1,7 +1,7 @@
 // The wallboard: figures pushed by the server once a second, waits that tick between, and honesty when they are old.
 import { call, explain } from "../shared/api.js";
 import { el, icon, reconcile, set, setIcon, setText } from "../shared/dom.js";
-import { chosenLanguage, clockTime, load, nameOf, number, span, t, has } from "../shared/i18n.js";
+import { chosenLanguage, clockTime, load, nameOf, number, percent, span, t, has } from "../shared/i18n.js";
 import { languageSwitch, signIn, wasSignedIn } from "../shared/sign-in.js";
 import { Live, startWorker } from "../shared/socket.js";
 import { HeldOrder, longestSeconds, presenceWord, queueState, Steady, totals } from "./board.js";
@@ -12,7 +12,7 @@ const BANNER_MS = 60000;
 const HOLD_MS = 10000;
 const STATE_ICONS = { ok: "done", warn: "clock", bad: "failed" };
 const PRESENCE_ICONS = { ready: "ready", not_ready: "pause", not_responding: "failed", offline: "offline" };
-const QUEUE_COLUMNS = ["queue", "state", "waiting", "longest", "target", "ready_staffed", "load"];
+const QUEUE_COLUMNS = ["queue", "state", "waiting", "longest", "target", "ready_staffed", "load", "due_soon", "breached"];
 const AGENT_COLUMNS = ["agent", "state", "in_state", "conversations", "load", "connection"];
 const root = document.querySelector("#root");
 const steady = new Steady(HOLD_MS);
@@ -63,19 +63,34 @@ function table(columns) {
   return { element: el("div", { class: "table", tabIndex: 0 }, el("table", {}, el("thead", {}, el("tr", {}, ...headings)), body)), body, headings };
 }
 
-function tile(name) {
+/** A figure that opens the list it counts is a button. */
+function tile([name, open]) {
   const figure = el("b", { class: "figure" });
   const label = el("span");
-  const box = el("div", { class: "tile" }, label, figure);
-  return { box, figure, label, name };
+  const note = el("span", { class: "note" });
+  const box = el(open ? "button" : "div", open ? { class: "tile", type: "button", onclick: () => board && open(box) } : { class: "tile" }, label, figure, note);
+  return { box, figure, label, note, name };
 }
+
+async function openPressing(standing, queue, opener) {
+  (await import("./clocks.js")).showPressing(standing, queue, () => live.now(), opener);
+}
+
+async function openKept(opener) {
+  (await import("./clocks.js")).showKept(board.sla, board.as_of, opener);
+}
+
+const TILES = [
+  ["waiting"], ["longest"], ["ready_agents"], ["talking"], ["sla_attainment", openKept],
+  ["due_soon", (opener) => openPressing("due_soon", null, opener)], ["breached_open", (opener) => openPressing("breached", null, opener)],
+];
 
 function build() {
   if (new URLSearchParams(location.search).get("tv") === "1") keepAwake();
   view = {
     title: el("h1"), connection: el("span", { class: "line-state", role: "status" }, icon("live", true), el("span")),
     asOf: el("time"), stale: el("p", { class: "stale-banner", role: "alert", hidden: true }),
-    tiles: ["waiting", "longest", "ready_agents", "talking"].map(tile),
+    tiles: TILES.map(tile),
     queuesTitle: el("h2"), queues: table(QUEUE_COLUMNS), queuesEmpty: el("p", { class: "empty" }),
     agentsTitle: el("h2"), agents: table(AGENT_COLUMNS), agentsEmpty: el("p", { class: "empty" }),
   };
@@ -118,10 +133,13 @@ function draw() {
 /** `now`: figures stop ticking when nothing confirms them any more. */
 function drawBoard(now) {
   const sums = totals(board, now);
-  const values = { waiting: number(sums.waiting), longest: sums.longest === null ? "–" : span(sums.longest), ready_agents: `${number(sums.ready)} / ${number(sums.staffed)}`, talking: number(sums.talking) };
-  for (const { name, figure, label } of view.tiles) {
+  const values = { waiting: number(sums.waiting), longest: sums.longest === null ? "–" : span(sums.longest), ready_agents: `${number(sums.ready)} / ${number(sums.staffed)}`, talking: number(sums.talking), sla_attainment: percent(board.sla.met, board.sla.due), due_soon: number(board.sla.due_soon), breached_open: number(board.sla.breached_open) };
+  const looks = { due_soon: board.sla.due_soon ? "warn" : "", breached_open: board.sla.breached_open ? "bad" : "" };
+  for (const { name, figure, label, note, box } of view.tiles) {
     setText(label, t(`wallboard.${name}`));
     setText(figure, values[name]);
+    setText(note, name === "sla_attainment" ? t("wallboard.kept", { met: number(board.sla.met), due: number(board.sla.due) }) : "");
+    box.className = `tile ${looks[name] ?? ""}`;
   }
   view.queuesEmpty.hidden = board.queues.length > 0;
   setText(view.queuesEmpty, t("wallboard.empty_queues"));
@@ -160,7 +178,22 @@ function drawQueue(row, queue, now) {
   setText(cells.target, span(queue.target_seconds));
   setText(cells.ready_staffed, `${number(queue.ready)} / ${number(queue.staffed)}`);
   setText(cells.load, queue.capacity_units ? `${number(queue.used_units)} / ${number(queue.capacity_units)}` : "–");
+  drawPressing(cells.due_soon, "due_soon", queue);
+  drawPressing(cells.breached, "breached", queue);
   set(row, { class: state });
+}
+
+/** The count as a button to its list; nothing to press where there is nothing. */
+function drawPressing(cell, standing, queue) {
+  const count = queue[standing];
+  if (!count) return setText(cell, number(0));
+  let button = cell.querySelector("button");
+  if (!button) {
+    button = el("button", { class: `count ${standing}`, type: "button", onclick: () => openPressing(standing, queue.queue, button) });
+    cell.replaceChildren(button);
+  }
+  setText(button, number(count));
+  button.setAttribute("aria-label", t("wallboard.list.counted", { title: t(`wallboard.list.${standing}_in`, { queue: nameOf(queue.queue) }), number: number(count) }));
 }
 
 function drawAgent(row, agent, now) {
