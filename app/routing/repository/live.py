@@ -116,12 +116,37 @@ async def fetch_waiting(session: AsyncSession, work_ids: Collection[UUID] | None
 
 async def find_live_work_ids(session: AsyncSession, conversation_ids: Collection[UUID]) -> dict[UUID, UUID]:
     """Conversation to its live work item."""
-    rows = await session.execute(
-        select(WorkItem.conversation_id, WorkItem.id).where(
-            WorkItem.conversation_id.in_(conversation_ids), WorkItem.state.in_(sorted(LIVE))
-        )
-    )
-    return {row.conversation_id: row.id for row in rows}
+    connection = await driver_connection(session)
+    rows = await connection.fetch(_LIVE_WORK, list(conversation_ids))
+    return {row["conversation_id"]: row["id"] for row in rows}
+
+
+_LIVE_WORK = f"""
+SELECT conversation_id, id FROM work_item
+WHERE conversation_id = ANY($1::uuid[]) AND state IN ({", ".join(f"'{state}'" for state in sorted(LIVE))})
+"""
+_LOCK_WAITING = """
+SELECT id, conversation_id, queue_id, agent_id, state, ready_at, due_at, sticky_until, cool_downs::text
+FROM work_item WHERE conversation_id = ANY($1::uuid[]) AND state = 'queued' ORDER BY id FOR UPDATE
+"""
+_PUT_DEADLINES = """
+UPDATE work_item AS work SET due_at = new.due_at, run_at = new.run_at, version = work.version + 1
+FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[]) AS new (id, due_at, run_at) WHERE work.id = new.id
+"""
+
+
+async def lock_waiting(session: AsyncSession, conversation_ids: Collection[UUID]) -> list[WorkItem]:
+    """Locked, in the order of their ids. They belong to no session: store them with `put_deadlines`."""
+    connection = await driver_connection(session)
+    rows = await connection.fetch(_LOCK_WAITING, list(conversation_ids))
+    return [WorkItem(**{**row, "cool_downs": json.loads(row["cool_downs"])}) for row in rows]
+
+
+async def put_deadlines(session: AsyncSession, works: Sequence[WorkItem]) -> None:
+    if works:
+        connection = await driver_connection(session)
+        values = zip(*((work.id, work.due_at, work.run_at) for work in works), strict=True)
+        await connection.execute(_PUT_DEADLINES, *map(list, values))
 
 
 _WORK_COLUMNS = tuple(column.key for column in WorkItem.__table__.columns)
@@ -238,6 +263,20 @@ async def list_memberships(session: AsyncSession, agent_ids: Collection[UUID] | 
     if agent_ids is not None:
         statement = statement.where(QueueMember.agent_id.in_(agent_ids))
     return {(row.agent_id, row.queue_id) for row in await session.execute(statement)}
+
+
+_DECISION_COLUMNS = tuple(column.key for column in RoutingDecision.__table__.columns)
+_INSERT_DECISIONS = f"""
+INSERT INTO routing_decision ({", ".join(_DECISION_COLUMNS)})
+SELECT {", ".join(_DECISION_COLUMNS)} FROM jsonb_populate_recordset(NULL::routing_decision, $1::text::jsonb)
+"""
+
+
+async def insert_decisions(session: AsyncSession, decisions: Sequence[RoutingDecision]) -> None:
+    """At once, in one statement."""
+    if decisions:
+        rows = [{key: getattr(one, key) for key in _DECISION_COLUMNS} for one in decisions]
+        await (await driver_connection(session)).execute(_INSERT_DECISIONS, json.dumps(rows, default=str))
 
 
 def add_decisions(session: AsyncSession, decisions: Iterable[RoutingDecision]) -> None:

@@ -1,11 +1,12 @@
 """What SLA announces about a conversation, done to its work: a sooner deadline, a wider ring, another place."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core import event_log
 from app.core.act import Act
 from app.events.event import Event
 from app.routing.models import Queue, RoutingDecision, WorkItem
@@ -26,6 +27,8 @@ WAITING = frozenset({"queued", "offered"})
 async def obey(session: AsyncSession, act: Act, asked: Mapping[UUID, Asked]) -> None:
     """Deadlines only ever come nearer, rings only open. Raises HolderChanged; asking again is safe."""
     wanted = {key: one for key, one in asked.items() if not one.is_nothing}
+    for key in await _advance_queued(session, act, {key: one for key, one in wanted.items() if one.is_only_sooner}):
+        del wanted[key]
     if not wanted:
         return
     movers = await load_movers(session, act, wanted)
@@ -38,6 +41,39 @@ async def obey(session: AsyncSession, act: Act, asked: Mapping[UUID, Asked]) -> 
             await publish(session, own_act, await _change_waiting(session, own_act, work, one))
             if one.destination is not None:
                 await reroute(session, own_act, work, desks, movers, one.destination)
+
+
+async def _advance_queued(session: AsyncSession, act: Act, asked: Mapping[UUID, Asked]) -> set[UUID]:
+    """What nearly every announcement asks, for a whole batch at once; the conversations that this settles."""
+    if not asked:
+        return set()
+    await session.flush()
+    waiting = await live_rows.lock_waiting(session, list(asked))
+    later = [work for work in waiting if work.due_at - _sooner(asked, work) >= WORTH_ADVANCING]
+    queues = {queue.id: queue for queue in await queue_rows.list_queues(session, {work.queue_id for work in later})}
+    decisions: list[RoutingDecision] = []
+    entries: list[tuple[Act, Event]] = []
+    for work in later:
+        one, own_act = asked[work.conversation_id], act.under(asked[work.conversation_id].request_id)
+        decisions.append(_decision(own_act, work, "due_advanced", _due_trace(work, one)))
+        work.due_at = _sooner(asked, work)
+        set_timer(work, queues[work.queue_id], act.now)
+        entries.append((own_act, changed(work, "queued", "due_advanced", agent_id=None)))
+    await live_rows.put_deadlines(session, later)
+    await live_rows.insert_decisions(session, decisions)
+    await event_log.append_each(session, entries)
+    return {work.conversation_id for work in waiting}
+
+
+def _sooner(asked: Mapping[UUID, Asked], work: WorkItem) -> datetime:
+    due_at = asked[work.conversation_id].due_at
+    assert due_at is not None
+    return due_at
+
+
+def _due_trace(work: WorkItem, one: Asked) -> dict[str, str]:
+    assert one.due_at is not None
+    return {"by": "sla", "clock": one.clock, "before": work.due_at.isoformat(), "after": one.due_at.isoformat()}
 
 
 async def _change_waiting(session: AsyncSession, act: Act, work: WorkItem, one: Asked) -> list[Event]:
@@ -56,9 +92,8 @@ async def _change_waiting(session: AsyncSession, act: Act, work: WorkItem, one: 
 def _advance(session: AsyncSession, act: Act, work: WorkItem, one: Asked) -> list[str]:
     if one.due_at is None or work.due_at - one.due_at < WORTH_ADVANCING:
         return []
-    trace = {"by": "sla", "clock": one.clock, "before": work.due_at.isoformat(), "after": one.due_at.isoformat()}
+    live_rows.add_decisions(session, [_decision(act, work, "due_advanced", _due_trace(work, one))])
     work.due_at = one.due_at
-    live_rows.add_decisions(session, [_decision(act, work, "due_advanced", trace)])
     return ["due_advanced"]
 
 

@@ -89,9 +89,9 @@ async def lock_work(
     session: AsyncSession, work_ids: Collection[UUID], now: datetime, *, agents: Collection[UUID] = ()
 ) -> tuple[dict[UUID, WorkItem], dict[UUID, Desk]]:
     """Lock work items with whoever holds them, and further agents. Raises HolderChanged; asking again is safe."""
-    holders = await live_rows.list_work_agents(session, work_ids)
+    holders = await live_rows.list_work_agents(session, work_ids) if work_ids else set()
     desks = await lock_desks(session, holders | set(agents), now)
-    works = await live_rows.lock_works(session, work_ids)
+    works = await live_rows.lock_works(session, work_ids) if work_ids else {}
     if any(work.agent_id is not None and work.agent_id not in desks for work in works.values()):
         raise HolderChanged
     return works, desks

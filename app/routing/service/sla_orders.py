@@ -41,6 +41,10 @@ class Asked:
     def is_nothing(self) -> bool:
         return self.due_at is None and self.ring is None and self.destination is None
 
+    @property
+    def is_only_sooner(self) -> bool:
+        return self.due_at is not None and self.ring is None and self.destination is None
+
     def advance(self, due_at: datetime | None, clock: str) -> None:
         if due_at is not None and (self.due_at is None or due_at < self.due_at):
             self.due_at, self.clock = due_at, clock
@@ -55,9 +59,11 @@ def asked_by(events: Sequence[StoredEvent]) -> dict[UUID, Asked]:
             continue
         one = asked.setdefault(event.key, Asked(request_id=event.request_id))
         if event.type == ClocksChanged.type:
-            for clock in ClocksChanged.model_validate(event.payload).clocks:
-                due_at = clock.due_at if clock.state == "running" and clock.metric in WAITED_FOR else None
-                latest[event.key, f"{clock.metric}:{clock.seq}"] = due_at, clock.metric
+            # As JSON: there are thousands a second, and the log took them from the model.
+            for clock in event.payload["clocks"]:
+                runs = clock["state"] == "running" and clock["metric"] in WAITED_FOR and clock["due_at"] is not None
+                due_at = datetime.fromisoformat(clock["due_at"]) if runs else None
+                latest[event.key, f"{clock['metric']}:{clock['seq']}"] = due_at, clock["metric"]
         elif event.type == EscalationAccepted.type:
             _hear_accepted(one, EscalationAccepted.model_validate(event.payload), event.actor)
         else:
