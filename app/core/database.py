@@ -27,6 +27,10 @@ DUE = "due_rows"
 """Key in `session.info`: by table, when the nearest due row that this transaction stored becomes due."""
 
 
+LOOKS = "looks"
+"""Key in `session.info`: it has no transaction."""
+
+
 class Base(DeclarativeBase):
     metadata = MetaData(
         naming_convention={
@@ -76,6 +80,9 @@ class Database:
         )
         _ask_the_idle(self.engine)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False, autoflush=False)
+        self._looks = async_sessionmaker(
+            self.engine.execution_options(isolation_level="AUTOCOMMIT"), expire_on_commit=False, autoflush=False
+        )
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
@@ -87,6 +94,12 @@ class Database:
                 self.on_append()
             if session.info.get(DUE):
                 self.on_due(session.info[DUE])
+
+    @asynccontextmanager
+    async def look(self) -> AsyncIterator[AsyncSession]:
+        """For reading only, each statement by itself: it sees what is committed then, and saves two round trips."""
+        async with self._looks(info={LOOKS: True}) as session:
+            yield session
 
     async def close(self) -> None:
         await self.engine.dispose()
@@ -123,7 +136,7 @@ async def driver_connection(session: AsyncSession) -> "asyncpg.Connection[Any]":
         return known
     raw = await (await session.connection()).get_raw_connection()
     connection: asyncpg.Connection[Any] = raw.driver_connection
-    if not connection.is_in_transaction():
+    if LOOKS not in session.info and not connection.is_in_transaction():
         # SQLAlchemy begins only before a statement of its own; ours would each commit by itself.
         adapted: Any = raw.dbapi_connection
         await adapted._start_transaction()

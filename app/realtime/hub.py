@@ -127,7 +127,7 @@ class Hub:
 
     async def _take(self, occurrences: list[Occurrence]) -> None:
         async with self._turn:
-            async with self._database.transaction() as session:
+            async with self._database.look() as session:
                 context = await load_context(session, self._clock.now(), occurrences, self._viewers)
             for occurrence in occurrences:
                 if occurrence.number <= self.position:
@@ -263,7 +263,7 @@ class Hub:
         def receivers(reach: Reach) -> list[Viewer]:
             return [seat.viewer] if reach.includes(seat.viewer) else []
 
-        async with self._snapshots, self._database.transaction() as session:
+        async with self._snapshots, self._database.look() as session:
             context = await load_context(session, self._clock.now(), page, receivers)
         for occurrence in page:
             texts = Texts(occurrence, context, self.incarnation)
