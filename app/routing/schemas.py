@@ -167,7 +167,7 @@ class TransferBody(Body):
 
 class DecisionView(BaseModel):
     """One stored trace. `outcome`: offer, wait, drain, unroutable; by hand picked, assigned, transferred, taken_over;
-    `forced` above capacity.
+    `forced` above capacity; for SLA due_advanced, ring_opened, reassign_refused.
     """
 
     id: UUID

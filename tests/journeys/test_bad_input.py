@@ -142,6 +142,7 @@ async def set_scene(http: httpx.AsyncClient, database: Database, town: Town) -> 
         "offer_id": str(uuid4()),
         "session_id": str(uuid4()),
         "api_key_id": str(uuid4()),
+        **{name: str(uuid4()) for name in ("promise_id", "clock_id", "escalation_id", "task_id")},
     }
     return scene
 

@@ -19,7 +19,7 @@ ShownName = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")
 ]
 DutyView = Literal["mine", "team", "all"]
-"""Mine: they name me. Team: they name my team. All: either, and those of conversations I may see."""
+"""Mine: for me, and escalations also as one of my team. Team: for my team. All: also those of conversations I see."""
 
 
 class EscalationView(BaseModel):

@@ -141,6 +141,20 @@ async def test_teams_and_skills_are_made_renamed_and_deleted(
     assert changes == ["created", "created", "updated", "deleted"]
 
 
+async def test_a_team_is_given_a_lead_who_serves_and_may_lose_it(admin: httpx.AsyncClient) -> None:
+    team, agent = await make(admin, "/v1/teams", {"name": "T"}), await make(admin, "/v1/agents", NEW)
+    path = f"/v1/teams/{team['id']}"
+    assert team["lead_id"] is None
+    led = (await admin.patch(path, json={"lead_id": agent["id"]})).json()
+    assert (led["name"], led["lead_id"]) == ("T", agent["id"])
+    assert (await admin.patch(path, json={"name": "U"})).json()["lead_id"] == agent["id"]
+    assert (await admin.patch(path, json={"lead_id": None})).json()["lead_id"] is None
+    await admin.patch(f"/v1/agents/{agent['id']}", json={"disabled": True})
+    for nobody in (agent["id"], team["id"]):
+        refused = await admin.patch(path, json={"lead_id": nobody})
+        assert (refused.status_code, refused.json()["code"]) == (404, "agent_not_found")
+
+
 async def test_what_is_in_use_is_not_deleted(admin: httpx.AsyncClient) -> None:
     team, skill = await make(admin, "/v1/teams", {"name": "T"}), await make(admin, "/v1/skills", {"name": "S"})
     levels = [{"skill_id": skill["id"], "proficiency": 1}]

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from app.events.sla import SlaEscalated
 from tests.integration.realtime.world import Client, Running, World
 
 
@@ -40,6 +41,38 @@ async def test_replay_is_the_same_as_live(server: Running, world: World) -> None
     assert lasting(replayed[:-1]) == lasting(seen_live)
     assert len(seen_live) == 41
     assert "secret" not in str(seen_live)
+
+
+async def test_a_notice_reaches_whom_it_names_live_and_replayed_and_nothing_else_does(
+    server: Running, world: World
+) -> None:
+    owner = await world.add_person("Chen", team_id=world.other_team_id)
+    expert, bystander = [await world.add_person(name, team_id=world.team_id) for name in ("Wu Gang", "Li Na")]
+    clients = [await server.join(each) for each in (expert, bystander)]
+    starts = [(await client.next())["position"] for client in clients]
+    talk = await world.open(owner, team_id=world.other_team_id)
+    escalated = SlaEscalated(
+        conversation_id=talk.id,
+        clock_id=talk.id,
+        metric="first_reply",
+        seq=1,
+        due_at=None,
+        detected_at=world.clock.now(),
+        ladder="functional",
+        step=1,
+        to_team_id=None,
+        to_agent_id=expert.id,
+        to_agent_ids=(expert.id,),
+    )
+    await world.append([escalated])
+    await world.say(talk, "secret")
+    shared = await world.open(team_id=world.team_id)
+    [notice, opened] = await clients[0].through(await world.head())
+    assert (notice["event"], notice["data"]["to_agent_ids"]) == ("sla.escalated", [str(expert.id)])
+    assert opened["data"]["conversation_id"] == str(shared.id)
+    assert [frame["event"] for frame in await clients[1].through(await world.head())] == ["conversation.opened"]
+    replayed = await (await server.join(expert, starts[0])).until("caught_up")
+    assert [frame.get("event") for frame in replayed] == ["sla.escalated", "conversation.opened", None]
 
 
 async def test_a_replay_older_than_memory_comes_from_the_log(server: Running, world: World) -> None:

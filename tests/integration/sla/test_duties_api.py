@@ -165,6 +165,7 @@ async def test_a_remedy_is_noted_beside_the_clock(world: World, floor: Floor, cl
     noted = await client.post(path, json=body, headers=me | {"Idempotency-Key": "k"})
     assert (noted.status_code, noted.json()["amount"], noted.json()["noted_by"]) == (201, "10.50", f"agent:{owner}")
     assert (await client.post(path, json=body, headers=me | {"Idempotency-Key": "k"})).json() == noted.json()
+    world.clock.advance(1)
     assert (await client.post(path, json={"kind": "apology", "note": "Wrote to her"}, headers=me)).status_code == 201
     kinds = [each["kind"] for each in (await client.get(path, headers=me)).json()]
     assert kinds == ["voucher", "apology"]

@@ -100,6 +100,36 @@ async def test_of_two_who_accept_at_once_one_has_it_and_the_other_is_told_so(wor
     assert await world.told("sla.escalation_accepted") == 1
 
 
+@pytest.mark.parametrize("seed", range(3))
+async def test_an_acceptance_that_crosses_timers_and_answers_leaves_nothing_open(
+    world: World, floor: Floor, seed: int
+) -> None:
+    """Whoever comes first: afterwards nobody is asked for anything any more."""
+    experts = [await floor.add_agent() for _ in range(3)]
+    steps = [step(after, agent_id=expert) for after, expert in zip((0, 10, 20), experts, strict=True)]
+    await use(world, functional=steps)
+    owner = await floor.add_agent()
+    opened = [await floor.open_owned(owner) for _ in range(6)]
+    await floor.advance(109)
+    first = [each for each in await floor.escalations() if each.step == 1]
+    world.clock.advance(11)
+    answered = opened[seed::3]
+    await world.tell(*(world.we_wrote(conversation_id) for conversation_id in answered))
+    accepts = [accept(world, floor, experts[0], each.id) for each in first]
+    results = await asyncio.gather(*accepts, world.ring(), world.follow(), return_exceptions=True)
+    assert [each for each in results if isinstance(each, Exception) and not isinstance(each, Conflict)] == []
+    await floor.settle()
+    rows = await floor.escalations()
+    taken = {each.conversation_id for each in rows if each.accepted_by is not None}
+    assert taken | set(answered) == set(opened)
+    assert [each for each in rows if each.accepted_at is None and each.ended_at is None] == []
+    assert {key for key in taken if await floor.owner(key) == experts[0]} == taken
+    before = len(rows)
+    await floor.advance(3600)
+    assert len(await floor.escalations()) == before
+    await floor.assert_sound()
+
+
 async def test_accepting_again_changes_nothing(world: World, floor: Floor) -> None:
     expert = await floor.add_agent()
     await use(world, functional=[step(0, agent_id=expert)])

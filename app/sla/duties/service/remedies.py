@@ -46,8 +46,8 @@ async def list_remedies(session: AsyncSession, principal: Principal, *, clock_id
 
 
 async def _list(session: AsyncSession, clock_id: UUID) -> list[RemedyView]:
-    rows = await session.scalars(select(SlaRemedy).where(SlaRemedy.clock_id == clock_id).order_by(SlaRemedy.id))
-    return [_view(row) for row in rows]
+    statement = select(SlaRemedy).where(SlaRemedy.clock_id == clock_id).order_by(SlaRemedy.noted_at, SlaRemedy.id)
+    return [_view(row) for row in await session.scalars(statement)]
 
 
 async def _get_conversation_id(session: AsyncSession, principal: Principal, clock_id: UUID) -> UUID:
