@@ -245,7 +245,8 @@ async def settle(observer: "asyncpg.Connection[Any]", form: Form) -> None:
     async with asyncio.timeout(PATIENCE_SECONDS + form.clocks * PATIENCE_A_CLOCK_SECONDS):
         while await observer.fetchval("SELECT EXISTS (SELECT FROM sla_clock WHERE run_at < $1)", datetime.now(UTC)):
             await asyncio.sleep(POLL_SECONDS)
-        while not await observer.fetchval(DRAINED):
+        there = await observer.fetchval("SELECT count(*) FROM event")
+        while not await observer.fetchval(DRAINED, there):
             await asyncio.sleep(POLL_SECONDS)
 
 
