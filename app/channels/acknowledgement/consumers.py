@@ -10,13 +10,15 @@ from app.core.consumers import Consumer
 from app.core.event_log import StoredEvent
 from app.events.sla import ClocksChanged
 
+OWED = frozenset({"running", "breached"})
+
 
 async def handle(session: AsyncSession, act: Act, events: list[StoredEvent]) -> None:
     owed: dict[UUID, Started] = {}
     for stored in events:
         changed = ClocksChanged.model_validate(stored.payload)
         for clock in changed.clocks:
-            if clock.metric == "first_reply" and clock.stopped_at is None:
+            if clock.metric == "first_reply" and clock.state in OWED:
                 owed[changed.conversation_id] = Started(clock.clock_id, stored.request_id)
     if owed:
         await acknowledge(session, act, owed)

@@ -15,7 +15,7 @@ from app.sla.calendar_spec import CalendarHistory, working_time
 _OPEN = """
 SELECT c.id, c.started_at, c.due_at, (v.body->>'calendar_id')::uuid AS calendar_id
 FROM sla_clock c JOIN sla_policy_version v ON v.id = c.policy_version_id
-WHERE c.id = ANY($1::uuid[]) AND c.metric = 'first_reply' AND c.seq = 1 AND c.stopped_at IS NULL
+WHERE c.id = ANY($1::uuid[]) AND c.metric = 'first_reply' AND c.seq = 1 AND c.state IN ('running', 'breached')
 """
 _CALENDARS = """
 SELECT calendar_id, effective_at, spec::text AS spec FROM business_calendar_version
