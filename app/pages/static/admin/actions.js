@@ -52,7 +52,7 @@ function fieldOf(action, schema, value) {
   if (!made) return null;
   const own = `admin.field_of.${action}.${schema.part}`;
   const key = has(own) ? own : `admin.field.${schema.part}`;
-  const element = field(schema.part, key, made.control);
+  const element = field(schema.part, key, made.control, schema.pattern ? "admin.policy.code_hint" : null);
   if (!has(key)) {  // a field of a later server: its own name has to do
     const label = element.querySelector("label");
     label.removeAttribute("data-t");

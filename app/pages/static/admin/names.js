@@ -50,5 +50,6 @@ export function valueWords(path, value) {
   if (name.endsWith("_id") || name.endsWith("_ids")) return nameById(value);
   if (name === "metric" || name === "frozen") return word(`admin.metric.${value}`);
   if (name === "do") return word(`admin.action.${value}`);
+  if (name === "to" && typeof value === "string") return word(`admin.value.${value}`);
   return String(value);
 }
