@@ -72,14 +72,14 @@ function stepRow(value) {
   const options = (key, ids, askedOf) => el("optgroup", { label: t(key) }, ...ids.map(([id, text]) => option(askedOf(id), text)));
   const who = el("select", {}, el("option", { value: "", text: "–" }), option({ lead: true }, t("admin.policy.own_lead")),
     options("admin.policy.teams", choices("team_id"), (id) => ({ team_id: id })),
-    options("admin.policy.leads", choices("team_id"), (id) => ({ team_id: id, lead: true })),
+    options("admin.policy.leads", choices("team_id").map(([id, name]) => [id, t("admin.policy.lead_of", { name })]), (id) => ({ team_id: id, lead: true })),
     options("admin.policy.agents", choices("agent_id"), (id) => ({ agent_id: id })));
   who.value = askedText(value);
   const read = () => {
     const [team, agent, lead] = who.value.split(":");
     return { ...value, after_seconds: after.read(), team_id: team || null, agent_id: agent || null, lead: lead === "lead" };
   };
-  return { element: el("div", { class: "inline" }, after.element, field("team_id agent_id lead", "admin.field.who", who)), read };
+  return { element: el("div", { class: "inline" }, after.element, el("div", { class: "wide" }, field("team_id agent_id lead", "admin.field.who", who))), read };
 }
 
 /** Whom a step asks, as the value of an option; nobody is "". */
