@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 import pytest
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import Locator, Page, Route, expect
 
 from tests.journeys.admin_desk import enter
 from tests.journeys.floor import Agent, Floor
@@ -119,10 +119,11 @@ async def test_a_policy_is_told_what_is_wrong_tried_dry_saved_adopted_and_report
     await within.locator("input").fill("0 s")
     for name in ("functional", "hierarchical"):
         await part(page, "ladders", name).get_by_role("button", name="Add a step").click()
-    await part(page, "functional", "who").locator("select").select_option(label=f"Team {desk.number}")
+    who = part(page, "functional").locator("[data-part~=team_id] select")
+    await who.select_option(label="Lead of the conversation's team")
     await page.get_by_role("button", name="Save").click()
     await expect(within.locator(".wrong")).to_have_text("It must be more than 0.")
-    await expect(part(page, "hierarchical").locator(".wrong")).to_have_text("Choose a team or an agent.")
+    await expect(part(page, "hierarchical").locator(".wrong")).to_have_text("Choose somebody.")
     await part(page, "hierarchical").get_by_role("button", name="Remove this step").click()
     await within.locator("input").fill("1 s")
     await part(page, "thresholds").get_by_role("button", name="Add a moment").click()
@@ -136,8 +137,10 @@ async def test_a_policy_is_told_what_is_wrong_tried_dry_saved_adopted_and_report
     [stored] = [one for one in await lead.get("/v1/sla/policies") if one["name"] == "Impatient"]
     assert stored["body"]["targets"][0]["seconds"] == 1
     assert stored["body"]["conditions"]["channels"] == ["chat", "email"]
-    assert stored["body"]["thresholds"][0]["actions"] == [{"do": "notify", "to": "team"}]
-    assert [step["after_seconds"] for step in stored["body"]["ladders"]["functional"]] == [600]
+    assert stored["body"]["thresholds"][0]["actions"] == [{"do": "notify", "to": "team", "team_id": None}]
+    assert stored["body"]["ladders"]["functional"] == [
+        {"after_seconds": 600, "team_id": None, "agent_id": None, "lead": True}
+    ]
 
     await page.get_by_role("link", name="Adoption").click()
     await page.get_by_role("button", name="Count what would change").click()
@@ -230,11 +233,35 @@ async def test_every_section_fits_and_speaks_its_language(
     for section in SECTIONS:
         await page.goto(f"{floor.url}/admin#{section}")
         await page.locator(f"nav a[data-name={section.partition('/')[0]}][aria-current=page]").wait_for()
-        await page.locator("main h2").wait_for()
+        await page.locator(f".place[data-section='{section}'] h2").wait_for()
         assert await page.evaluate("document.documentElement.scrollWidth") <= width, section
         assert await page.locator("h1").count() == 1, section
         text = await page.inner_text("body")
         assert not any(f"{prefix}." in text for prefix in ("admin", "common")), section
+
+
+async def test_a_slow_section_does_not_come_over_the_one_looked_at_meanwhile(floor: Floor, open_page: OpenPage) -> None:
+    desk = await floor.desk("lin")
+    page = await open_page()
+    await enter(page, floor, desk.login("lin"), "adoption")
+    asked, let_go = asyncio.Event(), asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        asked.set()
+        await let_go.wait()
+        await route.continue_()
+
+    await page.route("**/v1/sla/calendars", hold)
+    await page.get_by_role("link", name="Calendars").click()
+    await asked.wait()
+    await expect(page.locator("main")).to_have_text("Loading")
+    await page.get_by_role("link", name="Adoption").click()
+    await expect(page.locator(".card")).to_be_visible()
+    async with page.expect_response("**/v1/sla/calendars"):
+        let_go.set()
+    await expect(page.locator("h2")).to_have_text("Adoption")
+    await page.get_by_role("link", name="Calendars").click()
+    await expect(page.locator("tbody tr").first).to_be_visible()
 
 
 async def test_another_language_keeps_what_was_typed(floor: Floor, open_page: OpenPage) -> None:

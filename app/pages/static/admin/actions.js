@@ -52,7 +52,7 @@ function fieldOf(action, schema, value) {
   if (!made) return null;
   const own = `admin.field_of.${action}.${schema.part}`;
   const key = has(own) ? own : `admin.field.${schema.part}`;
-  const element = field(schema.part, key, made.control);
+  const element = field(schema.part, key, made.control, schema.pattern ? "admin.policy.code_hint" : null);
   if (!has(key)) {  // a field of a later server: its own name has to do
     const label = element.querySelector("label");
     label.removeAttribute("data-t");
@@ -62,7 +62,7 @@ function fieldOf(action, schema, value) {
 }
 
 function actionRow(known, given) {
-  const select = el("select", { "aria-label": t("admin.policy.action"), data: { tLabel: "admin.policy.action" } }, ...[...known.keys()].map((name) => el("option", { value: name, text: word(`admin.action.${name}`) })));
+  const select = el("select", {}, ...[...known.keys()].map((name) => el("option", { value: name, text: word(`admin.action.${name}`) })));
   const place = el("div", { class: "inline" });
   let fields = [];
   const draw = (value) => {
@@ -73,7 +73,7 @@ function actionRow(known, given) {
   select.addEventListener("input", () => draw({}));
   draw(given);
   const read = () => Object.fromEntries([["do", select.value], ...fields.map((one) => [one.part, one.read()]).filter(([, value]) => value !== null)]);
-  return { element: el("div", { class: "inline action" }, select, place), read };
+  return { element: el("div", { class: "inline action" }, field("do", "admin.policy.action", select), place), read };
 }
 
 export function actionList(known, values) {

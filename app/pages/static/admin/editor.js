@@ -3,7 +3,7 @@ import { call } from "../shared/api.js";
 import { el } from "../shared/dom.js";
 import { t } from "../shared/i18n.js";
 import { newId } from "../shared/socket.js";
-import { conflict } from "./conflict.js";
+import { conflict, differences } from "./conflict.js";
 import { showHistory } from "./history.js";
 import { settle, watch } from "./leaving.js";
 import { button, say } from "./parts.js";
@@ -42,6 +42,11 @@ export function editor(place, it, body, aside, ...actions) {
     save.disabled = true;
     try {
       wanted = it.read();
+      if (thing.id && version === thing.version && !differences(it.documentOf(thing), wanted).length) {
+        settle();
+        saved.textContent = t("admin.unchanged");
+        return;
+      }
       const path = thing.id ? `${it.path}/${thing.id}` : it.path;
       const stored = await call(thing.id ? "PUT" : "POST", path, wanted, { key, version });
       settle();

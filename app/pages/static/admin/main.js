@@ -107,8 +107,11 @@ async function show() {
 }
 
 async function fill(section, path, hash) {
-  const place = el("div", { class: "place" });
-  const late = setTimeout(() => view.place.replaceChildren(say("p", "common.loading", { class: "soft", role: "status" })), SKELETON_MS);
+  const place = el("div", { class: "place", data: { section: hash.slice(1) } });
+  const late = setTimeout(() => {
+    // Somebody who clicked on meanwhile may look at another section that is there already.
+    if (hash === shownHash) view.place.replaceChildren(say("p", "common.loading", { class: "soft", role: "status" }));
+  }, SKELETON_MS);
   try {
     const { open } = await section.module();
     const opened = await open(place, path);

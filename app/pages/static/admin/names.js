@@ -48,7 +48,8 @@ export function valueWords(path, value) {
   if (typeof value === "boolean") return t(value ? "admin.yes" : "admin.no");
   if (name.endsWith("seconds")) return durationText(value);
   if (name.endsWith("_id") || name.endsWith("_ids")) return nameById(value);
-  if (name === "metric" || name === "frozen") return word(`admin.metric.${value}`);
+  if (["metric", "frozen", "date", "dates"].includes(name)) return word(`admin.metric.${value}`);
   if (name === "do") return word(`admin.action.${value}`);
+  if (name === "to" && typeof value === "string") return word(`admin.value.${value}`);
   return String(value);
 }

@@ -72,6 +72,7 @@ export function changed(element) {
 
 /** A sentence at the place of what failed, with the way to try it again. */
 export function failure(problem, again) {
-  if (!problem.document) throw problem;
-  return el("div", { class: "failure", role: "alert" }, el("p", { class: "error", text: explain(problem) }), again && button("common.try_again", again));
+  // A module that could not be fetched fails without a document; what else does is ours to hear of.
+  if (!problem.document) reportError(problem);
+  return el("div", { class: "failure", role: "alert" }, el("p", { class: "error", text: problem.document ? explain(problem) : t("problem.network") }), again && button("common.try_again", again));
 }

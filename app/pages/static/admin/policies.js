@@ -26,6 +26,10 @@ function conditionWords(conditions) {
   return said.join(" · ") || t("admin.policy.everything");
 }
 
+function promises({ targets, dates = [] }) {
+  return [...targets.map((one) => `${word(`admin.metric.${one.metric}`)} ${durationText(one.seconds)}`), ...dates.map((name) => word(`admin.metric.${name}`))].join(" · ");
+}
+
 /**
  * The positions to store so that `id` goes one up (-1) or down (1). Between its new neighbours where there is room, so
  * that one version is enough; else all are counted anew.
@@ -82,7 +86,7 @@ function openList(place, given) {
       el("td", { class: "figure", text: policy.retired ? "–" : String(index + 1) }),
       el("th", { scope: "row" }, el("a", { href: `#policies/${policy.id}`, text: policy.name })),
       el("td", { class: "wrap", text: conditionWords(policy.body.conditions) }),
-      el("td", { class: "wrap", text: policy.body.targets.map((one) => `${word(`admin.metric.${one.metric}`)} ${durationText(one.seconds)}`).join(" · ") }),
+      el("td", { class: "wrap", text: promises(policy.body) }),
       el("td", { class: "acts" }, ...(policy.retired ? [button("admin.policy.use_again", () => change(() => put(policy), t("admin.policy.used_again", { name: policy.name })), { look: "quiet" })] : [
         iconButton("up", "admin.policy.up", () => move(policy, -1), { disabled: index === 0 }),
         iconButton("down", "admin.policy.down", () => move(policy, 1), { disabled: index === count - 1 }),

@@ -7,6 +7,7 @@ import { choices, word } from "./names.js";
 import { checkbox, field, group, listOf, say } from "./parts.js";
 
 export const METRICS = ["queue_wait", "first_reply", "next_reply", "periodic_update", "pausable_update", "requester_wait", "agent_work", "first_resolution", "total_resolution", "group_ownership"];
+const DATES = ["callback_promise", "followup_due", "approval_step", "complaint_ack", "complaint_decision"];
 const WORD_CONDITIONS = ["channels", "brands", "categories", "segments", "languages"];
 const PRIORITIES = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
 const LADDERS = ["functional", "hierarchical"];
@@ -67,14 +68,23 @@ function thresholdRow(known, value) {
 
 function stepRow(value) {
   const after = durationField("after_seconds", "admin.field.after_seconds", value.after_seconds);
-  const options = (key, name) => el("optgroup", { label: t(key) }, ...choices(name).map(([id, text]) => el("option", { value: `${name}:${id}`, text })));
-  const who = el("select", {}, el("option", { value: "", text: "–" }), options("admin.policy.teams", "team_id"), options("admin.policy.agents", "agent_id"));
-  who.value = value.team_id ? `team_id:${value.team_id}` : value.agent_id ? `agent_id:${value.agent_id}` : "";
+  const option = (asked, text) => el("option", { value: askedText(asked), text });
+  const options = (key, ids, askedOf) => el("optgroup", { label: t(key) }, ...ids.map(([id, text]) => option(askedOf(id), text)));
+  const who = el("select", {}, el("option", { value: "", text: "–" }), option({ lead: true }, t("admin.policy.own_lead")),
+    options("admin.policy.teams", choices("team_id"), (id) => ({ team_id: id })),
+    options("admin.policy.leads", choices("team_id").map(([id, name]) => [id, t("admin.policy.lead_of", { name })]), (id) => ({ team_id: id, lead: true })),
+    options("admin.policy.agents", choices("agent_id"), (id) => ({ agent_id: id })));
+  who.value = askedText(value);
   const read = () => {
-    const [name, id] = who.value.split(":");
-    return { ...value, after_seconds: after.read(), team_id: name === "team_id" ? id : null, agent_id: name === "agent_id" ? id : null };
+    const [team, agent, lead] = who.value.split(":");
+    return { ...value, after_seconds: after.read(), team_id: team || null, agent_id: agent || null, lead: lead === "lead" };
   };
-  return { element: el("div", { class: "inline" }, after.element, field("who", "admin.field.who", who)), read };
+  return { element: el("div", { class: "inline" }, after.element, el("div", { class: "wide" }, field("team_id agent_id lead", "admin.field.who", who))), read };
+}
+
+/** Whom a step asks, as the value of an option; nobody is "". */
+function askedText({ team_id: team, agent_id: agent, lead }) {
+  return team || agent || lead ? [team ?? "", agent ?? "", lead ? "lead" : ""].join(":") : "";
 }
 
 function laddersPart(value) {
@@ -99,6 +109,7 @@ function bodyParts(body, known) {
     calendar_id: calendarField(body.calendar_id),
     conditions: conditionsPart(body.conditions),
     targets: { element: group("targets", "admin.policy.targets", targets.element), read: targets.read },
+    dates: boxes("dates", DATES.map((name) => [name, word(`admin.metric.${name}`)]), body.dates ?? []),
     thresholds: { element: group("thresholds", "admin.policy.thresholds", thresholds.element), read: thresholds.read },
     ladders: laddersPart(body.ladders),
     frozen: boxes("frozen", METRICS.map((name) => [name, word(`admin.metric.${name}`)]), body.frozen),

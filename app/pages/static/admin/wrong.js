@@ -10,7 +10,9 @@ const TOLD = [
   [/name_taken/, "admin.wrong.name_taken"], [/each metric once/, "admin.wrong.metric_twice"], [/give each once/, "admin.wrong.threshold_twice"],
   [/overlap/, "admin.wrong.overlap"], [/is no span/, "admin.wrong.span"], [/has no length/, "admin.wrong.span_empty"],
   [/is no time zone/, "admin.wrong.zone"], [/no open time/, "admin.wrong.never_open"], [/has no region|no country/, "admin.wrong.country"],
-  [/comes back to/, "admin.wrong.ladder_loop"], [/wait longer/, "admin.wrong.ladder_order"], [/team_id or agent_id/, "admin.wrong.nobody"],
+  [/comes back to/, "admin.wrong.ladder_loop"], [/wait longer/, "admin.wrong.ladder_order"], [/names nobody/, "admin.wrong.nobody"], [/team_id goes with/, "admin.wrong.team_of_owner"],
+  [/^give (?:either )?\w+_id or \w+_id/, "admin.wrong.one_of_both"], [/two ways/, "admin.wrong.two_ways"], [/has (\d+) rings/, "admin.wrong.rings"],
+  [/is disabled/, "admin.wrong.disabled"], [/match pattern/, "admin.wrong.code"], [/targets: give at least one|^give at least one/, "admin.wrong.needed"],
   [/one of percent/, "admin.wrong.when"], [/there is no such/i, "admin.wrong.gone"],
   [/greater than 0$/, "admin.wrong.above_zero"], [/greater than or equal to (\d+)/, "admin.wrong.at_least"],
   [/less than or equal to (\d+)/, "admin.wrong.at_most"], [/at least \d+ (?:item|character)|required/, "admin.wrong.needed"],
@@ -53,7 +55,7 @@ function placeOf(root, path) {
   for (const name of path.split(".")) {
     const inside = [...place.querySelectorAll("[data-part]")].filter((part) => part.parentElement.closest("[data-part]") === place);
     const items = inside.filter((part) => part.dataset.part === "item");
-    place = inside.find((part) => part.dataset.part === name) ?? (/^\d+$/.test(name) ? items[Number(name)] : undefined) ?? place;
+    place = inside.find((part) => part.dataset.part.split(" ").includes(name)) ?? (/^\d+$/.test(name) ? items[Number(name)] : undefined) ?? place;
   }
   return place;
 }
