@@ -28,6 +28,8 @@ from app.sla.schemas import (
     ConversationClocks,
     Country,
     DueClock,
+    PauseAudit,
+    PauseAuditBy,
     PolicyIn,
     PolicyVersionView,
     PolicyView,
@@ -36,7 +38,7 @@ from app.sla.schemas import (
     TrialBody,
     TrialResult,
 )
-from app.sla.service import administration, adoption, days, faces, history, promises, views
+from app.sla.service import administration, adoption, audit, days, faces, history, promises, views
 
 router = APIRouter(prefix="/v1/sla", tags=["sla"])
 Reader = Annotated[Principal, Depends(require("conversations:read"))]
@@ -290,3 +292,15 @@ async def attainment(
     by: ByQuery = "channel",
 ) -> Attainment:
     return await views.attainment(session, act, due_from=due_from, due_to=due_to, by=by)
+
+
+@router.get("/pause-audit", summary="Time paused although the customer had written already", responses=READ)
+async def audit_pauses(
+    _: Planner,
+    session: SessionDep,
+    act: ActDep,
+    from_at: Annotated[AwareDatetime, Query(alias="from")],
+    to_at: Annotated[AwareDatetime, Query(alias="to")],
+    by: Annotated[PauseAuditBy, Query(description="What the lines are grouped by")] = "agent",
+) -> PauseAudit:
+    return await audit.audit_pauses(session, act, from_at=from_at, to_at=to_at, by=by)

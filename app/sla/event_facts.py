@@ -19,10 +19,13 @@ from app.events.event import Event, Rights
 from app.events.routing import WorkChanged
 from app.events.sla import PromiseCancelled, Promised, PromiseKept
 from app.sla.facts import Fact
+from app.sla.metrics import WAITING
 from app.sla.policies import Attributes
 
 MERGED_FACTS_LIMIT = 2_000
 """Of one merged conversation, kept with the merge."""
+AGENT = "agent:"
+"""How the actor of a person begins."""
 WAITS = frozenset({"queued", "offered"})
 SERVED = frozenset({"assigned", "parked", "wrapping", "done"})
 TYPES = frozenset(
@@ -77,7 +80,7 @@ def after(subject: Subject, event: Event) -> Subject:
     return subject
 
 
-def facts_of(event: Event, occurred_at: datetime) -> Iterator[Fact]:
+def facts_of(event: Event, occurred_at: datetime, actor: str = "") -> Iterator[Fact]:
     """What it means to the clocks. Notes and marks mean nothing to them."""
     if isinstance(event, ConversationOpened):
         yield Fact(occurred_at, "status", "open")
@@ -88,7 +91,8 @@ def facts_of(event: Event, occurred_at: datetime) -> Iterator[Fact]:
     elif isinstance(event, MessagePosted):
         yield Fact(event.arrived_at, "message", event.message_class)
     elif isinstance(event, ConversationStatusChanged):
-        yield Fact(event.effective_at, "status", event.after)
+        by = actor.removeprefix(AGENT) if actor.startswith(AGENT) and event.after in WAITING else ""
+        yield Fact(event.effective_at, "status", event.after, by=by)
     elif isinstance(event, ConversationRightsChanged) and event.before.team_id != event.after.team_id:
         yield Fact(occurred_at, "group", str(event.after.team_id or ""))
     elif isinstance(event, WorkChanged):

@@ -33,8 +33,10 @@ class Fact:
     due_at: datetime | None = None
     since: datetime | None = None
     merged: tuple["Fact", ...] = ()
+    by: str = ""
+    """Who set a status that pauses clocks: an agent's id, for the audit of pauses. It means nothing to the clocks."""
 
     @property
     def is_plain(self) -> bool:
         """Told by instant, kind, value and metric alone, as nearly all are."""
-        return not (self.seq or self.due_at or self.since or self.merged)
+        return not (self.seq or self.due_at or self.since or self.merged or self.by)

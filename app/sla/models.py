@@ -106,7 +106,15 @@ class SlaFact(Base):
     conversation did. No foreign key: each row would lock its conversation against the intake."""
 
     __tablename__ = "sla_fact"
-    __table_args__ = (Index("ix_sla_fact_first_at", "at", postgresql_where=text("number = 1")),)
+    __table_args__ = (
+        Index("ix_sla_fact_first_at", "at", postgresql_where=text("number = 1")),
+        Index(
+            "ix_sla_fact_paused_at",
+            "at",
+            "conversation_id",
+            postgresql_where=text("kind = 'status' and value in ('pending', 'on_hold', 'snoozed')"),
+        ),
+    )
     conversation_id: Mapped[UUID] = mapped_column(primary_key=True)
     number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     at: Mapped[datetime] = mapped_column(TIMESTAMP)

@@ -104,6 +104,19 @@ async def list_opened(session: AsyncSession, *, from_at: datetime, to_at: dateti
     return [row["conversation_id"] for row in rows]
 
 
+async def list_paused(session: AsyncSession, *, from_at: datetime, to_at: datetime, limit: int) -> list[UUID]:
+    """Conversations that were set to wait for somebody in the interval."""
+    connection = await driver_connection(session)
+    rows = await connection.fetch(
+        "SELECT DISTINCT conversation_id FROM sla_fact WHERE kind = 'status'"
+        " AND value IN ('pending', 'on_hold', 'snoozed') AND at >= $1 AND at < $2 LIMIT $3",
+        from_at,
+        to_at,
+        limit,
+    )
+    return [row["conversation_id"] for row in rows]
+
+
 async def list_told(session: AsyncSession, conversation_id: UUID) -> dict[ClockKey, Told]:
     connection = await driver_connection(session)
     rows = await connection.fetch(

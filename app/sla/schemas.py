@@ -147,10 +147,43 @@ class CandidateView(BaseModel):
     lost_by: str | None
 
 
+class UnansweredPauseView(BaseModel):
+    """A pause that began although the customer had written already. `by` and `team` are ids, null where unknown."""
+
+    start_at: datetime
+    end_at: datetime | None
+    status: str
+    by: str | None
+    team: str | None
+
+
 class ConversationClocks(BaseModel):
     as_of: datetime
     clocks: list[ClockView]
     policies: list[CandidateView]
+    unanswered_pauses: list[UnansweredPauseView] = []
+
+
+PauseAuditBy = Literal["agent", "team", "conversation"]
+
+
+class PauseAuditLine(BaseModel):
+    """`group` is an id, null where nobody can be named."""
+
+    group: str | None
+    pauses: int
+    conversations: int
+    seconds: float
+
+
+class PauseAudit(BaseModel):
+    """Time on the wall, the longest first. `complete` false: ask for shorter intervals."""
+
+    from_at: datetime
+    to_at: datetime
+    by: PauseAuditBy
+    lines: list[PauseAuditLine]
+    complete: bool
 
 
 class DueClock(BaseModel):

@@ -27,6 +27,12 @@ def upgrade() -> None:
         postgresql_where=sa.text("merged_into_id is not null"),
     )
     op.add_column("sla_fact", sa.Column("detail", postgresql.JSONB(astext_type=sa.Text()), nullable=True))
+    op.create_index(
+        "ix_sla_fact_paused_at",
+        "sla_fact",
+        ["at", "conversation_id"],
+        postgresql_where=sa.text("kind = 'status' and value in ('pending', 'on_hold', 'snoozed')"),
+    )
     op.alter_column("sla_clock", "policy_version_id", existing_type=sa.Uuid(), nullable=True)
     op.create_table(
         "sla_promise",
@@ -52,6 +58,7 @@ def downgrade() -> None:
     op.drop_table("sla_promise")
     op.execute("DELETE FROM sla_clock WHERE policy_version_id IS NULL")
     op.alter_column("sla_clock", "policy_version_id", existing_type=sa.Uuid(), nullable=False)
+    op.drop_index("ix_sla_fact_paused_at", table_name="sla_fact")
     op.drop_column("sla_fact", "detail")
     op.drop_index("ix_conversation_merged_into", table_name="conversation")
     op.drop_constraint(op.f("fk_conversation_merged_into_id"), "conversation", type_="foreignkey")

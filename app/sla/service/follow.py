@@ -154,7 +154,7 @@ async def _hear(
             stories[event.into_id].facts.append(event_facts.merge_of(told_there, stored.occurred_at))
             await promises.carry_over(session, act, conversation_id=stored.key, into_id=event.into_id)
         story.subject = event_facts.after(story.subject, event)
-        story.facts += event_facts.facts_of(event, stored.occurred_at)
+        story.facts += event_facts.facts_of(event, stored.occurred_at, stored.actor)
     return stories
 
 

@@ -13,10 +13,11 @@ from app.core.database import driver_connection
 from app.core.errors import InvalidInput
 from app.core.http import Page, cursor_instant, decode_cursor, encode_cursor
 from app.sla import clock as clocks
-from app.sla import conversation_clocks, explanation, following, policies, repository
+from app.sla import conversation_clocks, explanation, following, pause_audit, policies, repository
 from app.sla.clock import Clock, Target
 from app.sla.conversation_state import target_of
 from app.sla.explanation import Segment
+from app.sla.pause_audit import UnansweredPause
 from app.sla.policies import Book, PolicyVersion
 from app.sla.schemas import (
     Attainment,
@@ -27,6 +28,7 @@ from app.sla.schemas import (
     ConversationClocks,
     DueClock,
     SegmentView,
+    UnansweredPauseView,
 )
 from app.sla.service import book as books
 
@@ -61,7 +63,22 @@ async def explain_clocks(
         for key, clock in sorted(changes.items())
         if clock is not None and key in stored
     ]
-    return ConversationClocks(as_of=act.now, clocks=views, policies=_candidates(book, followed.subject.attributes))
+    return ConversationClocks(
+        as_of=act.now,
+        clocks=views,
+        policies=_candidates(book, followed.subject.attributes),
+        unanswered_pauses=[_pause_view(pause) for pause in pause_audit.unanswered_pauses(facts)],
+    )
+
+
+def _pause_view(pause: UnansweredPause) -> UnansweredPauseView:
+    return UnansweredPauseView(
+        start_at=pause.start_at,
+        end_at=pause.end_at,
+        status=pause.status,
+        by=pause.by or None,
+        team=pause.team or None,
+    )
 
 
 def _candidates(book: Book, attributes: policies.Attributes) -> list[CandidateView]:

@@ -172,3 +172,47 @@ async def test_agents_may_not_edit_policies(world: World, client: httpx.AsyncCli
     stranger = {"Authorization": f"Bearer {await log_in(world, 'agent', 'own')}"}
     answer = await client.post("/v1/sla/policies", json=policy(), headers=stranger)
     assert answer.status_code == 403
+
+
+async def test_the_pause_audit_names_who_paused_though_the_customer_had_written(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    hidden, honest, mei = await world.open(), await world.open(), uuid4()
+    began = world.clock.now()
+    await world.tell(world.we_wrote(honest))
+    world.clock.advance(10)
+    for conversation_id in (hidden, honest):
+        await world.tell(world.status(conversation_id, "open", "pending"), by=f"agent:{mei}")
+    world.clock.advance(90)
+    await world.tell(world.status(hidden, "pending", "open"))
+    await world.follow()
+    interval = {"from": began.isoformat(), "to": world.clock.now().isoformat()}
+    for by, group in (("agent", str(mei)), ("conversation", str(hidden)), ("team", None)):
+        audit = (await client.get("/v1/sla/pause-audit", params={**interval, "by": by})).json()
+        assert audit["lines"] == [{"group": group, "pauses": 1, "conversations": 1, "seconds": 90}]
+        assert audit["complete"] is True
+    [pause] = (await client.get(f"/v1/sla/conversations/{hidden}/clocks")).json()["unanswered_pauses"]
+    assert (pause["status"], pause["by"]) == ("pending", str(mei))
+    wrong = await client.get("/v1/sla/pause-audit", params={"from": interval["to"], "to": interval["from"]})
+    assert (wrong.status_code, wrong.json()["code"]) == (422, "empty_interval")
+
+
+async def test_a_promise_over_the_api_is_made_kept_and_explained(world: World, client: httpx.AsyncClient) -> None:
+    conversation_id = await world.open()
+    path = f"/v1/sla/conversations/{conversation_id}/promises"
+    body = {"metric": "callback_promise", "due_at": (world.clock.now() + timedelta(hours=1)).isoformat()}
+    made = await client.post(path, json=body, headers={"Idempotency-Key": "once"})
+    again = await client.post(path, json=body, headers={"Idempotency-Key": "once"})
+    assert (made.status_code, again.json()) == (201, made.json())
+    await world.follow()
+    world.clock.advance(60)
+    clocks = (await client.get(f"/v1/sla/conversations/{conversation_id}/clocks")).json()["clocks"]
+    [clock] = [each for each in clocks if each["metric"] == "callback_promise"]
+    assert (clock["clock_id"], clock["state"], clock["rest_seconds"]) == (made.json()["id"], "running", 3540)
+    assert [segment["why"] for segment in clock["segments"]] == ["counted"]
+    kept = await client.post(f"{path}/{made.json()['id']}/keep")
+    assert (kept.status_code, kept.json()["state"]) == (200, "kept")
+    cancelled = await client.post(f"{path}/{made.json()['id']}/cancel", json={"reason": "too_late"})
+    assert (cancelled.status_code, cancelled.json()["code"]) == (409, "promise_not_open")
+    unknown = await client.post(f"{path}/{uuid4()}/keep")
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "promise_not_found")

@@ -209,9 +209,9 @@ class World:
         [row] = await self.execute("SELECT count(*) AS n FROM event WHERE type = :type", type=type_)
         return int(row.n)
 
-    async def tell(self, *events: Event) -> None:
+    async def tell(self, *events: Event, by: str = "tests") -> None:
         async with self.database.transaction() as session:
-            await event_log.append(session, Act(self.clock.now(), "tests"), events)
+            await event_log.append(session, Act(self.clock.now(), by), events)
 
     def customer_wrote(self, conversation_id: UUID, *, at: datetime | None = None) -> MessageReceived:
         return MessageReceived(
