@@ -21,7 +21,7 @@ from app.core.tasks import keep_running
 from app.ops import migrate
 from app.ops.serve import PARTING
 from app.realtime.hub import Hub
-from app.workspace.service import get_wallboard
+from app.workspace.service import Wallboards
 
 DESCRIPTION = """The open contact-centre backend: chat, e-mail, phone and social messages become one conversation model.
 
@@ -49,7 +49,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             app.state.files = FileFront(settings.secret_key.get_secret_value(), open_store(settings.data_dir))
             app.state.intake = intake = Intake(runtime.database, runtime.clock)
             app.state.hub = hub = Hub(
-                runtime.database, runtime.clock, runtime.signal, runtime.bus, board_source=get_wallboard
+                runtime.database, runtime.clock, runtime.signal, runtime.bus, board_source=Wallboards().get
             )
             await intake.start()
             following = asyncio.create_task(keep_running("hub", hub.run), name="hub")

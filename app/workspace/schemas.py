@@ -54,15 +54,21 @@ class BoardLine(QueueLine):
     breached: int
 
 
-class SlaFigures(BaseModel):
-    """Open clocks of all conversations the caller may see, and the promises of the whole house that were due since
-    `since`, the server's midnight in UTC: `met` of `due` (`sla_attainment`)."""
+class Kept(BaseModel):
+    """The promises of the whole house that were due from `since`, the server's midnight in UTC, to `until`: `met` of
+    `due` (`sla_attainment`)."""
+
+    since: datetime
+    until: datetime
+    met: int
+    due: int
+
+
+class SlaFigures(Kept):
+    """And the open clocks of all conversations the caller may see."""
 
     due_soon: int
     breached_open: int
-    since: datetime
-    met: int
-    due: int
 
 
 class Wallboard(BaseModel):

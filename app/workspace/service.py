@@ -1,7 +1,7 @@
 """Views over several packages for one reader: nothing is changed here."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -25,6 +25,7 @@ from app.workspace.schemas import (
     AgentName,
     BoardLine,
     ConversationDesk,
+    Kept,
     PressingItem,
     SlaFigures,
     TimelineConversation,
@@ -34,6 +35,7 @@ from app.workspace.schemas import (
 )
 
 MESSAGES_AT_ONCE = 50
+RATES_EVERY = timedelta(seconds=10)
 BEFORE_ALL = (datetime(1970, 1, 1, tzinfo=UTC), UUID(int=0))
 
 
@@ -41,8 +43,25 @@ async def get_counts(session: AsyncSession, principal: Principal) -> ViewCounts:
     return ViewCounts.model_validate(await repository.get_counts(session, principal), from_attributes=True)
 
 
+class Wallboards:
+    """The live board: what a whole day adds up to is counted anew only every so often, whoever watches."""
+
+    def __init__(self) -> None:
+        self._kept: Kept | None = None
+
+    async def get(self, session: AsyncSession, principal: Principal, now: datetime) -> Wallboard:
+        last = self._kept
+        if last is None or last.since != _midnight(now) or now - last.until >= RATES_EVERY:
+            self._kept = last = await _kept(session, now)
+        return await _wallboard(session, principal, now, last)
+
+
 async def get_wallboard(session: AsyncSession, principal: Principal, now: datetime) -> Wallboard:
-    """Every queue; the agents the principal may see. Also the source of the live `board` frame."""
+    """Every queue; the agents the principal may see."""
+    return await _wallboard(session, principal, now, await _kept(session, now))
+
+
+async def _wallboard(session: AsyncSession, principal: Principal, now: datetime, kept: Kept) -> Wallboard:
     presences = await routing.list_presences(session, principal)
     ids = [presence.agent_id for presence in presences]
     profiles = {profile.id: profile for profile in await agents.list_facts(session, ids)}
@@ -62,7 +81,11 @@ async def get_wallboard(session: AsyncSession, principal: Principal, now: dateti
         as_of=now,
         queues=[_board_line(line, pressing) for line in await routing.list_queue_lines(session)],
         agents=sorted(lines, key=lambda line: line.agent.name.casefold()),
-        sla=await _figures(session, pressing, now),
+        sla=SlaFigures(
+            due_soon=sum(one.due_soon for one in pressing.values()),
+            breached_open=sum(one.breached for one in pressing.values()),
+            **dict(kept),
+        ),
     )
 
 
@@ -71,16 +94,13 @@ def _board_line(line: QueueLine, pressing: Mapping[UUID | None, Pressing]) -> Bo
     return BoardLine(**dict(line), due_soon=counted.due_soon, breached=counted.breached)
 
 
-async def _figures(session: AsyncSession, pressing: Mapping[UUID | None, Pressing], now: datetime) -> SlaFigures:
-    midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    met, due = await faces.count_kept(session, midnight, now)
-    return SlaFigures(
-        due_soon=sum(one.due_soon for one in pressing.values()),
-        breached_open=sum(one.breached for one in pressing.values()),
-        since=midnight,
-        met=met,
-        due=due,
-    )
+def _midnight(now: datetime) -> datetime:
+    return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+async def _kept(session: AsyncSession, now: datetime) -> Kept:
+    met, due = await faces.count_kept(session, _midnight(now), now)
+    return Kept(since=_midnight(now), until=now, met=met, due=due)
 
 
 async def list_pressing(

@@ -9,7 +9,8 @@ from playwright.async_api import Page, expect
 
 from app.sla.business_hours import BusinessHours
 from app.sla.calendar_spec import CalendarSpec
-from tests.journeys.floor import Agent, Desk, Floor, log_in, open_conversation
+from tests.journeys.floor import Agent, Floor, log_in, open_conversation
+from tests.journeys.promises import promise
 
 OpenPage = Callable[..., Awaitable[Page]]
 REST_AT = """async ([face, instants]) => {
@@ -19,21 +20,14 @@ REST_AT = """async ([face, instants]) => {
 CHIP_SECONDS = re.compile(r"(\d+):(\d\d)")
 
 
-async def promise(lead: Agent, desk: Desk, calendar: dict[str, Any] | None = None, **targets: int) -> None:
-    """A policy of this desk's queue alone, before the shipped ones."""
-    body: dict[str, Any] = {
-        "position": 1,
-        "conditions": {"queue_ids": [str(desk.queue_id)]},
-        "targets": [{"metric": metric, "seconds": seconds} for metric, seconds in targets.items()],
-        "thresholds": [
-            {"percent": 75, "actions": [{"do": "notify", "to": "owner"}]},
-            {"breach": True, "actions": [{"do": "notify", "to": "owner"}]},
-        ],
-    }
-    if calendar is not None:
-        made = await lead.post("/v1/sla/calendars", {"name": f"Hours {desk.number}", "spec": calendar})
-        body["calendar_id"] = made["id"]
-    await lead.post("/v1/sla/policies", {"name": f"Desk {desk.number}", "body": body})
+WARNED = [
+    {"percent": 75, "actions": [{"do": "notify", "to": "owner"}]},
+    {"breach": True, "actions": [{"do": "notify", "to": "owner"}]},
+]
+
+
+def target(metric: str, seconds: int) -> list[dict[str, Any]]:
+    return [{"metric": metric, "seconds": seconds}]
 
 
 async def rest_by_api(lead: Agent, conversation_id: str, metric: str) -> tuple[str, float]:
@@ -51,7 +45,7 @@ async def seconds_of(chip: Any) -> float:
 async def test_the_chip_agrees_with_the_api_through_running_and_pause(floor: Floor, open_page: OpenPage) -> None:
     desk = await floor.desk("anna", "lin")
     lead = await floor.agent(desk, "lin")
-    await promise(lead, desk, requester_wait=1200)
+    await promise(lead, desk, targets=target("requester_wait", 1200))
     owned = await floor.owned(desk, "anna")
     page = await open_page()
     await log_in(page, floor.url, desk.login("anna"))
@@ -61,7 +55,6 @@ async def test_the_chip_agrees_with_the_api_through_running_and_pause(floor: Flo
     await expect(page.locator("sb-customer-panel .clocks li", has_text="First reply")).to_contain_text("in time")
     chip = page.locator("sb-conversation-head .sla-chip")
     await expect(chip).to_be_hidden()  # more than half is left
-    await page.screenshot(path="/tmp/chips/1.png")
     state, rest = await rest_by_api(lead, owned.id, "requester_wait")
     assert state == "running"
     assert abs(await seconds_of(panel.locator(".sla-chip")) - rest) <= 1
@@ -73,7 +66,6 @@ async def test_the_chip_agrees_with_the_api_through_running_and_pause(floor: Flo
     state, rest = await rest_by_api(lead, owned.id, "requester_wait")
     assert state == "paused"
     assert abs(await seconds_of(panel.locator(".sla-chip")) - rest) <= 1
-    await page.screenshot(path="/tmp/chips/2.png")
     await owned.customer.write("and another thing")
     await expect(chip).to_be_hidden()
     state, rest = await rest_by_api(lead, owned.id, "requester_wait")
@@ -88,7 +80,8 @@ async def test_the_rest_on_the_screen_stands_still_while_the_office_is_closed(
     lead = await floor.agent(desk, "lin")
     week = {day: ["08:00-12:00", "13:00-18:00"] for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")}
     calendar = {"timezone": "Europe/Berlin", "weekly": week}
-    await promise(lead, desk, calendar, requester_wait=14 * 3600)
+    made = await lead.post("/v1/sla/calendars", {"name": f"Hours {desk.number}", "spec": calendar})
+    await promise(lead, desk, calendar_id=made["id"], targets=target("requester_wait", 14 * 3600))
     owned = await floor.owned(desk, "anna")
     await (await floor.agent(desk, "anna")).reply(owned.id, "one moment")
     page = await open_page()
@@ -111,7 +104,7 @@ async def test_the_rest_on_the_screen_stands_still_while_the_office_is_closed(
 async def test_the_reasons_add_up_and_name_the_policy_that_won(floor: Floor, open_page: OpenPage) -> None:
     desk = await floor.desk("anna", "lin")
     lead = await floor.agent(desk, "lin")
-    await promise(lead, desk, first_reply=3600)
+    await promise(lead, desk, name=f"Desk {desk.number}", targets=target("first_reply", 3600))
     owned = await floor.owned(desk, "anna")
     await lead.post(f"/v1/conversations/{owned.id}/notes", {"client_id": "n1", "body": "only for us"})
     page = await open_page()
@@ -129,7 +122,6 @@ async def test_the_reasons_add_up_and_name_the_policy_that_won(floor: Floor, ope
     verdicts = await dialog.locator("table").nth(1).locator("tbody tr td").all_inner_texts()
     assert len(verdicts) == len([one for one in api["policies"] if one["family"] == "reply"])
     assert [verdict for verdict in verdicts if verdict.startswith("Won")] == verdicts[:1]
-    await page.screenshot(path="/tmp/chips/3.png")
     await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     await dialog.get_by_role("button", name="Copy as text").click()
     await expect(dialog.get_by_role("button", name="Copied")).to_be_visible()
@@ -140,7 +132,7 @@ async def test_the_reasons_add_up_and_name_the_policy_that_won(floor: Floor, ope
 async def test_a_breach_that_names_me_is_shown_until_it_is_answered(floor: Floor, open_page: OpenPage) -> None:
     desk = await floor.desk("anna", "chen", "lin")
     lead = await floor.agent(desk, "lin")
-    await promise(lead, desk, first_reply=4)
+    await promise(lead, desk, targets=target("first_reply", 4), thresholds=WARNED)
     page, other = await open_page(), await open_page()
     await log_in(page, floor.url, desk.login("anna"))
     await log_in(other, floor.url, desk.login("chen"))
@@ -148,7 +140,6 @@ async def test_a_breach_that_names_me_is_shown_until_it_is_answered(floor: Floor
     row = page.locator(f".row a[href$='{owned.id}']")
     await expect(row.locator(".sla-chip")).to_contain_text("over")
     await expect(page.locator(".banner.late")).to_contain_text("Grace Miller: First reply is overdue")
-    await page.screenshot(path="/tmp/chips/4.png")
     assert await other.locator(".banner.late").count() == 0
     before = datetime.now(UTC)
     due = datetime.fromisoformat((await lead.get(f"/v1/conversations/{owned.id}"))["sla"]["due_at"])
@@ -159,9 +150,27 @@ async def test_a_breach_that_names_me_is_shown_until_it_is_answered(floor: Floor
     await open_conversation(page, owned.id)
     await page.click("sb-conversation-head .sla-chip")
     await expect(page.locator("dialog .said")).to_contain_text("over")
-    await page.screenshot(path="/tmp/chips/5.png")
     await page.keyboard.press("Escape")
     await (await floor.agent(desk, "anna")).reply(owned.id, "here I am")
     await expect(row.locator(".sla-chip")).to_be_hidden()
     await expect(page.locator("sb-conversation-head .sla-chip")).to_be_hidden()
     await expect(page.locator("sb-customer-panel .clocks")).to_contain_text("late")
+
+
+async def test_an_escalation_is_accepted_where_it_is_told_and_waits_for_who_was_away(
+    floor: Floor, open_page: OpenPage
+) -> None:
+    desk, experts = await floor.desk("anna", "lin"), await floor.desk("chen")
+    lead = await floor.agent(desk, "lin")
+    steps = [{"after_seconds": 0, "agent_id": str(experts.ids["chen"])}]
+    await promise(lead, desk, targets=target("first_reply", 2), ladders={"functional": steps})
+    page = await open_page()
+    await log_in(page, floor.url, experts.login("chen"))
+    owned = await floor.owned(desk, "anna")
+    notice = page.locator(".banner.late")
+    await expect(notice).to_contain_text("升级给你")
+    await page.reload()
+    await notice.get_by_role("button", name="接受升级").click()
+    await expect(notice).to_have_count(0)
+    await expect(page.locator(f".row a[href$='{owned.id}']")).to_be_visible()
+    assert (await lead.get(f"/v1/conversations/{owned.id}"))["owner"]["id"] == str(experts.ids["chen"])

@@ -41,6 +41,13 @@ async def pressing(world: World, standing: faces.Standing, principal: Principal 
                 return items
 
 
+def at_noon(world: World) -> None:
+    """So that no midnight falls into the test."""
+    now = world.clock.now()
+    noon = now.replace(hour=12, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    world.clock.advance((noon - now).total_seconds())
+
+
 async def test_the_most_urgent_clock_is_the_breached_one_then_the_nearest_and_the_paused_one_last(
     world: World,
 ) -> None:
@@ -104,6 +111,7 @@ async def test_the_counts_of_the_board_are_those_of_its_lists_and_of_a_recount(w
 
 
 async def test_the_day_counts_what_was_due_since_midnight_and_what_was_kept(world: World) -> None:
+    at_noon(world)
     answered, _ = await world.open(), await world.open()
     await world.follow()
     world.clock.advance(20)
@@ -118,6 +126,23 @@ async def test_the_day_counts_what_was_due_since_midnight_and_what_was_kept(worl
     async with world.database.transaction() as session:
         figures = (await workspace.get_wallboard(session, BOSS, now + timedelta(days=1))).sla
     assert (figures.met, figures.due) == (0, 0)
+
+
+async def test_the_live_board_counts_the_day_anew_every_ten_seconds(world: World) -> None:
+    at_noon(world)
+    await world.open()
+    await world.follow()
+    live, began = workspace.Wallboards(), world.clock.now()
+    counted = {}
+    for seconds in (55, 62, 66):
+        async with world.database.transaction() as session:
+            figures = (await live.get(session, BOSS, began + timedelta(seconds=seconds))).sla
+        counted[seconds] = (figures.due, figures.breached_open, figures.until - began)
+    assert counted == {
+        55: (0, 0, timedelta(seconds=55)),
+        62: (0, 1, timedelta(seconds=55)),
+        66: (1, 1, timedelta(seconds=66)),
+    }
 
 
 @pytest.mark.parametrize("visibility", ["own", "team", "all"])

@@ -17,8 +17,9 @@ const FILTERS = {
 export async function loadView(view) {
   if (state.lists.get(view)) return;
   state.lists.set(view, "loading");
+  const asked = performance.now();
   try {
-    for (const summary of await all(`/v1/conversations?${FILTERS[view]}&limit=${PAGE}`)) putConversation(summary);
+    for (const summary of await all(`/v1/conversations?${FILTERS[view]}&limit=${PAGE}`)) putConversation(summary, asked);
     state.lists.set(view, "loaded");
   } catch (problem) {
     state.lists.set(view, problem);
@@ -27,8 +28,9 @@ export async function loadView(view) {
 }
 
 export async function loadConversation(id) {
+  const asked = performance.now();
   try {
-    putConversation(await call("GET", `/v1/conversations/${id}`));
+    putConversation(await call("GET", `/v1/conversations/${id}`), asked);
   } catch (problem) {
     if (problem.status === 404 || problem.status === 403) remove(id);
   }

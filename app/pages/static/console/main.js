@@ -22,7 +22,6 @@ const GAP_TOLD_MS = 30000;
 const MISSED_MOST = 5;
 const REFUSED_WAIT_MS = 5000;
 const TOAST_MS = 6000;
-const SLA_NEWS = new Set(["sla.warned", "sla.breached", "sla.escalated", "sla.clocks_changed"]);
 const WIDE = matchMedia("(min-width: 1280px)");
 const root = document.querySelector("#root");
 const composers = new Map();
@@ -93,7 +92,7 @@ function listen(live) {
     loadView(state.view);
     if (state.selected && !detail.conversations.some(({ id }) => id === state.selected)) loadConversation(state.selected);
     refreshCounts({ presence: resent });
-    if (!resent) resendOutbox();
+    if (!resent) greet();
     resent = true;
   });
   live.addEventListener("batch", ({ detail }) => {
@@ -101,10 +100,18 @@ function listen(live) {
     if (live.state !== "live") state.missed = detail;
     refreshCounts();
     if (detail.some(isNews)) chimeMessage();
-    const told = live.state === "live" ? detail.filter(({ event }) => SLA_NEWS.has(event)) : [];
+    const told = live.state === "live" ? detail.filter(({ event }) => event?.startsWith("sla.")) : [];
     if (told.length) import("./notices.js").then(({ tellClocks }) => tellClocks(told, view.notices));
   });
   live.addEventListener("signal", ({ detail }) => takeSignal(detail));
+}
+
+/** Once a page: what it left unsent, and what was asked of its person meanwhile. */
+async function greet() {
+  resendOutbox();
+  if (!state.me.scopes.includes("work")) return;
+  const { showOpenEscalations } = await import("./notices.js");
+  await showOpenEscalations(view.notices).catch((problem) => toast(explain(problem)));
 }
 
 function isNews(frame) {

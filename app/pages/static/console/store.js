@@ -57,10 +57,12 @@ export function putMessages(id, messages) {
   kept.messages = [...byId.values()].sort((one, other) => one.sequence - other.sequence);
 }
 
-export function putConversation(summary) {
+/** `asked`: when the summary was asked for; a clock that was heard of since is newer than the one it brings. */
+export function putConversation(summary, asked = Infinity) {
   const before = state.conversations.get(summary.id);
   if (before && summary.version !== undefined && before.version > summary.version) return;
-  state.conversations.set(summary.id, { ...before, ...summary, removed: false });
+  const sla = before?.clock_heard > asked ? { sla: before.sla } : {};
+  state.conversations.set(summary.id, { ...before, ...summary, ...sla, removed: false });
   state.gone.delete(summary.id);
 }
 
@@ -157,7 +159,7 @@ function takeRights(data) {
 /** Its most urgent clock, and word to who shows them all. */
 function takeClock(id, change) {
   const conversation = state.conversations.get(id);
-  if (conversation) conversation.sla = change(conversation.sla);
+  if (conversation) Object.assign(conversation, { sla: change(conversation.sla), clock_heard: performance.now() });
   announce("clocks", id);
 }
 

@@ -12,6 +12,7 @@ const WIDTH = 600, TOP = 18, BAR = 22, HEIGHT = 74;
 const FAMILIES = {
   queue_wait: "queue", first_reply: "reply", next_reply: "reply", periodic_update: "update", pausable_update: "update",
   requester_wait: "resolution", agent_work: "resolution", first_resolution: "resolution", total_resolution: "resolution", group_ownership: "ownership",
+  callback_promise: "promise", followup_due: "promise", approval_step: "promise", complaint_ack: "statutory", complaint_decision: "statutory",
 };
 
 const at = (time) => Date.parse(time);

@@ -55,10 +55,10 @@ export async function showPressing(standing, queue, now, opener) {
 }
 
 /** The parts that the share of the day is made of. */
-export async function showKept(figures, asOf, opener) {
+export async function showKept(figures, opener) {
   const { place } = show(t("wallboard.list.kept", { time: moment(figures.since) }), opener);
   try {
-    const query = new URLSearchParams({ due_from: figures.since, due_to: asOf, by: "metric" });
+    const query = new URLSearchParams({ due_from: figures.since, due_to: figures.until, by: "metric" });
     const { lines } = await call("GET", `/v1/sla/attainment?${query}`);
     if (!lines.length) return place.replaceChildren(el("p", { text: t("wallboard.list.none") }));
     const rows = lines.map((one) => el("tr", {}, el("th", { scope: "row", text: metricName(one) }), ...[percent(one.met, one.due), number(one.met), number(one.due)].map((text) => el("td", { text }))));

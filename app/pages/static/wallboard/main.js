@@ -77,7 +77,7 @@ async function openPressing(standing, queue, opener) {
 }
 
 async function openKept(opener) {
-  (await import("./clocks.js")).showKept(board.sla, board.as_of, opener);
+  (await import("./clocks.js")).showKept(board.sla, opener);
 }
 
 const TILES = [
