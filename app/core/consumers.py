@@ -15,8 +15,9 @@ from app.core import event_log, parking
 from app.core.act import Act, system_act
 from app.core.clock import Clock
 from app.core.database import Database, driver_connection
-from app.core.driver import Backoff, SharedLogConnection, is_transient, raise_if_cancelled
+from app.core.driver import Backoff, is_transient, raise_if_cancelled
 from app.core.event_log import LogGap, Position, StoredEvent
+from app.core.log_reader import LogReader
 from app.core.log_signal import NET_SECONDS, LogSignal
 from app.core.parking import Parked, State, list_parked, release
 
@@ -100,7 +101,7 @@ class ConsumerRunner:
         self._consumers = consumers
         self._known_events = known_events
         self._passed: dict[str, _Passed] = {}
-        self._log = SharedLogConnection(database.url, application_name="switchboard-consumers")
+        self._log = LogReader(database.url, application_name="switchboard-consumers")
 
     async def prepare(self) -> None:
         """Make the cursors that are missing. A consumer that starts at the head sees what is appended from here on."""
@@ -172,8 +173,7 @@ class ConsumerRunner:
     async def _apply_new(self, consumer: Consumer, state: State, start: Position) -> Outcome:
         """One page; when it fails, the same events one by one, so that only those that cannot be applied are parked."""
         try:
-            async with self._log.use() as connection:
-                read = await event_log.read(connection, start, limit=consumer.batch)
+            read = await self._log.read(start, limit=consumer.batch)
         except LogGap as gap:
             return await self._stop(consumer, gap.detail)
         if not any(event.type in consumer.types for event in read):

@@ -46,9 +46,10 @@ class Position:
 ZERO = Position(0, None)
 
 
-@dataclass(frozen=True)
+@dataclass
 class StoredEvent:
-    """Most readers pass over most events: the payload is read when somebody asks for it."""
+    """Shared by the readers of a process, and never changed. Most of them pass over most events: so the payload is
+    parsed when one asks for it, and a frozen class would take thrice as long to make."""
 
     position: int
     positioned_at: datetime

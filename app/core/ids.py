@@ -1,7 +1,7 @@
 """UUIDv7 ids (RFC 9562): sortable by the time they were made, so that indexes grow at one end."""
 
 import os
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from uuid import UUID
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -9,9 +9,10 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def new_id(now: datetime) -> UUID:
     """A fresh id stamped with `now` (millisecond precision, 74 random bits)."""
-    milliseconds = (now - _EPOCH) // timedelta(milliseconds=1)  # exact, which a float of seconds is not
-    random = int.from_bytes(os.urandom(10))
-    value = (milliseconds & 0xFFFF_FFFF_FFFF) << 80
-    value |= 0x7 << 76 | (random >> 68 & 0xFFF) << 64
-    value |= 0b10 << 62 | random & 0x3FFF_FFFF_FFFF_FFFF
-    return UUID(int=value)
+    since = now - _EPOCH
+    # Whole numbers: exact, which a float of seconds is not.
+    milliseconds = (since.days * 86_400 + since.seconds) * 1_000 + since.microseconds // 1_000
+    made = bytearray(milliseconds.to_bytes(6) + os.urandom(10))
+    made[6] = 0x70 | made[6] & 0x0F
+    made[8] = 0x80 | made[8] & 0x3F
+    return UUID(bytes=bytes(made))
