@@ -46,8 +46,16 @@ POLICY = {
     "targets": [{"metric": "first_reply", "seconds": TARGET_SECONDS}],
     "thresholds": [
         {"percent": 75, "actions": [{"do": "notify", "to": "owner"}]},
-        {"breach": True, "actions": [{"do": "notify", "to": "team"}, {"do": "raise_priority", "to": 7}]},
+        {
+            "breach": True,
+            "actions": [
+                {"do": "notify", "to": "team"},
+                {"do": "raise_priority", "to": 7},
+                {"do": "create_task", "title": "call_back"},
+            ],
+        },
     ],
+    "ladders": {"functional": [{"after_seconds": 0, "lead": True}]},
 }
 
 
@@ -62,6 +70,10 @@ WRONG = {
     "work whose deadline was not advanced once": """
         SELECT count(*) FROM work_item w WHERE 1 <>
             (SELECT count(*) FROM routing_decision d WHERE d.work_id = w.id AND d.outcome = 'due_advanced')""",
+    "conversations without one task, one escalation and one question for the cause": """
+        SELECT count(*) FROM conversation c WHERE 1 <> (SELECT count(*) FROM sla_task t WHERE t.conversation_id = c.id)
+            OR 1 <> (SELECT count(*) FROM sla_escalation e WHERE e.conversation_id = c.id)
+            OR 1 <> (SELECT count(*) FROM sla_breach_cause b WHERE b.conversation_id = c.id)""",
     "parked events": "SELECT count(*) FROM parked_event",
 }
 
