@@ -19,6 +19,7 @@ from app.core.clock import Clock
 from app.core.database import Database, driver_connection
 from app.core.driver import raise_if_cancelled
 from app.core.due_outcomes import DONE, LATENESS, RunAtNotMoved, back_off_seconds, count_failure, error_text
+from app.core.tasks import gathered
 
 if TYPE_CHECKING:
     from app.core.due_rows import DueTable
@@ -73,12 +74,7 @@ async def _work_off_each(database: Database, clock: Clock, table: "DueTable", si
         async with limit:
             return await _work_alone(database, clock, table, row)
 
-    # All come to their end before an error of one is told: that the database is away, so it is that of the others.
-    ended = await asyncio.gather(*(work(row) for row in rows), return_exceptions=True)
-    for error in ended:
-        if isinstance(error, BaseException):
-            raise error
-    return ended.count(True)
+    return (await gathered([work(row) for row in rows])).count(True)
 
 
 async def _work_alone(database: Database, clock: Clock, table: "DueTable", row: Taken) -> bool:

@@ -22,6 +22,7 @@ from app.core.act import Act
 from app.core.clock import Clock
 from app.core.database import DUE, Database
 from app.core.driver import raise_if_cancelled
+from app.core.tasks import gathered
 
 log = structlog.get_logger(__name__)
 
@@ -67,6 +68,9 @@ class DueTable:
     max_attempts: int = 10
     batch: int = 50
     concurrency: int = 4
+    """Of the rows of one batch, where they are worked on one by one."""
+    batches_at_once: int = 1
+    """While one waits for the database, another decides."""
 
     def __post_init__(self) -> None:
         if (self.record is None) == (self.record_batch is None):
@@ -160,12 +164,23 @@ class DueRowRunner:
             return await due_leases.work_off(self._database, self._clock, table)
         return await due_locks.work_off(self._database, self._clock, table, since)
 
+    async def drain(self, table: DueTable, since: datetime | None = None) -> int:
+        """Work off batch after batch until less than one is due. Returns how many rows were taken."""
+        return sum(await gathered([self._drain(table, since) for _ in range(table.batches_at_once)]))
+
+    async def _drain(self, table: DueTable, since: datetime | None) -> int:
+        taken = 0
+        while (more := await self.run_once(table, since)) == table.batch:
+            taken += more
+        return taken + more
+
     async def _run_table(self, table: DueTable) -> None:
         watch = self._watches[table.name]
         while True:
             try:
                 since = watch.begin()
                 if await self.run_once(table, since) == table.batch:
+                    await self.drain(table, since)
                     continue
                 now = self._clock.now()
                 next_at = await self._next_at(table, since, now)

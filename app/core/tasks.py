@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from prometheus_client import Counter
@@ -14,8 +14,19 @@ from app.core.driver import raise_if_cancelled
 
 log = structlog.get_logger(__name__)
 
+T = TypeVar("T")
 RESTART_SECONDS = 1.0
 FAILURES = Counter("switchboard_task_failures_total", "Background tasks that raised and were started again", ["task"])
+
+
+async def gathered(works: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+    """The results of all. An error is raised once all have come to their end: none goes on unattended."""
+    results: list[T] = []
+    for ended in await asyncio.gather(*works, return_exceptions=True):
+        if isinstance(ended, BaseException):
+            raise ended
+        results.append(ended)
+    return results
 
 
 async def keep_running(name: str, run: Callable[[], Coroutine[Any, Any, None]]) -> None:

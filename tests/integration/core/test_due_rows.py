@@ -292,6 +292,14 @@ class TestDueRows:
         await drain()
         assert [(await row(database, each)).done for each in rows] == [1] * 40
 
+    async def test_several_batches_at_once_drain_a_table_without_doing_a_row_twice(
+        self, database: Database, clock: ManualClock
+    ) -> None:
+        rows = [await add(database, clock) for _ in range(40)]
+        table = DueTable("reminder", record_batch=mark_all_done, batch=7, batches_at_once=3)
+        assert await DueRowRunner(database, clock, [table]).drain(table) == 40
+        assert [(await row(database, each)).done for each in rows] == [1] * 40
+
     async def test_while_the_database_is_away_rows_wait_as_they_are(
         self, database: Database, clock: ManualClock
     ) -> None:
