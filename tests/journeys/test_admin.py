@@ -240,6 +240,27 @@ async def test_every_section_fits_and_speaks_its_language(
         assert not any(f"{prefix}." in text for prefix in ("admin", "common")), section
 
 
+@pytest.mark.parametrize("width", [320, 1280])
+async def test_hostile_names_break_neither_layout_nor_page(floor: Floor, open_page: OpenPage, width: int) -> None:
+    desk = await floor.desk("lin")
+    lead = await floor.agent(desk, "lin")
+    name = f"<img src=x onerror=alert({width})>" + "W" * 80
+    calendar = {"name": name, "spec": {"timezone": "UTC", "weekly": {"mon": ["00:00-24:00"]}}}
+    made = await lead.post("/v1/sla/calendars", calendar)
+    target = {"metric": "first_resolution", "seconds": 86_400 * 30}
+    conditions = {"channels": ["X" * 60], "brands": ["\u202eY"], "segments": ["Z" * 64]}
+    body = {"position": 90, "calendar_id": made["id"], "conditions": conditions, "targets": [target]}
+    policy = await lead.post("/v1/sla/policies", {"name": name, "body": body})
+    page = await open_page(size=(width, 640))
+    await enter(page, floor, desk.login("lin"))
+    for section in (*SECTIONS, f"calendars/{made['id']}", f"policies/{policy['id']}"):
+        await page.goto(f"{floor.url}/admin#{section}")
+        await page.locator(f".place[data-section='{section}'] h2").wait_for()
+        assert await page.evaluate("document.documentElement.scrollWidth") <= width, section
+    await expect(page.locator("h2")).to_have_text(name)
+    assert (await lead.client.delete(f"/v1/sla/policies/{policy['id']}")).status_code == 204
+
+
 async def test_a_slow_section_does_not_come_over_the_one_looked_at_meanwhile(floor: Floor, open_page: OpenPage) -> None:
     desk = await floor.desk("lin")
     page = await open_page()

@@ -86,6 +86,7 @@ export function editor(place, it, body, aside, ...actions) {
   justMade = null;
   place.replaceChildren(
     el("p", {}, el("a", { href: `#${it.list}` }, say("span", it.back))),
-    el("div", { class: "head" }, heading), clash, el("div", { class: aside ? "split" : "" }, form, aside));
+    el("div", { class: "head" }, heading), ...(thing.retired ? [say("p", "admin.policy.retired_note", { class: "soft" })] : []),
+    clash, el("div", { class: "split" }, form, aside));
   return { redraw, tell: (problem) => tellWrong(form, problem) };
 }
