@@ -5,6 +5,7 @@ import importlib
 import json
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
+from uuid import UUID
 
 import typer
 from pydantic import ValidationError
@@ -139,6 +140,18 @@ def sla(file: Path, as_json: AsJson = False) -> None:
     from app.ops import sla as program
 
     raise typer.Exit(program.run(file, as_json=as_json))
+
+
+@cli.command("sla-check")
+def sla_check(
+    conversation: Annotated[UUID | None, typer.Argument(help="Only this one; all when left out.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Hold the stored SLA clocks against the whole history. Exits with 1 when one differs."""
+    from app.ops import sla_check as program
+
+    url = _database_url()
+    raise typer.Exit(asyncio.run(program.run(url, conversation_id=conversation, as_json=as_json)))
 
 
 def _settings() -> Settings:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -12,7 +12,8 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
-    model_validator,
+    ValidationInfo,
+    field_validator,
 )
 from pydantic_core import ErrorDetails
 
@@ -158,11 +159,12 @@ class PromisedEvent(_Part):
     seq: int = Field(default=0, ge=0, le=PROMISES_LIMIT)
     value: str = Field(default="", alias="note")
 
-    @model_validator(mode="after")
-    def _lies_ahead(self) -> Self:
-        if self.due <= self.at:
-            raise ValueError("due must lie after at")
-        return self
+    @field_validator("due")
+    @classmethod
+    def _lies_ahead(cls, due: datetime, info: ValidationInfo) -> datetime:
+        if "at" in info.data and due <= info.data["at"]:
+            raise ValueError("give a time after at")
+        return due
 
 
 class KeptEvent(_Part):

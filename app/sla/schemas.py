@@ -291,10 +291,11 @@ class AdoptBody(BaseModel):
 class AdoptResult(BaseModel):
     """One page of the open conversations; go on with `next_after` until it is null. A page that was adopted before
     changes nothing, so that a run that broke off may begin anew. `changed` have another policy; `moved` have clocks
-    that are due at another time, begin or end."""
+    that are due at another time, begin or end; `affected` are either."""
 
     dry_run: bool
     looked_at: int
     changed: int
     moved: int
+    affected: int
     next_after: UUID | None

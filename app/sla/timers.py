@@ -39,7 +39,7 @@ def is_of_ladder(kind: str, name: str, ladder: str) -> bool:
 
 
 def _told(timer: Timer, fired: Mapping[str, datetime], now: datetime) -> bool:
-    if timer.kind == "breach":
+    if timer.kind in ("breach", "pause_over"):  # another pause is another one, also when it is heard of late
         return fired.get(timer.name) == timer.at
     return timer.name in fired and timer.at <= now
 

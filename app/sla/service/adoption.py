@@ -27,7 +27,8 @@ Counts = dict[str, Counter[str]]
 async def adopt(session: AsyncSession, act: Act, *, dry_run: bool, after: UUID | None, limit: int) -> AdoptResult:
     """Choose again for one page of the open conversations, and count what is left by the calendars as they are now."""
     page = await repository.list_open(session, after=after or START, limit=limit)
-    followed = await repository.lock_states(session, page)
+    states = repository.find_states if dry_run else repository.lock_states
+    followed = await states(session, page)
     book = await books.load(
         session, act, kept={version for one in followed.values() for version in one.selection.values()}
     )
@@ -36,11 +37,14 @@ async def adopt(session: AsyncSession, act: Act, *, dry_run: bool, after: UUID |
         folded = await fold(session, book, followed, turns)
     else:
         folded = await carry_out(session, act, book, followed, turns)
+    changed = {key for key, one in followed.items() if dict(turns[key].selection) != dict(one.selection)}
+    moved = {key for key, one in folded.after.items() if following.is_moved(followed[key].state, one.state)}
     return AdoptResult(
         dry_run=dry_run,
         looked_at=len(page),
-        changed=sum(dict(turns[key].selection) != dict(one.selection) for key, one in followed.items()),
-        moved=sum(following.is_moved(followed[key].state, one.state) for key, one in folded.after.items()),
+        changed=len(changed),
+        moved=len(moved),
+        affected=len(changed | moved),
         next_after=page[-1] if len(page) == limit else None,
     )
 

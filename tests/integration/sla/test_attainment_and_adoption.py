@@ -102,7 +102,7 @@ async def test_a_calendar_edit_is_counted_dry_and_moves_only_what_has_not_elapse
             session, act, calendar_id=calendar_id, name="Own", spec=open_until("01:00"), version=None
         )
     dry = await adopt(world, dry_run=True)
-    assert (dry.changed, dry.moved) == (0, 1)
+    assert (dry.changed, dry.moved, dry.affected) == (0, 1, 1)
     assert (await world.clocks(conversation_id))["first_reply", 1].due_at == midnight + timedelta(hours=4)
     done = await adopt(world, dry_run=False)
     assert (done.changed, done.moved) == (0, 1)
@@ -131,7 +131,7 @@ async def test_adoption_goes_page_by_page_and_may_begin_anew(world: World) -> No
     await world.follow()
     await world.use_policy(targets=[{"metric": "first_reply", "seconds": 5}])
     first = await adopt(world, dry_run=False, limit=2)
-    assert (first.looked_at, first.changed, first.moved) == (2, 2, 2)
+    assert (first.looked_at, first.changed, first.moved, first.affected) == (2, 2, 2, 2)
     again = await adopt(world, dry_run=False, limit=2)
     assert (again.changed, again.moved, again.next_after) == (0, 0, first.next_after)
     page, pages = again, 0

@@ -156,3 +156,17 @@ async def test_the_longest_pause_ends_by_itself_and_is_told(world: World) -> Non
     world.clock.advance(600)
     await world.ring()
     assert (await world.clocks(conversation_id))["requester_wait", 1].breached_at == paused_at + timedelta(seconds=900)
+
+
+async def test_each_pause_that_lasts_too_long_is_told_also_when_it_is_heard_of_late(world: World) -> None:
+    await world.use_policy(targets=[{"metric": "requester_wait", "seconds": 600, "longest_pause_seconds": 300}])
+    conversation_id = await world.open()
+    for told in (1, 2):
+        await world.tell(world.status(conversation_id, "open", "pending"))
+        world.clock.advance(301)
+        await world.follow()
+        await world.ring()
+        assert len(await world.events("sla.pause_over")) == told
+        await world.tell(world.status(conversation_id, "pending", "open"))
+    await world.follow()
+    assert (await world.clocks(conversation_id))["requester_wait", 1].elapsed_seconds == 2

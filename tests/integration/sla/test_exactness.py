@@ -1,9 +1,11 @@
 """However the log is cut and whoever crashes: what is stored is what the whole history says, and is told once."""
 
 import asyncio
+import json
 import random
 from collections import Counter
 from dataclasses import replace
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -15,6 +17,7 @@ from app.core.due_outcomes import MAX_BACK_OFF_SECONDS
 from app.core.due_rows import DueRowRunner
 from app.core.event_log import StoredEvent
 from app.events.event import Event
+from app.ops import sla_check
 from app.sla import conversation_clocks, policies, repository
 from app.sla.consumers import SLA
 from app.sla.jobs import CLOCK_TABLE
@@ -135,3 +138,26 @@ async def test_a_customer_of_another_segment_moves_to_the_policy_of_that_segment
     await world.follow()
     clock = (await world.clocks(conversation_id))["first_reply", 1]
     assert clock.target_seconds == 10
+
+
+async def test_the_operators_check_finds_what_differs_and_nothing_else(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    merged, into = [await world.open() for _ in range(2)]
+    await world.promise(merged, "callback_promise", world.clock.now() + timedelta(hours=1))
+    await world.follow()
+    world.clock.advance(30)
+    await world.merge(merged, into)
+    await world.follow()
+    capsys.readouterr()
+    assert await sla_check.run(world.database.url, conversation_id=None, as_json=True) == 0
+    assert json.loads(capsys.readouterr().out) == {"looked_at": 2, "differences": []}
+    await world.execute(
+        "UPDATE sla_clock SET elapsed_seconds = elapsed_seconds + 1 WHERE conversation_id = :id"
+        " AND metric = 'first_reply'",
+        id=into,
+    )
+    assert await sla_check.run(world.database.url, conversation_id=into, as_json=False) == 1
+    printed = capsys.readouterr().out
+    assert f"{into} first_reply 1" in printed
+    assert "1 conversations, 1 clocks differ" in printed

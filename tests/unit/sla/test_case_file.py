@@ -88,6 +88,21 @@ def test_every_event_of_the_format_is_read() -> None:
     assert [clock["metric"] for clock in answer(changed("events", events))] == ["requester_wait"]
 
 
+def test_promises_with_their_own_date_come_after_the_targets() -> None:
+    events = [
+        {"at": "2026-10-09T09:00:00Z", "type": "promised", "metric": "followup_due", "due": "2026-10-09T09:10:00Z"},
+        {"at": "2026-10-09T09:01:00Z", "type": "promised", "metric": "followup_due", "due": "2026-10-09T09:03:00Z"},
+        {"at": "2026-10-09T09:02:00Z", "type": "kept", "metric": "followup_due", "seq": 2},
+        {"at": "2026-10-09T09:02:00Z", "type": "cancelled", "metric": "followup_due", "reason": "withdrawn"},
+    ]
+    found = [(clock["metric"], clock["seq"], clock["state"]) for clock in answer(changed("events", events))]
+    assert found == [
+        ("requester_wait", 1, "breached"),
+        ("followup_due", 1, "cancelled"),
+        ("followup_due", 2, "met"),
+    ]
+
+
 def test_fractions_of_a_second_are_kept() -> None:
     assert answer(changed("now", "2026-10-09T09:00:00.250000Z"))[0]["elapsed_seconds"] == 0.25
 
@@ -95,6 +110,19 @@ def test_fractions_of_a_second_are_kept() -> None:
 @pytest.mark.parametrize(
     ("path", "value", "named", "allowed"),
     [
+        (
+            "events",
+            [
+                {
+                    "at": "2026-10-09T09:00:00Z",
+                    "type": "promised",
+                    "metric": "followup_due",
+                    "due": "2026-10-09T09:00:00Z",
+                }
+            ],
+            "cases[0].events[0].due",
+            "after at",
+        ),
         ("calendar.timezone", "Mars/Olympus", "cases[0].calendar.timezone", "IANA"),
         ("calendar.weekly.mon", ["09:00-12:00", "11:00-13:00"], "cases[0].calendar.weekly.mon", "overlap"),
         ("calendar.weekly.mon", ["9-5"], "cases[0].calendar.weekly.mon[0]", "08:30-12:00"),

@@ -34,7 +34,7 @@ export async function open(place) {
       do {
         const page = await call("POST", "/v1/sla/adoption", { dry_run: dry, after, limit: PAGE });
         state.looked += page.looked_at;
-        state.changed += page.changed;
+        state.changed += page.affected;
         after = page.next_after;
         draw();
       } while (after && place.isConnected);
