@@ -134,6 +134,8 @@ def policy_of(book: Book, selection: Selection, metric: str) -> PolicyVersion:
 
 def _breached_by(target: Target, clock: Clock, now: datetime) -> datetime | None:
     """Also a breach after the clock's last change, which the clock itself has not counted yet."""
+    if clock.used_up_at is None and clock.due_at is not None and now < clock.due_at:
+        return None
     return clocks.read(target, clock, max(now, clock.counted_at)).breached_at
 
 

@@ -131,6 +131,9 @@ class Book:
     current: Sequence[PolicyVersion]
     versions: Mapping[UUID, PolicyVersion]
     calendars: Mapping[UUID, CalendarHistory] = field(default_factory=dict)
+    # The conversations of a batch are much alike: what follows from the book alone is worked out once.
+    _selected: dict["Attributes", dict[str, UUID]] = field(default_factory=dict, compare=False, repr=False)
+    _rules: dict[frozenset[tuple[str, UUID]], Rules] = field(default_factory=dict, compare=False, repr=False)
 
 
 def in_order(policies: Collection[PolicyVersion]) -> list[PolicyVersion]:
@@ -156,12 +159,14 @@ def why_not(conditions: Conditions, attributes: Attributes) -> str | None:
 
 def select(book: Book, attributes: Attributes) -> dict[str, UUID]:
     """The first match of each family."""
-    chosen: dict[str, UUID] = {}
-    for policy in book.current:
-        if why_not(policy.body.conditions, attributes) is None:
-            for family in sorted(policy.body.families):
-                chosen.setdefault(family, policy.id)
-    return chosen
+    chosen = book._selected.get(attributes)
+    if chosen is None:
+        chosen = book._selected[attributes] = {}
+        for policy in book.current:
+            if why_not(policy.body.conditions, attributes) is None:
+                for family in sorted(policy.body.families):
+                    chosen.setdefault(family, policy.id)
+    return dict(chosen)
 
 
 def reselect(book: Book, attributes: Attributes, kept: Selection) -> dict[str, UUID]:
@@ -176,6 +181,14 @@ def reselect(book: Book, attributes: Attributes, kept: Selection) -> dict[str, U
 
 def rules_of(book: Book, selection: Selection) -> Rules:
     """The promises of all chosen versions together. How a reopening counts is up to the first of them in order."""
+    key = frozenset(selection.items())
+    rules = book._rules.get(key)
+    if rules is None:
+        rules = book._rules[key] = _combine(book, selection)
+    return rules
+
+
+def _combine(book: Book, selection: Selection) -> Rules:
     chosen = in_order({version_id: book.versions[version_id] for version_id in selection.values()}.values())
     targets: dict[str, Target] = {}
     for policy in chosen:
