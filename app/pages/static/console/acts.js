@@ -1,7 +1,7 @@
 // What the agent can do: each is one command or one call, with its outcome put into the store.
 import { all, call } from "../shared/api.js";
 import { newId } from "../shared/socket.js";
-import { changed, changes, leave, putConversation, putMessages, remove, saveOutbox, dropOutbox, state, thread } from "./store.js";
+import { announce, changed, changes, leave, putConversation, putMessages, remove, saveOutbox, dropOutbox, state, thread } from "./store.js";
 
 const PAGE = 50;
 const COUNTS_MS = 1000;
@@ -76,6 +76,7 @@ export function refreshCounts({ presence: asked = true } = {}) {
     // A failed call leaves the last figures until the next change.
     state.counts = counts.value ?? state.counts;
     state.presence = presence.value ?? state.presence;
+    announce("counted");
     changed();
   }, COUNTS_MS);
 }

@@ -177,8 +177,8 @@ export class CustomerPanel extends HTMLElement {
   /** The code comes with the first conversation that is shown. */
   async drawClocks(stale = false) {
     if (!this.offsetParent) return;
-    const { showClocks } = await import("./clocks.js");
-    showClocks(this, state.conversations.get(state.selected), stale);
+    const part = await import("./clocks.js").catch(() => null);
+    part?.showClocks(this, state.conversations.get(state.selected), stale);
   }
 
   tick() {

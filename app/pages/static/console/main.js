@@ -7,13 +7,12 @@ import { Live, startWorker } from "../shared/socket.js";
 import { clearPenalty, loadConversation, loadView, refreshCounts, resendOutbox } from "./acts.js";
 import { applyTheme } from "./bar.js";
 import { listenForKeys } from "./commands.js";
-import { MessageComposer } from "./composer.js";
 import { openDrafts, saveDraft } from "./drafts.js";
 import "./head.js";
 import { customerName } from "./list.js";
 import "./offers.js";
 import { chimeMessage, startSound } from "./sound.js";
-import { changed, changes, loadOutbox, myUnread, state, takeBatch, takeSignal, takeSnapshot, views } from "./store.js";
+import { changed, changes, loadOutbox, myUnread, person, state, takeBatch, takeSignal, takeSnapshot, views } from "./store.js";
 import "./thread.js";
 
 const base = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
@@ -25,7 +24,7 @@ const TOAST_MS = 6000;
 const WIDE = matchMedia("(min-width: 1280px)");
 const root = document.querySelector("#root");
 const composers = new Map();
-let view = {};
+let view = {}, MessageComposer = null, composing = null;
 
 async function start() {
   document.body.dataset.assets = base;
@@ -43,12 +42,6 @@ async function useLanguage(profile) {
   const language = chosenLanguage(profile);
   await load(base, "console", language);
   document.documentElement.lang = language;
-}
-
-/** The caller under the id that conversations and offers name them by. */
-function person(me) {
-  const agent = me.agent ?? {};
-  return { ...me, id: agent.id ?? me.id, name: agent.name ?? agent.login ?? me.role, languages: agent.languages ?? [] };
 }
 
 async function identify(note = "") {
@@ -92,7 +85,7 @@ function listen(live) {
     loadView(state.view);
     if (state.selected && !detail.conversations.some(({ id }) => id === state.selected)) loadConversation(state.selected);
     refreshCounts({ presence: resent });
-    if (!resent) greet();
+    if (!resent) resendOutbox();
     resent = true;
   });
   live.addEventListener("batch", ({ detail }) => {
@@ -101,17 +94,17 @@ function listen(live) {
     refreshCounts();
     if (detail.some(isNews)) chimeMessage();
     const told = live.state === "live" ? detail.filter(({ event }) => event?.startsWith("sla.")) : [];
-    if (told.length) import("./notices.js").then(({ tellClocks }) => tellClocks(told, view.notices));
+    if (told.length) import("./notices.js").then(({ tellClocks }) => tellClocks(told, view.notices), () => {});
   });
   live.addEventListener("signal", ({ detail }) => takeSignal(detail));
 }
 
-/** Once a page: what it left unsent, and what was asked of its person meanwhile. */
-async function greet() {
-  resendOutbox();
-  if (!state.me.scopes.includes("work")) return;
-  const { showOpenEscalations } = await import("./notices.js");
-  await showOpenEscalations(view.notices).catch((problem) => toast(explain(problem)));
+/** Once the page can be worked with: what it needs next, and what was asked of its person meanwhile. */
+async function settle() {
+  loadComposer();
+  // On a line that is cut meanwhile, the chips tell it.
+  const notices = await import("./notices.js").catch(() => null);
+  if (notices && state.me.scopes.includes("work")) notices.showOpenEscalations(view.notices).catch((problem) => toast(explain(problem)));
 }
 
 function isNews(frame) {
@@ -177,6 +170,7 @@ function wire() {
   view.bar.sound.addEventListener("click", wake);
   root.addEventListener("panel", () => togglePanel());
   addEventListener("hashchange", readAddress);
+  changes.addEventListener("counted", settle, { once: true });
   changes.addEventListener("change", draw);
   changes.addEventListener("language", () => { draw(); for (const composer of composers.values()) composer.draw(); });
   changes.addEventListener("unknown", ({ detail }) => loadConversation(detail));
@@ -235,8 +229,14 @@ function readAddress() {
   changed();
 }
 
+/** Not needed before a conversation is open; a page has a budget of requests to be usable. */
+function loadComposer() {
+  composing ??= import("./composer.js").then((loaded) => { ({ MessageComposer } = loaded); changed(); }, () => { composing = null; });
+}
+
 function composerOf(id) {
-  if (!composers.has(id)) {
+  if (!MessageComposer) loadComposer();
+  else if (!composers.has(id)) {
     composers.set(id, new MessageComposer(id));
     if (composers.size > COMPOSERS_MOST) {
       const oldest = [...composers.keys()].find((one) => one !== id);
@@ -256,8 +256,8 @@ function draw() {
   for (const part of [view.bar, view.rail, view.list, view.dock]) part.draw();
   if (conversation) {
     const composer = composerOf(conversation.id);
-    if (view.composer.firstChild !== composer) view.composer.replaceChildren(composer);
-    composer.draw();
+    if (composer && view.composer.firstChild !== composer) view.composer.replaceChildren(composer);
+    composer?.draw();
     view.head.draw();
     view.thread.draw();
     view.panel.draw();

@@ -41,6 +41,12 @@ export function announce(name, detail) {
   changes.dispatchEvent(new CustomEvent(name, { detail }));
 }
 
+/** The caller under the id that conversations and offers name them by. */
+export function person(me) {
+  const agent = me.agent ?? {};
+  return { ...me, id: agent.id ?? me.id, name: agent.name ?? agent.login ?? me.role, languages: agent.languages ?? [] };
+}
+
 export function thread(id) {
   if (!state.threads.has(id)) state.threads.set(id, { messages: [], loaded: false, complete: false, error: null, dividerAfter: null });
   return state.threads.get(id);
