@@ -1,6 +1,7 @@
 """What every long-running process of ours has: database, clock, bus, and its part in the event log."""
 
 import asyncio
+import gc
 import os
 import socket
 from collections.abc import AsyncIterator
@@ -21,6 +22,8 @@ log = structlog.get_logger(__name__)
 
 WAKE_CHANNEL = "wake"
 LOG_CHANNEL = "log"
+COLLECT_AFTER = 50_000
+"""Containers made and not freed before the collector looks at the young; Python's own figure is 700."""
 STOP_TRIES = 5
 STOP_AGAIN_SECONDS = 1.0
 
@@ -36,9 +39,18 @@ class Runtime:
     """Names this process where it holds a role."""
 
 
+def spare_the_collector() -> None:
+    """What is there now stays: the modules. What is made is mostly freed by its count; and where thousands of works,
+    events and sockets live long, a look through all of them again and again took a tenth of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER, 20, 20)
+
+
 @asynccontextmanager
 async def open_runtime(settings: Settings, application_name: str) -> AsyncIterator[Runtime]:
     """Connect, follow the database's clock, take part in dispatching; undone in reverse order on the way out."""
+    spare_the_collector()
     database = Database(settings.database_url, application_name=application_name, pool_size=settings.database_pool_size)
     clock = DatabaseClock()
     bus = PostgresBus(settings.database_url)

@@ -24,7 +24,13 @@ from app.ops.supervisor import Child, stop_all
 
 READY_WITHIN_SECONDS = 60.0
 WATCH_EVERY_SECONDS = 0.2
-PAGES = (("Console", "/console"), ("Widget demo", "/widget/demo"), ("Wallboard", "/wallboard"), ("API docs", "/docs"))
+PAGES = (
+    ("Console", "/console"),
+    ("Widget demo", "/widget/demo"),
+    ("Wallboard", "/wallboard"),
+    ("Administration", "/admin"),
+    ("API docs", "/docs"),
+)
 
 
 class UpError(RuntimeError):

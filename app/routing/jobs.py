@@ -1,5 +1,6 @@
 """What routing does by time: deadlines of offers, heartbeats, timers of work, and the check of its invariants."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -35,22 +36,22 @@ async def _check_silence(session: AsyncSession, act: Act, agent_id: UUID, _: Any
     await session.flush()
 
 
-async def _renew_timer(session: AsyncSession, act: Act, work_id: UUID, _: Any) -> None:
-    """The engine keeps the same times in memory and acts on them; the row only says when to look next."""
-    work = (await live_rows.lock_works(session, [work_id])).get(work_id)
-    if work is None or work.run_at is None or work.run_at > act.now:
-        return
-    if work.state == "queued":
-        set_timer(work, await queue_rows.get_queue(session, work.queue_id), act.now)
-    else:
-        work.run_at = None
+async def _renew_timers(session: AsyncSession, act: Act, work_ids: Sequence[UUID]) -> None:
+    """The engine keeps the same times in memory and acts on them; the rows only say when to look next."""
+    works = (await live_rows.lock_works(session, work_ids)).values()
+    queues = {queue.id: queue for queue in await queue_rows.list_queues(session, {work.queue_id for work in works})}
+    for work in works:
+        if work.state == "queued":
+            set_timer(work, queues[work.queue_id], act.now)
+        else:
+            work.run_at = None
     await session.flush()
 
 
 DUE_TABLES = (
     DueTable("offer", _expire),
     DueTable("agent_presence", _check_silence, id_column="agent_id"),
-    DueTable("work_item", _renew_timer),
+    DueTable("work_item", record_batch=_renew_timers, batch=200),
 )
 
 

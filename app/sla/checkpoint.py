@@ -11,14 +11,13 @@ _STATE = TypeAdapter(State)
 _FACT = TypeAdapter(Fact)
 
 
-def dump(state: State) -> dict[str, Any]:
-    document: dict[str, Any] = _STATE.dump_python(state, mode="json")
-    return document
+def dump(state: State) -> str:
+    return _STATE.dump_json(state).decode()
 
 
-def load(document: dict[str, Any]) -> State:
+def load(document: str) -> State:
     """Raises pydantic's ValidationError for anything that `dump` did not make."""
-    return _STATE.validate_python(document)
+    return _STATE.validate_json(document)
 
 
 def dump_fact(fact: Fact) -> dict[str, Any]:

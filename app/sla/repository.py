@@ -259,7 +259,7 @@ def _followed(row: asyncpg.Record) -> Followed:
     return Followed(
         subject=Subject(row["customer_id"], row["channel_account_id"], attributes, rights),
         selection={family: UUID(version) for family, version in json.loads(row["selection"]).items()},
-        state=checkpoint.load(json.loads(row["checkpoint"])),
+        state=checkpoint.load(row["checkpoint"]),
         facts=row["facts"],
     )
 
@@ -271,7 +271,7 @@ def _state_values(conversation_id: UUID, one: Followed) -> tuple[Any, ...]:
         *(subject.rights.owner_id, subject.rights.team_id, attributes.queue_id, attributes.priority),
         *(attributes.category, json.dumps(attributes.segments), attributes.language),
         json.dumps({family: str(version) for family, version in one.selection.items()}),
-        json.dumps(checkpoint.dump(one.state)),
+        checkpoint.dump(one.state),
         *(one.state.generation, one.facts, one.is_over),
     )
 
