@@ -10,6 +10,7 @@ from app import wiring
 from app.core.config import Settings
 from app.core.consumers import ConsumerRunner
 from app.core.due_rows import DueRowRunner
+from app.core.log_reader import LogReader
 from app.core.runtime import Runtime, open_runtime, stop_tasks
 from app.core.tasks import keep_running, run_periodic
 from app.events.catalogue import BY_NAME
@@ -38,12 +39,18 @@ async def run(settings: Settings) -> None:
 
 async def start_work(runtime: Runtime) -> list[asyncio.Task[None]]:
     """All of the worker's loops, each started again if it fails."""
+    reader = LogReader(runtime.database.url, application_name="switchboard-log")
     consumers = ConsumerRunner(
-        runtime.database, runtime.clock, runtime.signal, wiring.CONSUMERS, known_events=frozenset(BY_NAME)
+        runtime.database,
+        runtime.clock,
+        runtime.signal,
+        wiring.CONSUMERS,
+        known_events=frozenset(BY_NAME),
+        reader=reader,
     )
     await consumers.prepare()
     due_rows = DueRowRunner(runtime.database, runtime.clock, wiring.due_tables(runtime.settings))
-    router = Router(runtime.database, runtime.clock, runtime.signal, holder=runtime.holder)
+    router = Router(runtime.database, runtime.clock, runtime.signal, holder=runtime.holder, reader=reader)
     loops = {
         "consumers": consumers.run,
         "due_rows": due_rows.run,

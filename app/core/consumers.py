@@ -94,6 +94,7 @@ class ConsumerRunner:
         consumers: Sequence[Consumer],
         *,
         known_events: frozenset[tuple[str, int]],
+        reader: LogReader | None = None,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -101,7 +102,7 @@ class ConsumerRunner:
         self._consumers = consumers
         self._known_events = known_events
         self._passed: dict[str, _Passed] = {}
-        self._log = LogReader(database.url, application_name="switchboard-consumers")
+        self._log = reader or LogReader(database.url, application_name="switchboard-consumers")
 
     async def prepare(self) -> None:
         """Make the cursors that are missing. A consumer that starts at the head sees what is appended from here on."""

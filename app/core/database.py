@@ -66,6 +66,8 @@ class Database:
             sqlalchemy_url(database_url),
             pool_size=pool_size,
             max_overflow=pool_size,
+            # The one used last knows the statements already.
+            pool_use_lifo=True,
             connect_args={
                 "server_settings": {
                     "application_name": application_name,

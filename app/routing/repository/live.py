@@ -121,13 +121,16 @@ async def find_live_work_ids(session: AsyncSession, conversation_ids: Collection
     return {row["conversation_id"]: row["id"] for row in rows}
 
 
+_LIVE_STATES = ", ".join(f"'{state}'" for state in sorted(LIVE))
 _LIVE_WORK = f"""
 SELECT conversation_id, id FROM work_item
-WHERE conversation_id = ANY($1::uuid[]) AND state IN ({", ".join(f"'{state}'" for state in sorted(LIVE))})
+WHERE conversation_id = ANY($1::uuid[]) AND state IN ({_LIVE_STATES})
 """
-_LOCK_WAITING = """
+# Written so that only the index of live work by conversation fits, not that of all that is queued.
+_LOCK_WAITING = f"""
 SELECT id, conversation_id, queue_id, agent_id, state, ready_at, due_at, sticky_until, cool_downs::text
-FROM work_item WHERE conversation_id = ANY($1::uuid[]) AND state = 'queued' ORDER BY id FOR UPDATE
+FROM work_item
+WHERE conversation_id = ANY($1::uuid[]) AND state IN ({_LIVE_STATES}) AND state || '' = 'queued' ORDER BY id FOR UPDATE
 """
 _PUT_DEADLINES = """
 UPDATE work_item AS work SET due_at = new.due_at, run_at = new.run_at, version = work.version + 1

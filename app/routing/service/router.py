@@ -13,8 +13,9 @@ from app.core import event_log
 from app.core.act import system_act
 from app.core.clock import Clock
 from app.core.database import Database
-from app.core.driver import SharedLogConnection, raise_if_cancelled
+from app.core.driver import raise_if_cancelled
 from app.core.event_log import Position, StoredEvent
+from app.core.log_reader import LogReader
 from app.core.log_signal import NET_SECONDS, LogSignal
 from app.core.owners import Deposed, Ownership
 from app.routing import decisions
@@ -72,12 +73,15 @@ AGENT_TYPES = frozenset({"presence.changed", "agent.created", "agent.updated", "
 class Router:
     """Any doubt (an error, a gap in the log) throws the memory away and rebuilds it from the tables."""
 
-    def __init__(self, database: Database, clock: Clock, signal: LogSignal, *, holder: str) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, signal: LogSignal, *, holder: str, reader: LogReader | None = None
+    ) -> None:
+        """`reader`: one to share with the consumers of the process."""
         self._database = database
         self._clock = clock
         self._signal = signal
         self._ownership = Ownership(database, clock, ROUTER, holder=holder)
-        self._log = SharedLogConnection(database.url, application_name="switchboard-router")
+        self._log = reader or LogReader(database.url, application_name="switchboard-router")
         self._engine = Engine()
         self._position: Position = event_log.ZERO
         self._heard = 0
@@ -164,8 +168,7 @@ class Router:
         self._heard = self._signal.position
         changed = Changed()
         while True:
-            async with self._log.use() as connection:
-                events = await event_log.read(connection, self._position)
+            events = await self._log.read(self._position, limit=event_log.READ_LIMIT)
             for event in events:
                 changed.add(event)
             if events:
