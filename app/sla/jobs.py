@@ -3,4 +3,4 @@
 from app.core.due_rows import DueTable
 from app.sla.service.notices import ring
 
-CLOCK_TABLE = DueTable("sla_clock", record_batch=ring, batch=200, batches_at_once=2)
+CLOCK_TABLE = DueTable("sla_clock", record_batch=ring, batch=200, batches_at_once=3)
