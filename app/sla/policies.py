@@ -132,8 +132,10 @@ class Book:
     versions: Mapping[UUID, PolicyVersion]
     calendars: Mapping[UUID, CalendarHistory] = field(default_factory=dict)
     # The conversations of a batch are much alike: what follows from the book alone is worked out once.
-    _selected: dict["Attributes", dict[str, UUID]] = field(default_factory=dict, compare=False, repr=False)
-    _rules: dict[frozenset[tuple[str, UUID]], Rules] = field(default_factory=dict, compare=False, repr=False)
+    _selected: dict["Attributes", dict[str, UUID]] = field(default_factory=dict, init=False, compare=False, repr=False)
+    _rules: dict[frozenset[tuple[str, UUID]], Rules] = field(
+        default_factory=dict, init=False, compare=False, repr=False
+    )
 
 
 def in_order(policies: Collection[PolicyVersion]) -> list[PolicyVersion]:
