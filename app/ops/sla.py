@@ -10,10 +10,12 @@ import typer
 
 from app.sla import case_file
 from app.sla.business_hours import BusinessHours
-from app.sla.case_file import Case, CaseFile, WrongFileError
+from app.sla.case_file import Case, CaseCalendar, CaseFile, WrongFileError
 
 FILE_LIMIT_BYTES = 256 * 1024 * 1024
 PROBLEMS_SHOWN = 20
+CALENDARS_KEPT = 200
+"""Ready in memory: a table of a year takes some 60 kB, and a file may have a calendar for each of 100,000 cases."""
 
 
 def run(path: Path, *, as_json: bool) -> int:
@@ -39,12 +41,19 @@ def answers(file: CaseFile) -> list[dict[str, Any]]:
     ready: dict[str, BusinessHours] = {}
     found = []
     for number, case in enumerate(file.cases):
-        # Files of many cases tend to share a few calendars, whose year tables cost more than the clocks.
-        hours = ready.setdefault(repr(case.calendar), BusinessHours(case.calendar.as_calendar()))
+        hours = hours_of(case.calendar, ready)
         answer = case_file.answer(case, hours)
         _warn_of_unknown_years(number, case, answer, hours)
         found.append(answer)
     return found
+
+
+def hours_of(calendar: CaseCalendar, ready: dict[str, BusinessHours]) -> BusinessHours:
+    """Files of many cases tend to share a few calendars, whose year tables cost more than the clocks."""
+    name = repr(calendar)
+    if name not in ready and len(ready) >= CALENDARS_KEPT:
+        ready.clear()
+    return ready.setdefault(name, BusinessHours(calendar.as_calendar()))
 
 
 def as_text(document: dict[str, Any]) -> str:

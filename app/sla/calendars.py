@@ -15,6 +15,11 @@ WORKDAYS = 5
 """Monday to Friday: whose hours a make-up working day keeps."""
 MINUTES_OF_DAY = 24 * 60
 SPANS_PER_DAY_LIMIT = 24
+ZONE_NAME_LIMIT = 64
+OF_THE_MACHINE = frozenset({"localtime", "posixrules", "Factory"})
+"""Files beside the zones: they mean another zone on another server, or none."""
+OTHER_TABLES = ("posix/", "right/")
+"""The same zones again, those of the second kind with leap seconds, which no clock here counts."""
 _SPAN = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-(?:([01]\d|2[0-3]):([0-5]\d)|(24):(00))")
 
 
@@ -118,10 +123,16 @@ def as_text(span: Span) -> str:
 
 def require_zone(name: str) -> ZoneInfo:
     """ValueError: the IANA database has no such zone."""
+    if len(name) > ZONE_NAME_LIMIT or name in OF_THE_MACHINE or name.startswith(OTHER_TABLES):
+        raise _no_zone(name)
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError) as error:
-        raise ValueError(f"{name!r} is no time zone; give an IANA name such as Asia/Shanghai") from error
+        raise _no_zone(name) from error
+
+
+def _no_zone(name: str) -> ValueError:
+    return ValueError(f"{name[:ZONE_NAME_LIMIT]!r} is no time zone; give an IANA name such as Asia/Shanghai")
 
 
 def days_between(first: date, last: date) -> Iterator[date]:

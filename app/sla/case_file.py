@@ -1,5 +1,6 @@
 """The file of `switchboard sla`: cases of a calendar, targets and events, read strictly; and the answer to it."""
 
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Literal
@@ -196,7 +197,7 @@ class CaseFile(_Part):
 def parse(text: bytes) -> CaseFile:
     """Raises WrongFileError, which names every wrong field and what is allowed there."""
     try:
-        file = CaseFile.model_validate_json(text)
+        file = CaseFile.model_validate_json(text.removeprefix(BOM_UTF8))  # as some editors write it
     except ValidationError as error:
         raise WrongFileError([_problem(each) for each in error.errors(include_url=False)]) from error
     problems = [problem for number, case in enumerate(file.cases) for problem in _problems(case, f"cases[{number}]")]

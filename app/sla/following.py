@@ -14,7 +14,7 @@ from app.sla.event_facts import Subject
 from app.sla.face import face_of
 from app.sla.facts import Fact
 from app.sla.metrics import DATE_METRICS
-from app.sla.policies import FAMILIES, Book, PolicyBody, PolicyVersion, Selection
+from app.sla.policies import Book, PolicyBody, PolicyVersion, Selection
 from app.sla.timers import Timer, timers_of
 
 NO_POLICY = PolicyVersion(UUID(int=0), UUID(int=0), "", 0, PolicyBody(position=100_000, dates=[*DATE_METRICS]))
@@ -127,7 +127,7 @@ def _corrected(told: Told, breached_at: datetime | None, now: datetime) -> Told:
 
 def policy_of(book: Book, selection: Selection, metric: str) -> PolicyVersion:
     """NO_POLICY for a promise with its own date, unless the policy chosen for its family names it."""
-    version_id = selection.get(FAMILIES[metric])
+    version_id = policies.version_for(selection, metric)
     policy = book.versions[version_id] if version_id is not None else NO_POLICY
     return policy if metric not in DATE_METRICS or metric in policy.body.dates else NO_POLICY
 

@@ -3,7 +3,6 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from itertools import groupby
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
@@ -74,7 +73,9 @@ class PolicyBody(Part):
     thresholds: list[Threshold] = Field(default=[], max_length=THRESHOLDS_LIMIT)
     ladders: Ladders = Ladders()
     frozen: list[MetricName] = Field(
-        default=[], description="Metrics that keep this policy when priority, segment or queue change"
+        default=[],
+        max_length=len(FAMILIES),
+        description="Metrics that keep this policy when priority, segment or queue change",
     )
     reopen_grace_seconds: int = Field(default=600, ge=0, le=GRACE_LIMIT_SECONDS)
     bot_answers: bool = False
@@ -121,7 +122,7 @@ class Attributes:
 
 
 Selection = Mapping[str, UUID]
-"""Family to policy version."""
+"""Family to policy version, and metric to policy version where a frozen one keeps another than its family."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +132,11 @@ class Book:
     current: Sequence[PolicyVersion]
     versions: Mapping[UUID, PolicyVersion]
     calendars: Mapping[UUID, CalendarHistory] = field(default_factory=dict)
-    # The conversations of a batch are much alike: what follows from the book alone is worked out once.
-    _selected: dict["Attributes", dict[str, UUID]] = field(default_factory=dict, init=False, compare=False, repr=False)
+    # The conversations of a batch are much alike: what follows from the book alone is worked out once. Not init: a book
+    # made from this one by `replace`, as a trial makes it, must not take over what followed from other policies.
+    _selected: dict["Attributes", dict[str, UUID]] = field(init=False, default_factory=dict, compare=False, repr=False)
     _rules: dict[frozenset[tuple[str, UUID]], Rules] = field(
-        default_factory=dict, init=False, compare=False, repr=False
+        init=False, default_factory=dict, compare=False, repr=False
     )
 
 
@@ -171,14 +173,32 @@ def select(book: Book, attributes: Attributes) -> dict[str, UUID]:
     return dict(chosen)
 
 
+def version_for(selection: Selection, metric: str) -> UUID | None:
+    """The version that promises this metric; None: no policy does."""
+    return selection.get(metric) or selection.get(FAMILIES[metric])
+
+
 def reselect(book: Book, attributes: Attributes, kept: Selection) -> dict[str, UUID]:
-    """`select` after a change of the conversation, except for the families a kept policy has frozen."""
-    frozen = {
-        family: version_id
-        for family, version_id in kept.items()
-        if any(FAMILIES[metric] == family for metric in book.versions[version_id].body.frozen)
+    """`select` after a change of the conversation; each metric that a kept policy has frozen stays with it."""
+    chosen = select(book, attributes)
+    for metric, family in FAMILIES.items():
+        version_id = version_for(kept, metric)
+        if version_id is None or metric not in book.versions[version_id].body.frozen:
+            continue
+        if version_id != chosen.get(family):
+            chosen[metric] = version_id
+    return chosen
+
+
+def adopt(book: Book, attributes: Attributes, kept: Selection) -> dict[str, UUID]:
+    """`select` after edits: what is frozen keeps its policy, as it now is; one that was retired freezes nothing."""
+    newest = {policy.policy_id: policy.id for policy in book.current}
+    renewed = {
+        promise: newest[policy_id]
+        for promise, version_id in kept.items()
+        if (policy_id := book.versions[version_id].policy_id) in newest
     }
-    return select(book, attributes) | frozen
+    return reselect(book, attributes, renewed)
 
 
 def rules_of(book: Book, selection: Selection) -> Rules:
@@ -196,39 +216,60 @@ def _combine(book: Book, selection: Selection) -> Rules:
     for policy in chosen:
         hours = working_time(book.calendars.get(policy.body.calendar_id, ()) if policy.body.calendar_id else ())
         for spec in policy.body.targets:
-            if selection.get(FAMILIES[spec.metric]) == policy.id:
+            if version_for(selection, spec.metric) == policy.id:
                 pause = None if spec.longest_pause_seconds is None else timedelta(seconds=spec.longest_pause_seconds)
                 targets[spec.metric] = Target(spec.metric, timedelta(seconds=spec.seconds), hours, pause)
     if not chosen:
         return Rules(targets)
     grace = timedelta(seconds=chosen[0].body.reopen_grace_seconds)
-    return Rules(targets, reopen_grace=grace, bot_answers=any(policy.body.bot_answers for policy in chosen))
+    return Rules(targets, reopen_grace=grace, bot_answers=_bot_answers(book, selection))
+
+
+def _bot_answers(book: Book, selection: Selection) -> bool:
+    """Up to the policy that promises the reply; what one of another family says of bots means nothing to it."""
+    version_id = version_for(selection, "first_reply")
+    return version_id is not None and book.versions[version_id].body.bot_answers
+
+
+NOT_ADOPTED = "not_adopted"
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Why a policy was not chosen for a family: the condition that did not agree, or the policy that came before."""
+    """Why a policy does not rule a family: the condition that did not agree, the policy that came before, or that the
+    conversation keeps what it had, frozen or not yet adopted. `lost_by` None: it does."""
 
     family: str
     policy: PolicyVersion
     lost_by: str | None
 
 
-def explain_selection(book: Book, attributes: Attributes) -> list[Candidate]:
-    """Every policy of every family in the order asked; `lost_by` None is the winner."""
+def explain_selection(book: Book, attributes: Attributes, kept: Selection) -> list[Candidate]:
+    """Every policy of every family in the order asked, among them those that the conversation keeps."""
     chosen = select(book, attributes)
-    found = [
-        Candidate(family, policy, _lost_by(book, chosen, family, policy, attributes))
-        for policy in book.current
-        for family in sorted(policy.body.families)
+    keeping = [(family, book.versions[version_id]) for family, version_id in _kept_by_family(kept)]
+    asked: list[tuple[str, PolicyVersion]] = [
+        (family, policy) for policy in book.current for family in sorted(policy.body.families)
     ]
-    found.sort(key=lambda candidate: candidate.family)
-    return [candidate for _, group in groupby(found, key=lambda one: one.family) for candidate in group]
+    asked += [one for one in keeping if one[1] not in book.current]
+    asked.sort(key=lambda one: (one[0], one[1].body.position, one[1].name))
+    return [
+        Candidate(
+            family,
+            policy,
+            None if (family, policy) in keeping else _lost_by(book, chosen, family, policy, attributes),
+        )
+        for family, policy in asked
+    ]
 
 
-def _lost_by(book: Book, chosen: Selection, family: str, policy: PolicyVersion, attributes: Attributes) -> str | None:
+def _kept_by_family(kept: Selection) -> set[tuple[str, UUID]]:
+    return {(FAMILIES.get(promise, promise), version_id) for promise, version_id in kept.items()}
+
+
+def _lost_by(book: Book, chosen: Selection, family: str, policy: PolicyVersion, attributes: Attributes) -> str:
     mismatch = why_not(policy.body.conditions, attributes)
     if mismatch is not None:
         return f"condition:{mismatch}"
     winner = chosen[family]
-    return None if winner == policy.id else f"policy:{book.versions[winner].name}"
+    return NOT_ADOPTED if winner == policy.id else f"policy:{book.versions[winner].name}"

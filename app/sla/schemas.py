@@ -139,7 +139,8 @@ class ClockedSummary(Summary):
 
 
 class CandidateView(BaseModel):
-    """`lost_by`: "condition:channel", "policy:NAME" of the one before it, or null for the winner."""
+    """`lost_by`: "condition:channel", "policy:NAME" of the one before it, "not_adopted" for one that would win now
+    while the conversation keeps what it had, or null for the one that rules."""
 
     family: str
     policy: str

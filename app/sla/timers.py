@@ -72,12 +72,21 @@ def _running(target: Target, clock: Clock, body: PolicyBody, fired: Mapping[str,
             amount = clock.target - timedelta(seconds=threshold.rest_seconds)
         else:
             continue
-        at = clocks.reaches_at(target, clock, amount) if clock.elapsed < amount else None
+        if clock.elapsed < amount:
+            at = clocks.reaches_at(target, clock, amount)
+        else:
+            at = _missed_at(clock, amount, threshold.name, fired)
         if at is not None:
             yield Timer(at, "warning", threshold.name)
     if due_at is not None:
         yield Timer(due_at, "breach", "breach")
         yield from _ladders(body, due_at, fired)
+
+
+def _missed_at(clock: Clock, amount: timedelta, name: str, fired: Mapping[str, datetime]) -> datetime | None:
+    """A share that was used up while nobody told, or before another policy asked for it, is told late rather than
+    never. None: it was told, or is no less than the whole target before it."""
+    return clock.counted_at if amount > clocks.ZERO and name not in fired else None
 
 
 def _ladders(body: PolicyBody, breached_at: datetime, fired: Mapping[str, datetime]) -> Iterator[Timer]:

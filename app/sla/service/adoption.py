@@ -51,8 +51,8 @@ async def adopt(session: AsyncSession, act: Act, *, dry_run: bool, after: UUID |
 
 def _again(book: Book, one: Followed) -> Turn:
     """One that has ended keeps its policies; what it still owes is counted by the calendars as they are now."""
-    reselected = policies.reselect(book, one.subject.attributes, one.selection)
-    selection = one.selection if one.has_ended else reselected
+    adopted = policies.adopt(book, one.subject.attributes, one.selection)
+    selection = one.selection if one.has_ended else adopted
     return Turn(one.subject, selection, (), needs_history=one.facts > 0)
 
 

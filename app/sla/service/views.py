@@ -17,6 +17,7 @@ from app.sla import conversation_clocks, explanation, following, pause_audit, po
 from app.sla.clock import Clock, Target
 from app.sla.conversation_state import target_of
 from app.sla.explanation import Segment
+from app.sla.following import Followed
 from app.sla.pause_audit import UnansweredPause
 from app.sla.policies import Book, PolicyVersion
 from app.sla.schemas import (
@@ -66,7 +67,7 @@ async def explain_clocks(
     return ConversationClocks(
         as_of=act.now,
         clocks=views,
-        policies=_candidates(book, followed.subject.attributes),
+        policies=_candidates(book, followed),
         unanswered_pauses=[_pause_view(pause) for pause in pause_audit.unanswered_pauses(facts)],
     )
 
@@ -81,10 +82,10 @@ def _pause_view(pause: UnansweredPause) -> UnansweredPauseView:
     )
 
 
-def _candidates(book: Book, attributes: policies.Attributes) -> list[CandidateView]:
+def _candidates(book: Book, followed: Followed) -> list[CandidateView]:
     return [
         CandidateView(family=one.family, policy=one.policy.name, policy_version=one.policy.version, lost_by=one.lost_by)
-        for one in policies.explain_selection(book, attributes)
+        for one in policies.explain_selection(book, followed.subject.attributes, followed.selection)
     ]
 
 

@@ -6,6 +6,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from app.cli import cli
+from app.ops.sla import CALENDARS_KEPT, hours_of
+from app.sla.business_hours import BusinessHours
+from app.sla.case_file import CaseCalendar, Weekly
 
 CASE: dict[str, Any] = {
     "calendar": {"timezone": "Asia/Shanghai", "weekly": {"thu": ["09:00-17:00"], "fri": ["09:00-17:00"]}},
@@ -59,3 +62,11 @@ def test_a_file_that_is_not_there_ends_with_2(tmp_path: Path) -> None:
     result = CliRunner().invoke(cli, ["sla", str(tmp_path / "none.json"), "--json"])
     assert result.exit_code == 2
     assert "No such file" in result.stderr
+
+
+def test_only_so_many_calendars_of_a_file_are_kept_ready() -> None:
+    ready: dict[str, BusinessHours] = {}
+    made = [CaseCalendar(timezone="UTC", weekly=Weekly(), region=str(number)) for number in range(2 * CALENDARS_KEPT)]
+    for calendar in made:
+        assert hours_of(calendar, ready) is hours_of(calendar.model_copy(), ready)
+        assert len(ready) <= CALENDARS_KEPT

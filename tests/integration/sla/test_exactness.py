@@ -59,13 +59,15 @@ def random_event(world: World, conversation_id: UUID, other_id: UUID, dice: rand
 @pytest.mark.parametrize("seed", [11, 5_2026])
 async def test_what_is_folded_batch_by_batch_is_what_the_whole_history_says(world: World, seed: int) -> None:
     dice = random.Random(seed)
-    await world.use_policy(
-        position=1,
-        targets=[
-            {"metric": metric, "seconds": dice.choice((30, 300, 3000))}
-            for metric in ("next_reply", "requester_wait", "total_resolution", "periodic_update", "queue_wait")
-        ],
-    )
+    for position, only in ((1, {"conditions": {"priorities": [3, 5]}, "frozen": ["next_reply"]}), (2, {})):
+        await world.use_policy(
+            position=position,
+            targets=[
+                {"metric": metric, "seconds": dice.choice((30, 300, 3000))}
+                for metric in ("next_reply", "requester_wait", "total_resolution", "periodic_update", "queue_wait")
+            ],
+            **only,
+        )
     calm = SLA.handle
     crashes = 0
 
@@ -91,6 +93,8 @@ async def test_what_is_folded_batch_by_batch_is_what_the_whole_history_says(worl
         act = Act(world.clock.now(), "tests")
         assert await checks.check_conversations(session, act, conversations) == [], seed
         history = await repository.list_facts(session, conversations)
+        states = await repository.find_states(session, conversations)
+    assert any("next_reply" in one.selection for one in states.values())
     assert any(fact.merged for facts in history.values() for fact in facts)
     assert any(fact.at < before.at for facts in history.values() for before, fact in pairwise(facts))
 

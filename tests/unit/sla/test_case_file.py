@@ -124,6 +124,9 @@ def test_fractions_of_a_second_are_kept() -> None:
             "after at",
         ),
         ("calendar.timezone", "Mars/Olympus", "cases[0].calendar.timezone", "IANA"),
+        ("calendar.timezone", "localtime", "cases[0].calendar.timezone", "IANA"),
+        ("calendar.timezone", "right/Europe/Berlin", "cases[0].calendar.timezone", "IANA"),
+        ("calendar.timezone", "Z" * 65, "cases[0].calendar.timezone", "IANA"),
         ("calendar.weekly.mon", ["09:00-12:00", "11:00-13:00"], "cases[0].calendar.weekly.mon", "overlap"),
         ("calendar.weekly.mon", ["9-5"], "cases[0].calendar.weekly.mon[0]", "08:30-12:00"),
         ("calendar.weekly.mon", [7], "cases[0].calendar.weekly.mon[0]", "08:30-12:00"),
@@ -168,6 +171,11 @@ def test_a_file_of_another_shape_is_refused(text: bytes, named: str) -> None:
     with pytest.raises(WrongFileError) as caught:
         case_file.parse(text)
     assert named in [field for field, _ in caught.value.problems]
+
+
+def test_a_byte_order_mark_is_no_mistake() -> None:
+    text = changed("reopen_grace_seconds", 0)
+    assert answer(b"\xef\xbb\xbf" + text) == answer(text)
 
 
 def test_a_calendar_that_opens_on_own_dates_only_is_allowed() -> None:

@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from app.events.sla import SlaBreached, SlaEscalated, SlaWarned
+from app.sla import clock as clocks
 from app.sla.acceptance import Acceptance, Asked, accept
 from app.sla.actions import CreateTask, Step
 from app.sla.calendar_spec import working_time
@@ -168,6 +169,33 @@ def test_an_accepted_ladder_is_silent_and_the_other_goes_on() -> None:
 def test_a_breach_that_comes_after_the_acceptance_is_asked_about_anew() -> None:
     told = {accepted("functional"): NOW - timedelta(hours=1), "functional:1": NOW - timedelta(hours=2)}
     assert ladder_timers(told) == ["functional:1", "hierarchical:1", "functional:2"]
+
+
+WARNS = PolicyBody.model_validate(
+    {"position": 1, "targets": [TARGET], "thresholds": [{"percent": 50}, {"percent": 90}, {"rest_seconds": 100}]}
+)
+
+
+def warnings(fired: dict[str, datetime], *, paused: bool = False) -> list[tuple[datetime, str]]:
+    """Of a clock that has used 60 of its 100 seconds."""
+    pauses = timedelta(seconds=30)
+    target = Target("first_reply", timedelta(seconds=100), working_time(()), pauses)
+    began = NOW - timedelta(seconds=60)
+    clock = clocks.count(target, clocks.start(target, 1, began, paused=False), NOW)
+    found = timers_of(target, clocks.pause(target, clock, NOW) if paused else clock, WARNS, fired, NOW)
+    return [(timer.at, timer.name) for timer in found if timer.kind == "warning"]
+
+
+def test_a_warning_that_nobody_told_in_time_is_told_late_and_one_that_was_told_is_not() -> None:
+    ahead = (NOW + timedelta(seconds=30), "90%")
+    assert warnings({}) == [(NOW, "50%"), ahead]
+    assert warnings({"50%": NOW - timedelta(seconds=10)}) == [ahead]
+
+
+def test_a_warning_that_a_pause_held_back_is_told_once_the_pause_is_over() -> None:
+    back = NOW + timedelta(seconds=30)
+    assert warnings({}, paused=True) == [(back, "50%"), (back + timedelta(seconds=30), "90%")]
+    assert warnings({"50%": NOW}, paused=True) == [(back + timedelta(seconds=30), "90%")]
 
 
 @pytest.mark.parametrize(

@@ -93,6 +93,7 @@ function segments(clock) {
 
 function lost({ lost_by: by }) {
   if (!by) return t("console.why_clock.won");
+  if (by === "not_adopted") return t("console.why_clock.not_adopted");
   const [kind, name] = [by.slice(0, by.indexOf(":")), by.slice(by.indexOf(":") + 1)];
   if (kind === "condition") return t("console.why_clock.condition", { condition: has(`console.why_condition.${name}`) ? t(`console.why_condition.${name}`) : name });
   return t("console.why_clock.behind", { policy: name });
