@@ -1,10 +1,10 @@
 """What a breach leaves people to do, in the browser: causes, remedies, tasks, escalations, and what surrounds them."""
 
-import re
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from tests.journeys.floor import Agent, Desk, Floor, log_in, open_conversation
 from tests.journeys.promises import promise
@@ -12,7 +12,6 @@ from tests.journeys.promises import promise
 OpenPage = Callable[..., Awaitable[Page]]
 REFUSED = ("status of 409",)
 TASK = [{"breach": True, "actions": [{"do": "create_task", "title": "call_back"}]}]
-OVERDUE = re.compile("over")
 
 
 async def strict(lead: Agent, desk: Desk, **body: Any) -> None:
@@ -81,19 +80,69 @@ async def test_what_is_typed_into_the_question_survives_what_comes_meanwhile(
     await expect(breach.get_by_label("Note", exact=True).first).to_have_value("half a sent")
 
 
-async def test_tasks_and_escalations_are_done_in_the_panel_and_a_refusal_says_why(
-    floor: Floor, open_page: OpenPage
-) -> None:
-    desk, experts = await floor.desk("anna", "lin"), await floor.desk("chen", "anna")
+async def test_a_task_is_done_in_the_panel_by_keyboard(floor: Floor, open_page: OpenPage) -> None:
+    desk = await floor.desk("anna", "lin")
     lead = await floor.agent(desk, "lin")
-    team = (await (await floor.agent(experts, "chen")).get("/v1/me"))["agent"]["team_id"]
-    await strict(lead, desk, thresholds=TASK, ladders={"functional": [{"after_seconds": 0, "team_id": team}]})
-    expert_owned = await floor.owned(desk, "anna")
+    await strict(lead, desk, thresholds=TASK)
+    owned = await floor.owned(desk, "anna")
     page = await open_page()
     await log_in(page, floor.url, desk.login("anna"))
-    await open_conversation(page, expert_owned.id)
+    await open_conversation(page, owned.id)
     task = page.locator(".mine li", has_text="Task: call back")
     await task.get_by_role("button", name="Done").press("Enter")
     await expect(task).to_have_count(0)
+    await expect(page.locator(".duties h3")).to_be_focused()
     done = (await lead.get("/v1/sla/tasks?view=all&state=done"))["items"]
-    assert [one["title"] for one in done if one["conversation_id"] == expert_owned.id] == ["call_back"]
+    assert [one["title"] for one in done if one["conversation_id"] == owned.id] == ["call_back"]
+
+
+async def test_an_escalation_that_a_colleague_accepted_first_says_so(floor: Floor, open_page: OpenPage) -> None:
+    desk, experts = await floor.desk("anna", "lin"), await floor.desk("anna", "chen", "lin")
+    lead, colleague = await floor.agent(desk, "lin"), await floor.agent(experts, "chen")
+    team_id = (await colleague.get("/v1/me"))["agent"]["team_id"]
+    await strict(lead, desk, ladders={"functional": [{"after_seconds": 0, "team_id": team_id}]})
+    another = await floor.owned(experts, "anna")
+    page = await open_page(expected=REFUSED)
+    await log_in(page, floor.url, experts.login("anna"))
+    await open_conversation(page, another.id)
+    await floor.owned(desk, "anna")
+    asked = page.locator(".mine li", has_text="escalated to you to take over")
+    held, let_go = asyncio.Event(), asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        held.set()
+        await let_go.wait()
+        await route.continue_()
+
+    await page.route("**/accept", hold)
+    await asked.get_by_role("button", name="Accept").click()
+    await held.wait()
+    [escalation] = (await colleague.get("/v1/sla/escalations"))["items"]
+    await colleague.post(f"/v1/sla/escalations/{escalation['id']}/accept", {})
+    let_go.set()
+    await expect(page.locator(".duties > .error")).to_have_text("A colleague has accepted it already.")
+    await expect(asked).to_have_count(0)
+
+
+async def test_the_category_is_set_beside_the_conversation_and_follows_others(
+    floor: Floor, open_page: OpenPage
+) -> None:
+    desk = await floor.desk("anna", "lin")
+    lead = await floor.agent(desk, "lin")
+    await promise(lead, desk, targets=[{"metric": "first_reply", "seconds": 3600}])
+    owned = await floor.owned(desk, "anna")
+    page = await open_page()
+    await log_in(page, floor.url, desk.login("anna"))
+    await open_conversation(page, owned.id)
+    category, say = page.get_by_label("Category"), page.get_by_role("button", name="Set", exact=True)
+    await category.fill("late/delivery")
+    await say.click()
+    await expect(page.locator(".category .error")).to_contain_text("Use letters a to z")
+    await category.fill("Late delivery")
+    await category.press("Enter")
+    await expect(category).to_have_value("late_delivery")
+    await expect(say).to_be_hidden()
+    assert (await lead.get(f"/v1/conversations/{owned.id}"))["category"] == "late_delivery"
+    answer = await lead.client.put(f"/v1/conversations/{owned.id}/category", json={"category": "billing"})
+    assert answer.status_code == 200
+    await expect(category).to_have_value("billing")

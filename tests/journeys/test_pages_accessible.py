@@ -25,6 +25,11 @@ ADMIN_SECTIONS = {
     "policies/new": ".trial",
     "adoption": ".card",
     "attainment": ".tile",
+    "duties": "[data-t='admin.duties.tasks']",
+    "causes": "tbody tr",
+    "causes/new": ".by-language",
+    "acknowledgement": ".empty",
+    "teams": "tbody tr",
 }
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 

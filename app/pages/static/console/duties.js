@@ -99,7 +99,7 @@ function drawMine() {
 
 function build(place) {
   parts = { title: el("h3", { tabIndex: -1 }), breaches: el("ul", { class: "breaches" }), mine: el("ul", { class: "mine" }), problem: el("p", { class: "error", role: "alert" }) };
-  place.replaceChildren(parts.title, parts.breaches, parts.mine, parts.problem);
+  place.replaceChildren(parts.title, parts.mine, parts.problem, parts.breaches);
 }
 
 /** Draws into `place` and asks the server when the conversation, or its owner, is another one. */
