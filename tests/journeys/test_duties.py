@@ -6,7 +6,11 @@ from typing import Any
 
 from playwright.async_api import Page, Route, expect
 
-from tests.journeys.floor import Agent, Desk, Floor, log_in, open_conversation
+from app.agents.service import people
+from app.core.act import system_act
+from app.core.clock import DatabaseClock
+from tests.journeys.admin_desk import enter
+from tests.journeys.floor import PASSWORD, Agent, Desk, Floor, log_in, open_conversation
 from tests.journeys.promises import promise
 
 OpenPage = Callable[..., Awaitable[Page]]
@@ -17,6 +21,24 @@ TASK = [{"breach": True, "actions": [{"do": "create_task", "title": "call_back"}
 async def strict(lead: Agent, desk: Desk, **body: Any) -> None:
     """An answer is promised within two seconds."""
     await promise(lead, desk, targets=[{"metric": "first_reply", "seconds": 2}], **body)
+
+
+async def administrator(floor: Floor, desk: Desk) -> str:
+    """The login of somebody who may change everything."""
+    login = f"root{desk.number}"
+    async with floor.database.transaction() as session:
+        await people.create_agent(
+            session,
+            system_act(DatabaseClock(), "journey"),
+            login=login,
+            password=PASSWORD,
+            name="Root",
+            role="admin",
+            team_id=None,
+            languages=["en"],
+            skills={},
+        )
+    return login
 
 
 async def breaches_of(agent: Agent, conversation_id: str) -> list[dict[str, Any]]:
@@ -59,9 +81,7 @@ async def test_a_breach_asks_its_owner_for_the_cause_and_notes_a_remedy_without_
     assert (remedy["kind"], remedy["amount"], remedy["currency"]) == ("voucher", "10.50", "EUR")
 
 
-async def test_what_is_typed_into_the_question_survives_what_comes_meanwhile(
-    floor: Floor, open_page: OpenPage
-) -> None:
+async def test_what_is_typed_into_the_question_survives_what_comes_meanwhile(floor: Floor, open_page: OpenPage) -> None:
     desk = await floor.desk("anna", "lin")
     lead = await floor.agent(desk, "lin")
     await strict(lead, desk)
@@ -146,3 +166,109 @@ async def test_the_category_is_set_beside_the_conversation_and_follows_others(
     answer = await lead.client.put(f"/v1/conversations/{owned.id}/category", json={"category": "billing"})
     assert answer.status_code == 200
     await expect(category).to_have_value("billing")
+
+
+async def test_a_supervisor_has_tasks_done_and_accepts_what_was_escalated(floor: Floor, open_page: OpenPage) -> None:
+    desk = await floor.desk("anna", "lin")
+    lead, anna = await floor.agent(desk, "lin"), await floor.agent(desk, "anna")
+    agent_id = str(desk.ids["lin"])
+    await strict(lead, desk, thresholds=TASK, ladders={"hierarchical": [{"after_seconds": 0, "agent_id": agent_id}]})
+    console = await open_page()
+    await log_in(console, floor.url, desk.login("anna"))
+    owned = await floor.owned(desk, "anna")
+    await open_conversation(console, owned.id)
+    await console.locator(".mine li", has_text="Task: call back").wait_for()
+    page = await open_page()
+    await enter(page, floor, desk.login("lin"), "duties")
+    await page.get_by_role("button", name="Accept").click()
+    await expect(page.locator(".place > [role=status]")).to_contain_text("responsible beside the owner")
+    await expect(page.locator(".place")).to_contain_text("No escalation waits for anybody.")
+    await expect(page.locator("h2")).to_be_focused()
+    await page.get_by_label("Whose").select_option("mine")
+    await expect(page.locator(".place")).to_contain_text("There are no such tasks.")
+    await page.get_by_label("Whose").select_option("all")
+    row = page.locator("tr", has_text="call back")
+    await expect(row).to_contain_text("Anna Berg")
+    await row.get_by_role("button", name="Done").click()
+    await expect(page.locator(".place > [role=status]")).to_have_text("The task is done.")
+    await expect(console.locator(".mine li")).to_have_count(0)
+    await page.get_by_label("Tasks").select_option("done")
+    await expect(page.locator("tr", has_text="call back").first).to_be_visible()
+    assert (await anna.get("/v1/sla/tasks"))["items"] == []
+
+
+async def test_a_cause_is_added_given_by_the_supervisor_and_counted(floor: Floor, open_page: OpenPage) -> None:
+    desk = await floor.desk("anna", "lin")
+    lead = await floor.agent(desk, "lin")
+    await strict(lead, desk)
+    console = await open_page()
+    await log_in(console, floor.url, desk.login("anna"))
+    owned = await floor.owned(desk, "anna")
+    await open_conversation(console, owned.id)
+    await expect(console.locator(".breaches > li")).to_contain_text("Why?")
+    page = await open_page()
+    await enter(page, floor, desk.login("lin"), "causes/new")
+    form = page.locator("form.editor")
+    await form.get_by_label("Code").fill("Power cut")
+    await form.get_by_label("Name").first.fill("Power cut")
+    await page.get_by_role("button", name="Save").click()
+    await expect(form.locator("[data-part=code] .wrong")).to_contain_text("Use letters, digits and _ only")
+    await form.get_by_label("Code").fill(f"power_cut_{desk.number}")
+    await page.get_by_role("button", name="Save").click()
+    await expect(form.locator("[data-part=text] .wrong")).to_have_text("This is needed.")
+    await form.get_by_label("Name").nth(1).fill("停电")
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.locator(".bar")).to_contain_text("Saved.")
+    await page.get_by_role("link", name="All causes").click()
+    row = page.locator("tr", has_text="Anna Berg")
+    await row.get_by_label("Cause").select_option(label="Power cut")
+    await row.get_by_role("button", name="Save").click()
+    await expect(row).to_have_count(0)
+    counted = page.locator(".place section").first.locator("tr", has_text="Power cut")
+    await expect(counted.locator("td").first).to_have_text("1")
+    await expect(console.locator(".breaches summary").first).to_contain_text("Cause: Power cut")
+    await console.get_by_label("Language").select_option("zh-CN")
+    await expect(console.locator(".breaches summary").first).to_contain_text("原因：停电")
+
+
+async def test_an_acknowledgement_is_worded_beside_what_the_customer_reads(floor: Floor, open_page: OpenPage) -> None:
+    desk = await floor.desk("anna", "lin")
+    page = await open_page()
+    await enter(page, floor, await administrator(floor, desk), f"acknowledgement/{desk.account_id}")
+    preview = page.locator(".preview")
+    await expect(preview).to_contain_text(f"Shop {desk.number} will answer tomorrow by 09:30.")
+    await page.get_by_role("button", name="Add a language").click()
+    text = page.get_by_label("Text", exact=True)
+    await text.fill("{name_of_brand} writes {dew}")
+    wrong = page.locator("[data-part=text] .wrong")
+    await expect(wrong).to_contain_text("In braces there can only be: {due}; {name_of_brand}")
+    await page.get_by_role("button", name="Save").click()
+    await expect(text).to_be_focused()
+    await text.fill("{name_of_brand} writes {due}")
+    await expect(preview).to_contain_text(f"Shop {desk.number} writes tomorrow by 09:30")
+    await page.get_by_label("Sent").select_option("always")
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.locator(".bar")).to_contain_text("Saved as version 2.")
+    await page.get_by_label("Sent").select_option("never")
+    await expect(preview).to_contain_text("Nothing is sent.")
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.locator(".bar")).to_contain_text("Saved as version 3.")
+    await page.get_by_role("link", name="All channel accounts").click()
+    await expect(page.locator("tr", has_text=f"Shop {desk.number}")).to_contain_text("Never")
+
+
+async def test_a_supervisor_is_told_what_only_administrators_change(floor: Floor, open_page: OpenPage) -> None:
+    desk = await floor.desk("anna", "lin")
+    page = await open_page()
+    await enter(page, floor, desk.login("lin"), "acknowledgement")
+    await expect(page.locator("main")).to_contain_text("by administrators only")
+    await page.get_by_role("link", name="Team leads").click()
+    await expect(page.locator("main")).to_contain_text("Only an administrator may change a lead.")
+    await expect(page.locator("tr", has_text=f"Team {desk.number}")).to_contain_text("No lead")
+    other = await open_page()
+    await enter(other, floor, await administrator(floor, desk), "teams")
+    await other.get_by_label(f"Lead of Team {desk.number}", exact=True).select_option(value=str(desk.ids["lin"]))
+    await expect(other.locator(".place > [role=status]")).to_contain_text("has its lead")
+    lead = await floor.agent(desk, "lin")
+    teams = (await lead.get("/v1/teams?limit=100"))["items"]
+    assert [one["lead_id"] for one in teams if one["name"] == f"Team {desk.number}"] == [str(desk.ids["lin"])]

@@ -10,6 +10,7 @@ import { clearWrong, tellAt, Wrong } from "./wrong.js";
 const WHEN = ["outside_hours", "always", "never"];
 const TEXT_MOST = 1000;
 const PLACEHOLDER = /\{([^{}]*)\}/g;
+const UNFINISHED = /\{[^{}]*$/;
 const PLACEHOLDERS = ["due", "name_of_brand"];
 const EXAMPLE_TIME = "09:30";
 const DAY_MS = 86400000;
@@ -20,19 +21,21 @@ export function isFillable(text) {
   return !unknown && !/[{}]/.test(text.replace(PLACEHOLDER, ""));
 }
 
+const names = () => PLACEHOLDERS.map((name) => `{${name}}`).join(t("admin.between"));
+
 function check(input) {
-  if (!isFillable(input.value)) throw new Wrong(input, "admin.wrong.placeholder", { names: PLACEHOLDERS.map((name) => `{${name}}`).join(t("admin.between")) });
+  if (!isFillable(input.value)) throw new Wrong(input, "admin.wrong.placeholder", { names: names() });
 }
 
-/** At the field, as soon as it is left. */
+/** At the field while it is written, so that nothing moves under a pointer that leaves it. A brace just opened may wait. */
 function checkNow(input) {
   clearWrong(input.closest("[data-part]"));
-  try { check(input); } catch (wrong) { tellAt(wrong.place, t(wrong.key, wrong.values)); }
+  if (!isFillable(input.value.replace(UNFINISHED, ""))) tellAt(input, t("admin.wrong.placeholder", { names: names() }));
 }
 
 function writingPlace(text) {
   const input = el("textarea", { value: text, rows: 3, maxLength: TEXT_MOST });
-  input.addEventListener("change", () => checkNow(input));
+  input.addEventListener("input", () => checkNow(input));
   return input;
 }
 

@@ -33,7 +33,7 @@ function counts(codes) {
     if (!lines) return;
     const whole = lines.reduce((sum, one) => sum + one.breaches, 0);
     const rows = lines.map((one) => el("tr", {}, el("th", { scope: "row", text: causeName(codes, one.cause_code) }), el("td", { text: number(one.breaches) }), el("td", { text: percent(one.breaches, whole) })));
-    out.replaceChildren(lines.length ? table(t("admin.causes.counts"), ["admin.causes.cause", "admin.causes.breaches", "admin.attainment.share"], rows) : say("p", "admin.causes.no_breaches", { class: "soft" }));
+    out.replaceChildren(lines.length ? table(t("admin.causes.counts"), ["admin.causes.cause", "admin.causes.breaches", "admin.causes.share"], rows) : say("p", "admin.causes.no_breaches", { class: "soft" }));
   }
   async function load() {
     clearWrong(form);
