@@ -6,11 +6,8 @@ from typing import Any
 
 from playwright.async_api import Page, Route, expect
 
-from app.agents.service import people
-from app.core.act import system_act
-from app.core.clock import DatabaseClock
-from tests.journeys.admin_desk import enter
-from tests.journeys.floor import PASSWORD, Agent, Desk, Floor, log_in, open_conversation
+from tests.journeys.admin_desk import administrator, enter
+from tests.journeys.floor import Agent, Desk, Floor, log_in, open_conversation
 from tests.journeys.promises import promise
 
 OpenPage = Callable[..., Awaitable[Page]]
@@ -21,24 +18,6 @@ TASK = [{"breach": True, "actions": [{"do": "create_task", "title": "call_back"}
 async def strict(lead: Agent, desk: Desk, **body: Any) -> None:
     """An answer is promised within two seconds."""
     await promise(lead, desk, targets=[{"metric": "first_reply", "seconds": 2}], **body)
-
-
-async def administrator(floor: Floor, desk: Desk) -> str:
-    """The login of somebody who may change everything."""
-    login = f"root{desk.number}"
-    async with floor.database.transaction() as session:
-        await people.create_agent(
-            session,
-            system_act(DatabaseClock(), "journey"),
-            login=login,
-            password=PASSWORD,
-            name="Root",
-            role="admin",
-            team_id=None,
-            languages=["en"],
-            skills={},
-        )
-    return login
 
 
 async def breaches_of(agent: Agent, conversation_id: str) -> list[dict[str, Any]]:
