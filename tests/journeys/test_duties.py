@@ -6,6 +6,7 @@ from typing import Any
 
 from playwright.async_api import Page, Route, expect
 
+from app.channels.acknowledgement.settings import check_placeholders
 from tests.journeys.admin_desk import administrator, enter
 from tests.journeys.floor import Agent, Desk, Floor, log_in, open_conversation
 from tests.journeys.promises import promise
@@ -13,6 +14,22 @@ from tests.journeys.promises import promise
 OpenPage = Callable[..., Awaitable[Page]]
 REFUSED = ("status of 409",)
 TASK = [{"breach": True, "actions": [{"do": "create_task", "title": "call_back"}]}]
+
+JUDGE = """async (texts) => {
+  const { isFillable } = await import(`${document.body.dataset.assets}/admin/acknowledgement-editor.js`);
+  return texts.map(isFillable);
+}"""
+
+
+def is_fillable(text: str) -> bool:
+    try:
+        return check_placeholders(text) == text
+    except ValueError:
+        return False
+
+
+JUDGED = ("", "{due}", "{name_of_brand}{due}", "{ due}", "{DUE}", "{}", "{", "}", "{{due}}", "{due", "a}b{c", "ä{due}")
+TEXTS = {text: is_fillable(text) for text in JUDGED}
 
 
 async def strict(lead: Agent, desk: Desk, **body: Any) -> None:
@@ -76,6 +93,12 @@ async def test_what_is_typed_into_the_question_survives_what_comes_meanwhile(flo
     body = {"cause_code": "overlooked", "note": "the lead's"}
     assert (await lead.client.put(f"/v1/sla/clocks/{stored['clock_id']}/cause", json=body)).status_code == 200
     await expect(breach.locator("summary").first).to_contain_text("Cause:")
+    await expect(breach.get_by_label("Note", exact=True).first).to_have_value("half a sent")
+    other = await floor.owned(desk, "anna", name="Otto Heller")
+    await open_conversation(page, other.id)
+    await expect(page.locator("sb-customer-panel h2")).to_have_text("Otto Heller")
+    await expect(breach.get_by_label("Note", exact=True).first).to_have_value("")
+    await open_conversation(page, owned.id)
     await expect(breach.get_by_label("Note", exact=True).first).to_have_value("half a sent")
 
 
@@ -216,6 +239,8 @@ async def test_an_acknowledgement_is_worded_beside_what_the_customer_reads(floor
     await enter(page, floor, await administrator(floor, desk), f"acknowledgement/{desk.account_id}")
     preview = page.locator(".preview")
     await expect(preview).to_contain_text(f"Shop {desk.number} will answer tomorrow by 09:30.")
+    judged: list[bool] = await page.evaluate(JUDGE, list(TEXTS))
+    assert dict(zip(TEXTS, judged, strict=True)) == TEXTS
     await page.get_by_role("button", name="Add a language").click()
     text = page.get_by_label("Text", exact=True)
     await text.fill("{name_of_brand} writes {dew}")

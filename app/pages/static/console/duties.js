@@ -8,7 +8,9 @@ import { customerName } from "./list.js";
 import { announce, changed, changes, state } from "./store.js";
 
 const SHOWN_MOST = 20;
+const KEPT_MOST = 50;
 const asked = { key: "", id: null, breaches: [] };
+const rows = new Map();
 let mine = null;
 let parts = null;
 
@@ -63,8 +65,8 @@ async function perform(one, key) {
     // Somebody was sooner, or it is over: the list says so itself.
     setText(parts.problem, explain(problem));
   }
-  const rows = [...parts.mine.children], index = rows.findIndex((row) => row.dataset.key === one.id);
-  const held = rows[index]?.contains(document.activeElement);
+  const listed = [...parts.mine.children], index = listed.findIndex((row) => row.dataset.key === one.id);
+  const held = listed[index]?.contains(document.activeElement);
   await loadMine();
   drawMine();
   if (held && !parts.mine.contains(document.activeElement)) (parts.mine.children[Math.min(index, parts.mine.children.length - 1)]?.querySelector("button") ?? parts.title).focus();
@@ -97,6 +99,13 @@ function drawMine() {
   setText(parts.title, t("console.duty.title"));
 }
 
+/** What was typed about a breach is still there when its conversation is looked at again. */
+function keptRow(breach) {
+  if (!rows.has(breach.clock_id)) rows.set(breach.clock_id, breachRow(breach));
+  if (rows.size > KEPT_MOST) rows.delete(rows.keys().next().value);
+  return rows.get(breach.clock_id);
+}
+
 function build(place) {
   parts = { title: el("h3", { tabIndex: -1 }), breaches: el("ul", { class: "breaches" }), mine: el("ul", { class: "mine" }), problem: el("p", { class: "error", role: "alert" }) };
   place.replaceChildren(parts.title, parts.mine, parts.problem, parts.breaches);
@@ -118,6 +127,6 @@ export function showDuties(place, conversation) {
     mine = [];
     loadMine();
   }
-  reconcile(parts.breaches, asked.breaches, (breach) => breach.clock_id, breachRow, drawBreach);
+  reconcile(parts.breaches, asked.breaches, (breach) => breach.clock_id, keptRow, drawBreach);
   drawMine();
 }
