@@ -50,7 +50,8 @@ function causeForm(row) {
   const select = el("select"), note = el("textarea", { rows: 2, maxLength: NOTE_MOST });
   const element = form("console.duty.save_cause", async (key) => {
     if (!select.value) throw new Error(t("console.duty.choose_cause"));
-    row.breach = await call("PUT", `/v1/sla/clocks/${row.breach.clock_id}/cause`, { cause_code: select.value, note: note.value }, { key });
+    // Into the one that is listed: the list asked for anew comes a moment later.
+    Object.assign(row.breach, await call("PUT", `/v1/sla/clocks/${row.breach.clock_id}/cause`, { cause_code: select.value, note: note.value }, { key }));
     row.typed = false;
     return t("console.duty.cause_saved");
   }, labelled("console.duty.cause", select), labelled("console.duty.note", note));
