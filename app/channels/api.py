@@ -8,6 +8,8 @@ from fastapi import APIRouter, Depends, Header, Response
 from app.access.guards import GUARDED, ActDep, problems, require
 from app.access.schemas import Principal
 from app.channels import service
+from app.channels.acknowledgement.settings import ShippedText
+from app.channels.acknowledgement.wording import shipped_texts
 from app.channels.schemas import ChannelAccountIn, ChannelAccountOut, ChannelAccountPatch
 from app.core.database import SessionDep
 from app.core.http import PAGE_DEFAULT, CursorQuery, LimitQuery, Page, decode_cursor, encode_cursor
@@ -55,6 +57,11 @@ async def update_account(
 ) -> ChannelAccountOut:
     version = int(if_match.strip('"')) if if_match else None
     return await service.update_account(session, act, account_id, body, expected_version=version)
+
+
+@router.get("/acknowledgement-texts", summary="What is sent to customers without a text of your own")
+async def list_acknowledgement_texts(_: ReaderDep) -> list[ShippedText]:
+    return shipped_texts()
 
 
 def _after(cursor: str | None) -> UUID | None:

@@ -2,7 +2,10 @@
 
 from playwright.async_api import Page
 
-from tests.journeys.floor import PASSWORD, Floor
+from app.agents.service import people
+from app.core.act import system_act
+from app.core.clock import DatabaseClock
+from tests.journeys.floor import PASSWORD, Desk, Floor
 
 
 async def enter(page: Page, floor: Floor, login: str, section: str = "", *, language: str = "en") -> None:
@@ -13,3 +16,21 @@ async def enter(page: Page, floor: Floor, login: str, section: str = "", *, lang
     await page.fill("input[name=password]", PASSWORD)
     await page.click("button[type=submit]")
     await page.locator("h2").first.wait_for()
+
+
+async def administrator(floor: Floor, desk: Desk) -> str:
+    """The login of somebody who may change everything."""
+    login = f"root{desk.number}"
+    async with floor.database.transaction() as session:
+        await people.create_agent(
+            session,
+            system_act(DatabaseClock(), "journey"),
+            login=login,
+            password=PASSWORD,
+            name="Root",
+            role="admin",
+            team_id=None,
+            languages=["en"],
+            skills={},
+        )
+    return login

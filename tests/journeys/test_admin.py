@@ -12,7 +12,10 @@ from tests.journeys.admin_desk import enter
 from tests.journeys.floor import Agent, Floor
 
 OpenPage = Callable[..., Awaitable[Page]]
-SECTIONS = ("calendars", "calendars/new", "policies", "policies/new", "adoption", "attainment")
+SECTIONS = (
+    *("calendars", "calendars/new", "policies", "policies/new", "adoption", "attainment"),
+    *("duties", "causes", "causes/new", "acknowledgement", "teams"),
+)
 REFUSED = ("status of 422", "status of 412", "status of 409")
 SEPTEMBER = datetime(2026, 9, 15, 8, tzinfo=UTC)
 WAIT_SECONDS = 15

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.journeys.admin_desk import enter
+from tests.journeys.admin_desk import administrator, enter
 from tests.journeys.floor import Floor, become_ready, log_in, open_conversation
+from tests.journeys.promises import promise
 
 OpenPage = Callable[..., Awaitable[Page]]
 AXE = Path(__file__).parents[2] / ".real-parts/node_modules/axe-core/axe.min.js"
@@ -25,6 +26,11 @@ ADMIN_SECTIONS = {
     "policies/new": ".trial",
     "adoption": ".card",
     "attainment": ".tile",
+    "duties": "[data-t='admin.duties.tasks']",
+    "causes": "tbody tr",
+    "causes/new": ".by-language",
+    "acknowledgement": ".empty",
+    "teams": "tbody tr",
 }
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
@@ -78,6 +84,12 @@ async def test_the_console_breaks_no_rule_in_any_of_its_states(
     await page.locator(".clocks + .link").click()
     await page.locator(".clock-line").wait_for()
     found["why this time"] = await violations(page)
+    await page.keyboard.press("Escape")
+    await promise(owned.lead, desk, targets=[{"metric": "requester_wait", "seconds": 1}])
+    late = await floor.owned(desk, "anna", name="Otto Heller")
+    await open_conversation(page, late.id)
+    await page.locator(".breaches details details summary").click()
+    found["a breach and its cause"] = await violations(page)
     assert {name: told for name, told in found.items() if told} == {}
 
 
@@ -138,6 +150,13 @@ async def test_the_administration_breaks_no_rule_in_any_of_its_states(
     await page.locator(".trial .button").click()
     await page.locator(".trial [role=status] p").first.wait_for()
     found["trial"] = await violations(page)
+    admin = await open_page(dark=dark, language=language)
+    admin_login = await administrator(floor, desk)
+    await enter(admin, floor, admin_login, f"acknowledgement/{desk.account_id}", language=language)
+    await admin.locator("[data-part=texts] .add").click()
+    await admin.locator(".by-language textarea").fill("{dew}")
+    await admin.locator(".wrong").wait_for()
+    found["a wrong placeholder"] = await violations(admin)
     refused = await open_page(dark=dark, language=language)
     await enter(refused, floor, desk.login("anna"), language=language)
     found["refused"] = await violations(refused)

@@ -45,3 +45,12 @@ class Acknowledgement(BaseModel):
         description="Own texts by language, with {due} and {name_of_brand}; without one the shipped text is sent",
         examples=[{"en": "Thank you! {name_of_brand} will answer {due}."}],
     )
+
+
+class ShippedText(BaseModel):
+    """What is sent in this language without an own text: `without_time` where no time can be named."""
+
+    language: str
+    with_time: str
+    without_time: str
+    due_example: str

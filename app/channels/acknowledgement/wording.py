@@ -6,9 +6,10 @@ from datetime import date, datetime, timedelta
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from app.channels.acknowledgement.settings import PLACEHOLDER
+from app.channels.acknowledgement.settings import PLACEHOLDER, ShippedText
 
 FALLBACK = "en"
+EXAMPLE_TIME = "09:30"
 WITHOUT_A_PLACE = frozenset({"UTC", "Etc/UTC", "Etc/GMT", "GMT"})
 """Zones in which no customer lives: the time is told with its zone."""
 ENGLISH_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -71,6 +72,17 @@ SHIPPED: Mapping[str, Wording] = {
         _chinese,
     ),
 }
+
+
+def shipped_texts() -> list[ShippedText]:
+    """By language, with their placeholders. The example of {due} is tomorrow's."""
+    example = DueTime(date(2026, 1, 2), EXAMPLE_TIME, days=1, same_year=True)
+    return [
+        ShippedText(
+            language=language, with_time=one.with_time, without_time=one.without_time, due_example=one.due(example)
+        )
+        for language, one in SHIPPED.items()
+    ]
 
 
 def acknowledge(

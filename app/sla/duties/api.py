@@ -5,6 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import JSONResponse
+from pydantic import AwareDatetime
 
 from app.access.guards import ActDep, problems, require
 from app.access.schemas import Principal
@@ -15,6 +16,7 @@ from app.sla.duties.schemas import (
     BreachView,
     CauseCode,
     CauseCodeIn,
+    CauseCount,
     CauseIn,
     DutyView,
     EscalationView,
@@ -32,6 +34,7 @@ Supervisor = Annotated[Principal, Depends(require("routing:write"))]
 ViewQuery = Annotated[DutyView, Query(description="What names me, what names my team, or also what I may see")]
 StateQuery = Annotated[Literal["open", "done"], Query()]
 UnansweredQuery = Annotated[bool, Query(description="Only those without a cause")]
+ConversationQuery = Annotated[UUID | None, Query(description="Only those of this conversation")]
 CodePath = Annotated[str, Path(pattern=r"^[a-z0-9_]{1,60}$")]
 
 READ = problems(401, 403, 422)
@@ -98,10 +101,20 @@ async def list_breaches(
     principal: Reader,
     session: SessionDep,
     unanswered: UnansweredQuery = True,
+    conversation_id: ConversationQuery = None,
     cursor: CursorQuery = None,
     limit: LimitQuery = PAGE_DEFAULT,
 ) -> Page[BreachView]:
-    return await causes.list_breaches(session, principal, unanswered=unanswered, cursor=cursor, limit=limit)
+    return await causes.list_breaches(
+        session, principal, unanswered=unanswered, conversation_id=conversation_id, cursor=cursor, limit=limit
+    )
+
+
+@router.get("/breach-causes", summary="How often each cause was given, by when promises broke", responses=READ)
+async def count_causes(
+    principal: Reader, session: SessionDep, breached_from: AwareDatetime, breached_to: AwareDatetime
+) -> list[CauseCount]:
+    return await causes.count_causes(session, principal, breached_from=breached_from, breached_to=breached_to)
 
 
 @router.put("/clocks/{clock_id}/cause", summary="Say why it was breached", response_model=BreachView, responses=WRITE)

@@ -94,6 +94,13 @@ class BreachView(BaseModel):
     answered_at: datetime | None
 
 
+class CauseCount(BaseModel):
+    """`cause_code` null: those without a cause."""
+
+    cause_code: str | None
+    breaches: int
+
+
 class RemedyIn(BaseModel):
     """`amount` with two decimals at most; `currency` is its ISO 4217 code."""
 

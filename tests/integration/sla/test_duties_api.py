@@ -140,6 +140,28 @@ async def test_a_breach_waits_for_its_cause_until_its_owner_or_a_supervisor_give
     ]
 
 
+async def test_breaches_of_one_conversation_are_listed_and_causes_counted(
+    world: World, floor: Floor, client: httpx.AsyncClient
+) -> None:
+    owner = await floor.add_agent()
+    since = world.clock.now().isoformat()
+    answered, _ = [await breached(world, floor, owner) for _ in range(2)]
+    me, stranger = await log_in(world, owner), await log_in(world, await floor.add_agent())
+    await client.put(f"clocks/{answered}/cause", json={"cause_code": "staffing"}, headers=me)
+    all_of_mine = (await client.get("breaches", params={"unanswered": False}, headers=me)).json()["items"]
+    [one] = [each["conversation_id"] for each in all_of_mine if each["clock_id"] == answered]
+    asked = {"unanswered": False, "conversation_id": one}
+    assert [each["clock_id"] for each in (await client.get("breaches", params=asked, headers=me)).json()["items"]] == [
+        answered
+    ]
+    interval = {"breached_from": since, "breached_to": "2199-01-01T00:00:00Z"}
+    counted = (await client.get("breach-causes", params=interval, headers=me)).json()
+    assert {each["cause_code"]: each["breaches"] for each in counted} == {"staffing": 1, None: 1}
+    assert (await client.get("breach-causes", params=interval, headers=stranger)).json() == []
+    empty = await client.get("breach-causes", params=interval | {"breached_to": since}, headers=me)
+    assert (empty.status_code, empty.json()["code"]) == (422, "empty_interval")
+
+
 async def test_the_list_of_causes_is_the_installations_own(
     world: World, floor: Floor, client: httpx.AsyncClient
 ) -> None:

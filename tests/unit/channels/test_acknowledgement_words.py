@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.channels.acknowledgement.wording import SHIPPED, acknowledge, due_time
+from app.channels.acknowledgement.wording import SHIPPED, acknowledge, due_time, shipped_texts
 
 BERLIN, SHANGHAI = "Europe/Berlin", "Asia/Shanghai"
 WORDS = [
@@ -80,6 +80,17 @@ def test_the_message_in_the_customers_language(
     due_at = None if seconds is None else NOW + timedelta(seconds=seconds)
     zone = ZoneInfo(SHANGHAI)
     assert acknowledge(own, language=language, brand="Lotus", due_at=due_at, now=NOW, zone=zone) == message
+
+
+def test_the_shipped_texts_are_shown_as_they_are_sent() -> None:
+    zone, now = ZoneInfo(BERLIN), datetime(2026, 10, 9, 7, 30, tzinfo=UTC)
+    for text in shipped_texts():
+        said = [
+            acknowledge({}, language=text.language, brand="Lotus", due_at=due_at, now=now, zone=zone)
+            for due_at in (now + timedelta(days=1), None)
+        ]
+        filled = text.with_time.format(name_of_brand="Lotus", due=text.due_example)
+        assert said == [filled, text.without_time.format(name_of_brand="Lotus")]
 
 
 def test_a_brand_that_looks_like_a_placeholder_is_only_a_name() -> None:

@@ -17,7 +17,10 @@ CONSOLE_REQUESTS = 25
 ADMIN_BUDGET = 60 * KILOBYTE
 ADMIN_SECTION_BUDGET = 20 * KILOBYTE
 ADMIN_REQUESTS = 15
-ADMIN_SECTIONS = ("calendars", "calendar-editor", "policies", "policy-editor", "adoption", "attainment")
+ADMIN_SECTIONS = (
+    *("calendars", "calendar-editor", "policies", "policy-editor", "adoption", "attainment"),
+    *("duties", "causes", "cause-editor", "acknowledgement", "acknowledgement-editor", "teams"),
+)
 IMPORT = re.compile(r"""(?:from|import)\s+["'](\.[^"']+)["']""")
 
 

@@ -16,7 +16,8 @@ let justMade = null;
  * Fills `place` with a form of `body` and, beside it, `aside`. `it` says what is edited:
  * thing (with id, name, version), fresh and back (texts: the head of a new one, the way to the list), list (its
  * section), path (of the API), read() (the body to send), documentOf(thing) (the same of a stored one), find() (it as
- * stored now), reopen(thing).
+ * stored now), reopen(thing). What is stored in another way has send(body, { key, version }) instead of path, and no
+ * history.
  */
 export function editor(place, it, body, aside, ...actions) {
   const { thing } = it;
@@ -24,10 +25,11 @@ export function editor(place, it, body, aside, ...actions) {
   const saved = el("p", { class: "soft", role: "status" });
   const clash = el("div");
   const save = button("admin.save", () => submit(), { look: "filled" });
-  const past = thing.id && button("admin.history.open", (event) => showHistory(it, event.currentTarget), { shape: "clock" });
+  const past = thing.id && it.path && button("admin.history.open", (event) => showHistory(it, event.currentTarget), { shape: "clock" });
   const form = el("form", { class: "editor", noValidate: true, data: { part: "" }, onsubmit: (event) => { event.preventDefault(); submit(); } },
     body, el("div", { class: "bar" }, save, ...actions, button("common.cancel", leave), el("span", { class: "gap" }), past, saved));
   const redraw = () => { heading.textContent = thing.name || t(it.fresh); };
+  const savedWords = () => (version ? t("admin.saved", { version }) : t("admin.saved_now"));
   let version = thing.version;
   let key = newId();
 
@@ -47,8 +49,8 @@ export function editor(place, it, body, aside, ...actions) {
         saved.textContent = t("admin.unchanged");
         return;
       }
-      const path = thing.id ? `${it.path}/${thing.id}` : it.path;
-      const stored = await call(thing.id ? "PUT" : "POST", path, wanted, { key, version });
+      const send = it.send ?? ((body, options) => call(thing.id ? "PUT" : "POST", thing.id ? `${it.path}/${thing.id}` : it.path, body, options));
+      const stored = await send(wanted, { key, version });
       settle();
       key = newId();
       if (!thing.id) {
@@ -60,7 +62,7 @@ export function editor(place, it, body, aside, ...actions) {
       Object.assign(thing, stored);
       clash.replaceChildren();
       redraw();
-      saved.textContent = t("admin.saved", { version });
+      saved.textContent = savedWords();
     } catch (problem) {
       // After a broken line the same key makes the next try safe; a refusal is over.
       if (problem.code !== "network") key = newId();
@@ -82,7 +84,7 @@ export function editor(place, it, body, aside, ...actions) {
   watch(form);
   form.addEventListener("input", () => { key = newId(); });
   redraw();
-  if (thing.id && thing.id === justMade) saved.textContent = t("admin.saved", { version });
+  if (thing.id && thing.id === justMade) saved.textContent = savedWords();
   justMade = null;
   place.replaceChildren(
     el("p", {}, el("a", { href: `#${it.list}` }, say("span", it.back))),

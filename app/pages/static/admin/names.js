@@ -25,7 +25,7 @@ export function personName(actor) {
   return known.agent_id.get(id) ?? t(has(`admin.history.by.${kind}`) ? `admin.history.by.${kind}` : "admin.history.by.other");
 }
 
-function nameById(id) {
+export function nameById(id) {
   for (const names of Object.values(known)) if (names.has(id)) return names.get(id);
   return t("admin.gone");
 }
@@ -49,6 +49,7 @@ export function valueWords(path, value) {
   if (name.endsWith("seconds")) return durationText(value);
   if (name.endsWith("_id") || name.endsWith("_ids")) return nameById(value);
   if (["metric", "frozen", "date", "dates"].includes(name)) return word(`admin.metric.${value}`);
+  if (name === "when") return word(`admin.ack.when.${value}`);
   if (name === "do") return word(`admin.action.${value}`);
   if (name === "to" && typeof value === "string") return word(`admin.value.${value}`);
   return String(value);

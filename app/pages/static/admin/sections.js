@@ -4,4 +4,8 @@ export const SECTIONS = [
   { name: "policies", icon: "clock", module: () => import("./policies.js") },
   { name: "adoption", icon: "sync", module: () => import("./adoption.js") },
   { name: "attainment", icon: "chart", module: () => import("./attainment.js") },
+  { name: "duties", icon: "done", module: () => import("./duties.js") },
+  { name: "causes", icon: "question", module: () => import("./causes.js") },
+  { name: "acknowledgement", icon: "send", module: () => import("./acknowledgement.js") },
+  { name: "teams", icon: "people", module: () => import("./teams.js") },
 ];

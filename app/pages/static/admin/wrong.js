@@ -12,6 +12,7 @@ const TOLD = [
   [/is no time zone/, "admin.wrong.zone"], [/no open time/, "admin.wrong.never_open"], [/has no region|no country/, "admin.wrong.country"],
   [/comes back to/, "admin.wrong.ladder_loop"], [/wait longer/, "admin.wrong.ladder_order"], [/names nobody/, "admin.wrong.nobody"], [/team_id goes with/, "admin.wrong.team_of_owner"],
   [/^give (?:either )?\w+_id or \w+_id/, "admin.wrong.one_of_both"], [/two ways/, "admin.wrong.two_ways"], [/has (\d+) rings/, "admin.wrong.rings"],
+  [/(?:is no placeholder|stands alone).* (\{\w+\}.*)$/, "admin.wrong.placeholder"],
   [/is disabled/, "admin.wrong.disabled"], [/match pattern/, "admin.wrong.code"], [/targets: give at least one|^give at least one/, "admin.wrong.needed"],
   [/one of percent/, "admin.wrong.when"], [/there is no such/i, "admin.wrong.gone"],
   [/greater than 0$/, "admin.wrong.above_zero"], [/greater than or equal to (\d+)/, "admin.wrong.at_least"],
@@ -23,17 +24,16 @@ let count = 0;
 
 /** Raised while a form is read: `place` holds what the page cannot make sense of. */
 export class Wrong extends Error {
-  constructor(place, key) {
+  constructor(place, key, values = {}) {
     super(key);
-    this.place = place;
-    this.key = key;
+    Object.assign(this, { place, key, values });
   }
 }
 
 function inWords(message) {
   for (const [pattern, key] of TOLD) {
     const match = pattern.exec(message);
-    if (match) return t(key, { limit: match[1] ?? "" });
+    if (match) return t(key, { limit: match[1] ?? "", names: match[1] ?? "" });
   }
   return t("admin.wrong.other", { message });
 }
@@ -78,7 +78,7 @@ export function clearWrong(root) {
 /** Tells a refusal in `form` (data-part="", with an .error at its end); the first field in question gets the focus. */
 export function tellWrong(form, problem) {
   clearWrong(form);
-  if (problem instanceof Wrong) return tellAt(problem.place, t(problem.key))?.focus();
+  if (problem instanceof Wrong) return tellAt(problem.place, t(problem.key, problem.values))?.focus();
   if (!problem.document) throw problem;
   if (problem.status !== 422 && !FIELD_OF[problem.code]) return tellAt(form, explain(problem));
   const told = refusals(problem).map(([path, message]) => {

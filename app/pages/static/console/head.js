@@ -127,12 +127,14 @@ export class CustomerPanel extends HTMLElement {
     this.clocks = el("ul", { class: "clocks" });
     this.clocksWhy = el("button", { class: "link", type: "button", onclick: () => explainClocks(state.selected, this.clocksWhy) });
     changes.addEventListener("clocks", ({ detail }) => detail === state.selected && this.drawClocks(true));
+    this.duties = el("div", { class: "duties" });
+    this.category = el("div");
     this.contactsTitle = el("h3");
     this.contacts = el("ul", { class: "contacts" });
     this.pastTitle = el("h3");
     this.past = el("ul", { class: "past" });
     this.problem = el("p", { class: "error" });
-    this.replaceChildren(el("div", { class: "panel-head" }, this.heading, this.close), this.problem, this.facts, this.clocksTitle, this.clocks, this.clocksWhy, this.contactsTitle, this.contacts, this.pastTitle, this.past);
+    this.replaceChildren(el("div", { class: "panel-head" }, this.heading, this.close), this.problem, this.facts, this.category, this.clocksTitle, this.clocks, this.clocksWhy, this.duties, this.contactsTitle, this.contacts, this.pastTitle, this.past);
   }
 
   async fetch(id) {
@@ -174,11 +176,15 @@ export class CustomerPanel extends HTMLElement {
     this.drawPast(past ?? [], conversation);
   }
 
-  /** The code comes with the first conversation that is shown. */
+  /** The code, and that of duties and category, comes with the first conversation that is shown. */
   async drawClocks(stale = false) {
     if (!this.offsetParent) return;
-    const part = await import("./clocks.js").catch(() => null);
-    part?.showClocks(this, state.conversations.get(state.selected), stale);
+    const [clocks, duties, category] = await Promise.all([import("./clocks.js"), import("./duties.js"), import("./category.js")]).catch(() => []);
+    const conversation = state.conversations.get(state.selected);
+    if (!clocks || !conversation) return;
+    clocks.showClocks(this, conversation, stale);
+    duties.showDuties(this.duties, conversation);
+    category.showCategory(this.category, conversation);
   }
 
   tick() {

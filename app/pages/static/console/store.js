@@ -4,6 +4,7 @@ const WAITING_MOST = 100;
 export const UNRESOLVED = new Set(["open", "pending", "on_hold", "snoozed"]);
 const TYPING_MS = 8000;
 const GONE_ROWS_MOST = 50;
+const DUTIES = /^(?:task\.|sla\.(?:escalat|cause_given|remedy_noted|corrected))/;
 
 export const state = {
   me: null,
@@ -201,6 +202,10 @@ const EVENTS = {
     if (data.sequence >= conversation.last_sequence) conversation.unread = 0;
     else announce("stale", data.conversation_id);
   },
+  "conversation.categorised": (data) => {
+    const conversation = state.conversations.get(data.conversation_id);
+    if (conversation) conversation.category = data.after;
+  },
   "sla.clocks_changed": (data) => takeClock(data.conversation_id, () => data.sla),
   "sla.pause_over": (data) => takeClock(data.conversation_id, (face) => face?.clock_id === data.clock_id ? { ...face, state: "running", due_at: data.due_at } : face),
   "sla.breached": (data) => takeClock(data.conversation_id, (face) => face),
@@ -249,6 +254,7 @@ export function takeBatch(frames) {
     if (frame.type === "removed") {
       remove(frame.conversation_id);
     } else EVENTS[frame.event]?.(frame.data, frame);
+    if (DUTIES.test(frame.event ?? "")) announce("duties", frame.data.conversation_id);
   }
   changed();
 }

@@ -1,9 +1,10 @@
 """Why promises were broken: the list of causes, the breaches that have none yet, and the answers."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, exists, or_, select, tuple_
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.schemas import Principal
@@ -13,7 +14,7 @@ from app.core.errors import InvalidInput
 from app.core.http import Page, cursor_instant, decode_cursor, encode_cursor
 from app.events.sla import CauseGiven
 from app.sla.duties.models import SlaBreachCause, SlaCauseCode
-from app.sla.duties.schemas import BreachView, CauseCode, CauseCodeIn, CauseIn
+from app.sla.duties.schemas import BreachView, CauseCode, CauseCodeIn, CauseCount, CauseIn
 from app.sla.duties.service.addressed import may_override, none_such
 from app.sla.models import SlaState
 
@@ -41,13 +42,21 @@ async def put_code(session: AsyncSession, *, code: str, body: CauseCodeIn) -> Ca
 
 
 async def list_breaches(
-    session: AsyncSession, principal: Principal, *, unanswered: bool, cursor: str | None, limit: int
+    session: AsyncSession,
+    principal: Principal,
+    *,
+    unanswered: bool,
+    conversation_id: UUID | None = None,
+    cursor: str | None,
+    limit: int,
 ) -> Page[BreachView]:
     """Those whose cause the caller may give, the oldest first."""
     order = (SlaBreachCause.asked_at, SlaBreachCause.clock_id)
     statement = select(SlaBreachCause).where(_may_answer(principal)).order_by(*order).limit(limit + 1)
     if unanswered:
         statement = statement.where(SlaBreachCause.cause_code.is_(None))
+    if conversation_id is not None:
+        statement = statement.where(SlaBreachCause.conversation_id == conversation_id)
     if cursor is not None:
         asked_at, clock_id = decode_cursor(cursor, (cursor_instant, UUID))
         statement = statement.where(tuple_(*order) > tuple_(asked_at, clock_id))
@@ -55,6 +64,26 @@ async def list_breaches(
     last = rows[limit - 1] if len(rows) > limit else None
     more = encode_cursor(last.asked_at.isoformat(), str(last.clock_id)) if last else None
     return Page(items=[_view(row) for row in rows[:limit]], next_cursor=more)
+
+
+async def count_causes(
+    session: AsyncSession, principal: Principal, *, breached_from: datetime, breached_to: datetime
+) -> list[CauseCount]:
+    """Of the breaches in [from, to) whose cause the caller may give, the most frequent first.
+
+    Raises InvalidInput `empty_interval`.
+    """
+    if breached_from >= breached_to:
+        raise InvalidInput("empty_interval", "Give a breached_from before breached_to.")
+    breaches = func.count()
+    statement = (
+        select(SlaBreachCause.cause_code, breaches)
+        .where(SlaBreachCause.breached_at >= breached_from, SlaBreachCause.breached_at < breached_to)
+        .where(_may_answer(principal))
+        .group_by(SlaBreachCause.cause_code)
+        .order_by(breaches.desc(), SlaBreachCause.cause_code)
+    )
+    return [CauseCount(cause_code=code, breaches=count) for code, count in await session.execute(statement)]
 
 
 async def give_cause(
