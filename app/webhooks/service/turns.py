@@ -17,7 +17,7 @@ from app.core.database import Database
 from app.core.due_rows import announce
 from app.events.webhooks import DisabledReason, WebhookEndpointDisabled
 from app.webhooks import repository
-from app.webhooks.attempts import Attempt, Health, health_after
+from app.webhooks.attempts import BREAKER_FAILURES, Attempt, Health, health_after
 from app.webhooks.delivery_client import DeliveryClient
 from app.webhooks.models import WebhookEndpoint
 from app.webhooks.repository import Due, Target
@@ -101,6 +101,7 @@ class _Turn:
         self._loop_began = asyncio.get_running_loop().time()
         self._health = target.health
         self._attempts: list[Attempt] = []
+        self._in_flight = 0
 
     async def send(self, due: Sequence[Due]) -> list[Attempt]:
         """In the order they ended."""
@@ -113,12 +114,17 @@ class _Turn:
     async def _send_lines(self, lines: deque[list[Due]]) -> None:
         while lines:
             for due in lines.popleft():
-                if self._is_over or not await self._succeeds(due):
+                if not self._may_begin:
+                    return
+                if not await self._succeeds(due):
                     break
 
     @property
-    def _is_over(self) -> bool:
-        return self._health.pauses or self._elapsed_seconds > BEGIN_SECONDS
+    def _may_begin(self) -> bool:
+        """Were all in flight to fail, the breaker would open at its number and not beyond."""
+        at_stake = 1 if self._health.is_broken else BREAKER_FAILURES - self._health.failures
+        is_over = self._health.pauses or self._elapsed_seconds > BEGIN_SECONDS
+        return not is_over and self._in_flight < at_stake
 
     @property
     def _elapsed_seconds(self) -> float:
@@ -129,7 +135,9 @@ class _Turn:
 
     async def _succeeds(self, due: Due) -> bool:
         now, body = self._now(), due.body.encode()
+        self._in_flight += 1
         answer = await self._client.post(self._target.url, headers=self._headers(due, body, now), body=body, now=now)
+        self._in_flight -= 1
         attempt = Attempt(due.id, due.tries, self._now(), answer)
         self._attempts.append(attempt)
         self._health = self._health.after(attempt)
