@@ -163,5 +163,7 @@ async def replay_range(
     return await once(
         session,
         act,
-        lambda: replaying.replay_range(session, act, endpoint_id=endpoint_id, since=body.since, until=body.until),
+        lambda: replaying.replay_range(
+            session, act, endpoint_id=endpoint_id, since=body.since, until=body.until, cursor=body.cursor
+        ),
     )

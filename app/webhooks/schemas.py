@@ -107,8 +107,11 @@ class ReplayIn(BaseModel):
 
     since: AwareDatetime
     until: AwareDatetime
+    cursor: Annotated[str, StringConstraints(max_length=400)] | None = Field(
+        default=None, description="`next_cursor` of the part before"
+    )
 
 
 class ReplayResult(BaseModel):
     replayed: int
-    next_since: datetime | None = Field(description="Ask again from here for the rest; null: that was all")
+    next_cursor: str | None = Field(description="Ask again with it for the rest; null: that was all")

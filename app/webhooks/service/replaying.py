@@ -10,7 +10,7 @@ from app.core.act import Act
 from app.core.database import driver_connection
 from app.core.errors import Conflict, InvalidInput
 from app.core.event_log import Position
-from app.core.http import Page, decode_cursor, encode_cursor
+from app.core.http import Page, cursor_number, decode_cursor, encode_cursor
 from app.webhooks import repository
 from app.webhooks.attempts import State
 from app.webhooks.models import WebhookDelivery
@@ -55,7 +55,7 @@ async def replay_delivery(session: AsyncSession, act: Act, *, delivery_id: UUID)
 
 
 async def replay_range(
-    session: AsyncSession, act: Act, *, endpoint_id: UUID, since: datetime, until: datetime
+    session: AsyncSession, act: Act, *, endpoint_id: UUID, since: datetime, until: datetime, cursor: str | None
 ) -> ReplayResult:
     """What the endpoint hears of now, from the log, also what it never was sent (new, disabled, other types then).
 
@@ -65,16 +65,19 @@ async def replay_range(
     if not act.now - REPLAY_BACK <= since < until:
         raise InvalidInput("replay_range_invalid", "`since` lies before `until`, and at most 30 days back.")
     connection = await driver_connection(session)
-    after = Position(await event_log.floor(connection, since) - 1, None)
+    start = await event_log.floor(connection, since) - 1
+    if cursor is not None:
+        start = max(start, decode_cursor(cursor, (cursor_number,))[0])
+    after = Position(start, None)
     replayed = 0
     for _ in range(REPLAY_EVENTS_MAX // PAGE):
         page = await event_log.read(connection, after, limit=PAGE)
         wanted = [event for event in page if event.positioned_at < until]
         replayed += await enqueue_again(session, act, endpoint, wanted)
         if len(wanted) < PAGE:
-            return ReplayResult(replayed=replayed, next_since=None)
+            return ReplayResult(replayed=replayed, next_cursor=None)
         after = page[-1].cursor
-    return ReplayResult(replayed=replayed, next_since=after.positioned_at)
+    return ReplayResult(replayed=replayed, next_cursor=encode_cursor(after.number))
 
 
 def _view(delivery: WebhookDelivery) -> DeliveryView:

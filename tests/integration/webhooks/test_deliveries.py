@@ -9,6 +9,7 @@ import pytest
 
 from app.core.act import Act
 from app.core.due_rows import DueRowRunner
+from app.events.conversations import ConversationRead
 from app.events.customers import CustomerUpdated
 from app.events.sla import SlaBreached
 from app.webhooks.attempts import BREAKER_FAILURES, FAILING_MAX, PROBE_SECONDS, SCHEDULE_SECONDS
@@ -316,3 +317,14 @@ async def test_an_address_that_is_not_public_is_not_connected_to(world: World, r
     await world.send()
     assert receiver.got == []
     assert [each.last_error for each in await world.deliveries()] == ["destination_refused"]
+
+
+async def test_what_a_probe_does_is_nobodys_to_hear(world: World, receiver: Receiver) -> None:
+    await world.add_endpoint(receiver.url, types=("conversation.read",))
+    real, synthetic = [await world.add_conversation(synthetic=each) for each in (False, True)]
+    agent_id = uuid4()
+    await world.tell(
+        *[ConversationRead(conversation_id=each, agent_id=agent_id, sequence=1) for each in (synthetic, real)]
+    )
+    await world.send()
+    assert [each.json["data"]["conversation_id"] for each in receiver.got] == [str(real)]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from pydantic import SecretStr
 from sqlalchemy import text
@@ -61,6 +61,25 @@ class World:
         await self.position()
         self.heard = (await event_log.head(self.log.connection)).number
         return made
+
+    async def add_conversation(self, *, synthetic: bool) -> UUID:
+        row_id, now = uuid4(), self.clock.now()
+        for statement in (
+            "INSERT INTO customer (id, created_at) VALUES (:id, :now)",
+            "INSERT INTO contact_point (id, customer_id, kind, value_normalised, created_at)"
+            " VALUES (:id, :id, 'visitor', :text, :now)",
+            "INSERT INTO queue (id, name, tier, priority, target_seconds, offer_timeout_seconds, created_at)"
+            " VALUES (:id, :text, 2, 3, 60, 30, :now)",
+            "INSERT INTO channel_account (id, kind, name, brand, public_key, queue_id, created_at)"
+            " VALUES (:id, 'chat', 'Shop', '', :text, :id, :now)",
+            "INSERT INTO conversation (id, customer_id, contact_point_id, channel, channel_account_id, status,"
+            " priority, language, last_sequence, last_public_sequence, preview, preview_class, last_message_at,"
+            " opened_at, synthetic)"
+            " VALUES (:id, :id, :id, 'chat', :id, 'open', 3, 'en', 0, 0, '', 'customer', :now, :now, :synthetic)",
+        ):
+            values = {"id": row_id, "text": str(row_id), "now": now, "synthetic": synthetic}
+            await self.execute(statement, **{name: value for name, value in values.items() if f":{name}" in statement})
+        return row_id
 
     async def tell(self, *events: Event) -> None:
         """Append, and let webhooks hear everything."""
