@@ -5,7 +5,7 @@ from uuid import UUID
 
 from app.events.event import Event
 
-DisabledReason = Literal["by_admin", "gone", "failing"]
+DisabledReason = Literal["by_admin", "gone", "failing", "backlog"]
 
 
 class EndpointEvent(Event):
@@ -22,7 +22,8 @@ class WebhookEndpointChanged(EndpointEvent):
 
 
 class WebhookEndpointDisabled(EndpointEvent):
-    """Nothing is sent to it until somebody enables it. `gone`: it answered 410; `failing`: for five days."""
+    """Nothing is sent to it until somebody enables it. `gone`: it answered 410; `failing`: for five days;
+    `backlog`: it fails, and more waits for it than is kept. A replay sends what it missed."""
 
     type = "webhook.endpoint_disabled"
     reason: DisabledReason

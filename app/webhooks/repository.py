@@ -148,6 +148,16 @@ async def find_next_try(session: AsyncSession, endpoint_id: UUID, *, ordered: bo
     return found
 
 
+async def count_pending(session: AsyncSession, endpoint_id: UUID, *, up_to: int) -> int:
+    found: int = await (await driver_connection(session)).fetchval(
+        "SELECT count(*) FROM"
+        " (SELECT FROM webhook_delivery WHERE endpoint_id = $1 AND state = 'pending' LIMIT $2) AS pending",
+        endpoint_id,
+        up_to,
+    )
+    return found
+
+
 # `tries` as it was read: what was replayed meanwhile starts afresh.
 _RECORD = """
 UPDATE webhook_delivery AS d SET state = given.state, tries = given.tries, next_try_at = given.next_try_at,

@@ -1,11 +1,12 @@
 """What the API takes and shows of webhook endpoints and deliveries."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
+from app.events.webhooks import DisabledReason
 from app.webhooks.attempts import State
 from app.webhooks.matching import ALL_TYPES, EVENT_TYPES
 
@@ -71,7 +72,7 @@ class EndpointView(BaseModel):
     event_types: list[str]
     ordered: bool
     enabled: bool
-    disabled_reason: Literal["by_admin", "gone", "failing"] | None
+    disabled_reason: DisabledReason | None
     failures: int = Field(description="In a row; from ten on only one delivery a minute tries it")
     failing_since: datetime | None
     old_secret_until: datetime | None = Field(description="So long the secret before signs along")

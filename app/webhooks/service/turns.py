@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
+from prometheus_client import Counter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import __version__
@@ -17,12 +18,14 @@ from app.core.database import Database
 from app.core.due_rows import announce
 from app.events.webhooks import DisabledReason, WebhookEndpointDisabled
 from app.webhooks import repository
-from app.webhooks.attempts import BREAKER_FAILURES, Attempt, Health, health_after
+from app.webhooks.attempts import BREAKER_FAILURES, Attempt, Health, health_after, step_after
 from app.webhooks.delivery_client import DeliveryClient
 from app.webhooks.models import WebhookEndpoint
 from app.webhooks.repository import Due, Target
 from app.webhooks.signing import secret_of, signature_header
 
+BACKLOG_MAX = 100_000
+"""Deliveries that may wait for an endpoint that fails; a replay from the log does for the rest."""
 TURN_LIMIT = 100
 SENT_AT_ONCE = 10
 BEGIN_SECONDS = 5
@@ -30,6 +33,7 @@ BEGIN_SECONDS = 5
 TICK = timedelta(microseconds=1)
 
 log = structlog.get_logger(__name__)
+attempts_total = Counter("switchboard_webhook_attempts_total", "Webhook attempts by what became of them", ["state"])
 
 
 async def take_turn(
@@ -51,11 +55,17 @@ async def record_turn(session: AsyncSession, act: Act, endpoint_id: UUID, attemp
     assert endpoint is not None, "endpoints are marked as deleted, not removed"
     if attempts:
         await repository.record_attempts(session, attempts)
+        _count(attempts)
         await _note_health(session, act, endpoint, attempts)
     endpoint.run_at = await _next_turn_at(session, act, endpoint)
     if endpoint.run_at is not None:
         announce(session, endpoint.__tablename__, endpoint.run_at)
     await session.flush()
+
+
+def _count(attempts: Sequence[Attempt]) -> None:
+    for attempt in attempts:
+        attempts_total.labels(step_after(attempt).state).inc()
 
 
 async def _note_health(session: AsyncSession, act: Act, endpoint: WebhookEndpoint, attempts: Sequence[Attempt]) -> None:
@@ -68,7 +78,10 @@ async def _note_health(session: AsyncSession, act: Act, endpoint: WebhookEndpoin
     )
     if health.is_broken and not before.is_broken:
         log.warning("webhook_breaker_open", endpoint=str(endpoint.id), error=attempts[-1].answer.error)
-    reason = health.disabled_reason(act.now)
+    reason: DisabledReason | None = health.disabled_reason(act.now)
+    if reason is None and health.is_broken:
+        pending = await repository.count_pending(session, endpoint.id, up_to=BACKLOG_MAX + 1)
+        reason = "backlog" if pending > BACKLOG_MAX else None
     if reason is not None and endpoint.enabled:
         await disable(session, act, endpoint, reason)
 

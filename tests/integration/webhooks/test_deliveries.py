@@ -328,3 +328,17 @@ async def test_what_a_probe_does_is_nobodys_to_hear(world: World, receiver: Rece
     )
     await world.send()
     assert [each.json["data"]["conversation_id"] for each in receiver.got] == [str(real)]
+
+
+async def test_more_than_may_wait_for_an_endpoint_that_fails_disables_it(
+    world: World, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "BACKLOG_MAX", 50)
+    endpoint = await world.add_endpoint(receiver.url)
+    await world.tell(*[updated() for _ in range(60)])
+    await world.send()
+    assert (await world.endpoint(endpoint.id)).enabled, "one that answers may have any number"
+    receiver.always = (500, {})
+    await world.tell(*[updated() for _ in range(60)])
+    await world.send()
+    assert (await world.endpoint(endpoint.id)).disabled_reason == "backlog"
