@@ -37,12 +37,13 @@ class DeliveryClient:
     """Shared by all endpoints of a process. `post` never raises for what the other side does."""
 
     def __init__(self, allowed: Allowed) -> None:
+        self._network = _CheckedNetwork(allowed)
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=httpx.create_ssl_context(),
             max_connections=None,  # bounded by the turns: waiting for another endpoint's connection would couple them
             max_keepalive_connections=KEPT_CONNECTIONS,
             keepalive_expiry=KEEP_ALIVE_SECONDS,
-            network_backend=_CheckedNetwork(allowed),
+            network_backend=self._network,
         )
 
     async def post(self, url: str, *, headers: Mapping[str, str], body: bytes, now: datetime) -> Answer:
@@ -67,6 +68,7 @@ class DeliveryClient:
 
     async def close(self) -> None:
         await self._pool.aclose()
+        self._network.close()
 
 
 class _CheckedNetwork(httpcore.AsyncNetworkBackend):
@@ -94,6 +96,9 @@ class _CheckedNetwork(httpcore.AsyncNetworkBackend):
             except httpcore.ConnectError:
                 continue
         return await self._network.connect_tcp(addresses[-1], port, timeout, local_address, socket_options)
+
+    def close(self) -> None:
+        self._resolver.shutdown(wait=False, cancel_futures=True)
 
     async def _resolve(self, host: str, port: int) -> list[str]:
         """At least one address, each once, in the system's order. Raises httpcore.ConnectError."""

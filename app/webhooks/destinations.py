@@ -41,12 +41,12 @@ class Allowed:
 
 
 def read_allowed(text: str) -> Allowed:
-    """Of "crm.internal, 10.1.0.0/16". Raises ValueError for a network with host bits."""
+    """Of "crm.internal, 10.1.0.0/16". Raises ValueError for what is no network."""
     hosts: set[str] = set()
     networks: list[IPv4Network | IPv6Network] = []
     for entry in filter(None, (part.strip().lower() for part in text.split(","))):
         if "/" in entry or _literal(entry) is not None:
-            networks.append(ip_network(entry))
+            networks.append(_network(entry))
         else:
             hosts.add(entry)
     return Allowed(frozenset(hosts), tuple(networks))
@@ -105,6 +105,13 @@ def _literal(text: str) -> IPv4Address | IPv6Address | None:
         return ip_address(text)
     except ValueError:
         return None
+
+
+def _network(text: str) -> IPv4Network | IPv6Network:
+    try:
+        return ip_network(text)
+    except ValueError as error:
+        raise ValueError(f"SWITCHBOARD_WEBHOOK_ALLOWED_DESTINATIONS: {error}") from error
 
 
 def _is_number(host: str) -> bool:

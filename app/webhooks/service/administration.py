@@ -87,8 +87,7 @@ async def rotate_secret(
 async def delete_endpoint(session: AsyncSession, act: Act, *, endpoint_id: UUID, version: int | None) -> None:
     """Nothing more is sent to it; its deliveries stay in the log for their time."""
     endpoint = await _lock(session, endpoint_id, version)
-    endpoint.deleted_at = act.now
-    endpoint.run_at = None
+    endpoint.deleted_at, endpoint.enabled, endpoint.run_at = act.now, False, None
     await _tell(session, act, endpoint, "deleted")
 
 

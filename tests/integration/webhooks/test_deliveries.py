@@ -15,7 +15,7 @@ from app.events.sla import SlaBreached
 from app.webhooks.attempts import BREAKER_FAILURES, FAILING_MAX, PROBE_SECONDS, SCHEDULE_SECONDS
 from app.webhooks.service import administration, turns
 from tests.integration.webhooks.world import World, client_of
-from tests.receivers import Receiver, Sent, receiving
+from tests.receivers import WAIT_SECONDS, Receiver, Sent, receiving
 
 DAY = 86_400
 
@@ -342,3 +342,34 @@ async def test_more_than_may_wait_for_an_endpoint_that_fails_disables_it(
     await world.tell(*[updated() for _ in range(60)])
     await world.send()
     assert (await world.endpoint(endpoint.id)).disabled_reason == "backlog"
+
+
+async def test_two_workers_send_each_event_once(world: World, receiver: Receiver) -> None:
+    for name in ("crm", "pager", "board"):
+        await world.add_endpoint(receiver.url, name=name, types=("customer.updated",))
+    runners = [DueRowRunner(world.database, world.clock, [world.table]) for _ in range(2)]
+    running = [asyncio.create_task(runner.run()) for runner in runners]
+    try:
+        await world.tell(*[updated() for _ in range(40)])
+        await receiver.wait_for(120)
+        async with asyncio.timeout(WAIT_SECONDS):
+            while any(each.state != "delivered" for each in await world.deliveries()):
+                world.clock.advance(0.01)
+                await asyncio.sleep(0.05)  # another task records it: nothing to await but time
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+    assert len(receiver.got) == 120
+    assert len({each.id for each in receiver.got}) == 40
+
+
+async def test_a_deleted_endpoint_gets_nothing_more_and_its_log_stays(world: World, receiver: Receiver) -> None:
+    endpoint = await world.add_endpoint(receiver.url)
+    await world.tell(updated())
+    async with world.database.transaction() as session:
+        await administration.delete_endpoint(session, world.act, endpoint_id=endpoint.id, version=None)
+    await world.tell(updated())
+    await world.send()
+    assert receiver.got == []
+    assert [each.state for each in await world.deliveries()] == ["pending"]
