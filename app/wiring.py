@@ -37,6 +37,9 @@ from app.sla import api as sla
 from app.sla import consumers as sla_consumers
 from app.sla import jobs as sla_jobs
 from app.sla.duties import api as sla_duties
+from app.webhooks import api as webhooks
+from app.webhooks import jobs as webhook_jobs
+from app.webhooks.consumers import WEBHOOKS
 from app.workspace import api as workspace
 
 ROUTERS: tuple[APIRouter, ...] = (
@@ -51,6 +54,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     chat.router,
     files.router,
     replies.router,
+    webhooks.router,
     workspace.router,
     workspace.conversations_router,
     agent_socket.router,
@@ -61,7 +65,7 @@ ROUTERS: tuple[APIRouter, ...] = (
 
 HOT_ROUTES: dict[tuple[str, str], Endpoint] = chat.HOT_ROUTES
 
-CONSUMERS: tuple[Consumer, ...] = (routing_consumers.ROUTING, sla_consumers.SLA, ACKNOWLEDGEMENT)
+CONSUMERS: tuple[Consumer, ...] = (routing_consumers.ROUTING, sla_consumers.SLA, ACKNOWLEDGEMENT, WEBHOOKS)
 
 
 def channel_adapters(settings: Settings) -> dict[str, ChannelAdapter]:
@@ -76,6 +80,7 @@ def due_tables(settings: Settings) -> tuple[DueTable, ...]:
         sla_jobs.CLOCK_TABLE,
         conversation_jobs.CONVERSATION_TABLE,
         channel_jobs.delivery_table(channel_adapters(settings)),
+        webhook_jobs.endpoint_table(settings),
     )
 
 
@@ -106,4 +111,5 @@ def periodic(settings: Settings) -> tuple[Periodic, ...]:
         Periodic("ended_sessions", 3600, _forget_ended_sessions),
         Periodic("unattached_files", 3600, forget_unattached_files),
         *routing_jobs.PERIODIC,
+        *webhook_jobs.PERIODIC,
     )

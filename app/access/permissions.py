@@ -18,6 +18,8 @@ Scope = Literal[
     "channels:write",
     "access:write",
     "sla:statutory",
+    "webhooks:read",
+    "webhooks:write",
     "operations",
 ]
 SCOPES: frozenset[str] = frozenset(get_args(Scope))

@@ -24,6 +24,8 @@ class Settings(BaseSettings):
     """Set behind TLS, so that the session cookie never travels in the clear."""
     trusted_proxies: str = ""
     """Comma-separated addresses whose X-Forwarded-For is believed. Empty: none."""
+    webhook_allowed_destinations: str = ""
+    """Comma-separated hosts and networks that webhooks may go to although they are not public, over http too."""
     log_format: Literal["json", "console"] = "json"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     database_pool_size: int = Field(default=10, ge=2, le=100)

@@ -34,6 +34,43 @@ class Claim:
     attempts: int
 
 
+class Places:
+    """The rows of a rolling table that are worked on now: each holds a place of its own until its work ends."""
+
+    def __init__(self, database: Database, clock: Clock, table: "DueTable") -> None:
+        self._database = database
+        self._clock = clock
+        self._table = table
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def fill(self) -> bool:
+        """Wait for a free place and begin with as many rows as there are places. True when that left none free."""
+        if len(self._tasks) == self._table.concurrency:
+            await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+        now, free = self._clock.now(), self._table.concurrency - len(self._tasks)
+        async with self._database.transaction() as session:
+            claims = await claim(session, self._table, now, limit=free)
+        for claimed in claims:
+            LATENESS.labels(self._table.name).observe((now - claimed.run_at).total_seconds())
+            task = asyncio.create_task(self._hold(claimed), name=f"due:{self._table.name}:{claimed.id}")
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return len(claims) == free
+
+    async def close(self) -> None:
+        """End what is worked on; others need not wait for the leases to run out."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _hold(self, claimed: Claim) -> None:
+        try:
+            await _work(self._database, self._clock, self._table, claimed)
+        except asyncio.CancelledError:
+            await _give_all_back(self._database, self._table, [claimed])
+            raise
+
+
 class LeaseLost(Exception):
     """The lease ran out and somebody else took the row: whatever was done here is rolled back."""
 
@@ -59,8 +96,8 @@ async def work_off(database: Database, clock: Clock, table: "DueTable") -> int:
     return len(claims)
 
 
-async def claim(session: AsyncSession, table: "DueTable", now: datetime) -> list[Claim]:
-    """Lease up to `table.batch` due rows, at most one of each key, oldest first."""
+async def claim(session: AsyncSession, table: "DueTable", now: datetime, *, limit: int | None = None) -> list[Claim]:
+    """Lease up to `limit` due rows, else `table.batch`, at most one of each key, oldest first."""
     earlier = ""
     if table.order is not None:
         key, sequence = table.order
@@ -78,7 +115,7 @@ async def claim(session: AsyncSession, table: "DueTable", now: datetime) -> list
             f" ORDER BY due.run_at LIMIT :batch FOR UPDATE SKIP LOCKED)"
             f" RETURNING {table.id_column} AS id, run_at, leased_until, attempts"
         ),
-        {"now": now, "until": now + timedelta(seconds=table.lease_seconds), "batch": table.batch},
+        {"now": now, "until": now + timedelta(seconds=table.lease_seconds), "batch": limit or table.batch},
     )
     return [Claim(row.id, row.run_at, row.leased_until, row.attempts) for row in rows]
 

@@ -54,6 +54,8 @@ class DueTable:
     are locked already; give one of both.
     `perform(database, act, row_id)` is for effects outside the database (sending a message); it runs before `record`,
     outside its transaction, may happen twice after a crash, and its result is handed to `record`.
+    `rolling`, with `perform`: rows are claimed one by one as places (`concurrency`) become free, so that one that takes
+    long keeps nobody waiting; otherwise a batch comes to its end before the next.
     `order` = (key column, sequence column), with `perform`: a row waits until every earlier row of its key is done or
     parked.
     """
@@ -69,6 +71,7 @@ class DueTable:
     batch: int = 50
     concurrency: int = 4
     """Of the rows of one batch, where they are worked on one by one."""
+    rolling: bool = False
     batches_at_once: int = 1
     """While one waits for the database, another decides."""
 
@@ -175,12 +178,27 @@ class DueRowRunner:
         return taken + more
 
     async def _run_table(self, table: DueTable) -> None:
+        if not table.rolling:
+            return await self._keep_looking(table, lambda since: self._work_off(table, since))
+        places = due_leases.Places(self._database, self._clock, table)
+        try:
+            await self._keep_looking(table, lambda _: places.fill())
+        finally:
+            await places.close()
+
+    async def _work_off(self, table: DueTable, since: datetime | None) -> bool:
+        if await self.run_once(table, since) < table.batch:
+            return False
+        await self.drain(table, since)
+        return True
+
+    async def _keep_looking(self, table: DueTable, begin: Callable[[datetime | None], Awaitable[bool]]) -> None:
+        """`begin` is given the instant to search from, and says whether there may be more to do at once."""
         watch = self._watches[table.name]
         while True:
             try:
                 since = watch.begin()
-                if await self.run_once(table, since) == table.batch:
-                    await self.drain(table, since)
+                if await begin(since):
                     continue
                 now = self._clock.now()
                 next_at = await self._next_at(table, since, now)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from app.events import agents, conversations, customers, routing, sla
+from app.events import agents, conversations, customers, routing, sla, webhooks
 from app.events.event import Event
 
 EVENTS: tuple[type[Event], ...] = (
@@ -53,6 +53,8 @@ EVENTS: tuple[type[Event], ...] = (
     sla.PromiseCancelled,
     sla.PolicyChanged,
     sla.CalendarChanged,
+    webhooks.WebhookEndpointChanged,
+    webhooks.WebhookEndpointDisabled,
 )
 BY_NAME: dict[tuple[str, int], type[Event]] = {(event.type, event.version): event for event in EVENTS}
 

@@ -130,7 +130,10 @@ async def set_scene(http: httpx.AsyncClient, database: Database, town: Town) -> 
     answer = await scene.as_("bo", "POST", f"{path}/resolve", {"disposition": "answered"})
     assert answer.status_code == 200, answer.text
     spare = await scene.as_("root", "GET", f"/v1/conversations/{scene.conversations['owned']}")
+    hooks = {"name": "crm", "url": "https://crm.example/hooks", "event_types": []}
+    endpoint = await scene.as_("root", "POST", "/v1/webhooks", hooks)
     scene.ids = {
+        "endpoint_id": endpoint.json()["id"],
         "account_id": str(town.people["eve"]),
         "agent_id": str(town.people["eve"]),
         "queue_id": str(town.queues["Service"]),
@@ -142,7 +145,7 @@ async def set_scene(http: httpx.AsyncClient, database: Database, town: Town) -> 
         "offer_id": str(uuid4()),
         "session_id": str(uuid4()),
         "api_key_id": str(uuid4()),
-        **{name: str(uuid4()) for name in ("promise_id", "clock_id", "escalation_id", "task_id")},
+        **{name: str(uuid4()) for name in ("promise_id", "clock_id", "escalation_id", "task_id", "delivery_id")},
     }
     return scene
 

@@ -371,3 +371,66 @@ def test_a_table_says_one_way_of_recording_and_orders_only_what_has_an_effect_ou
 @pytest.mark.parametrize(("attempts", "seconds"), [(1, 2), (2, 4), (5, 32), (9, 300), (1000, 300)])
 def test_back_off_doubles_up_to_five_minutes(attempts: int, seconds: int) -> None:
     assert back_off_seconds(attempts) == seconds
+
+
+@pytest.mark.usefixtures("reminders")
+class TestRollingRows:
+    async def test_one_that_takes_long_keeps_its_own_place_and_nobody_waiting(
+        self, database: Database, clock: ManualClock
+    ) -> None:
+        slow = await add(database, clock)
+        started, done, may_end = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        ended: list[UUID] = []
+
+        async def perform(_: Database, __: Act, row_id: UUID) -> None:
+            if row_id == slow:
+                started.set()
+                await may_end.wait()
+
+        async def record(session: AsyncSession, act: Act, row_id: UUID, outcome: Any) -> None:
+            await mark_done(session, act, row_id, outcome)
+            ended.append(row_id)
+            if len(ended) == 12:
+                done.set()
+
+        table = DueTable("reminder", record=record, perform=perform, concurrency=2, rolling=True)
+        running = asyncio.create_task(DueRowRunner(database, clock, [table]).run())
+        try:
+            async with asyncio.timeout(WAIT_SECONDS):
+                await started.wait()
+                others = [await add(database, clock) for _ in range(12)]
+                await done.wait()
+            assert (sorted(ended), (await row(database, slow)).done) == (sorted(others), 0)
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+        given_back = await row(database, slow)
+        assert (given_back.leased_until, given_back.attempts) == (None, 0)
+
+    async def test_no_more_are_claimed_than_have_a_place(self, database: Database, clock: ManualClock) -> None:
+        for _ in range(5):
+            await add(database, clock)
+        full, may_end = asyncio.Event(), asyncio.Event()
+        inside: set[UUID] = set()
+
+        async def perform(_: Database, __: Act, row_id: UUID) -> None:
+            inside.add(row_id)
+            if len(inside) == 3:
+                full.set()
+            await may_end.wait()
+
+        table = DueTable("reminder", record=mark_done, perform=perform, concurrency=3, rolling=True)
+        running = asyncio.create_task(DueRowRunner(database, clock, [table]).run())
+        try:
+            async with asyncio.timeout(WAIT_SECONDS):
+                await full.wait()
+            assert len(await claimed_now(database)) == 3
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+        assert await claimed_now(database) == []
+
+
+async def claimed_now(database: Database) -> list[Any]:
+    async with database.transaction() as session:
+        return list(await session.execute(text("SELECT id FROM reminder WHERE leased_until IS NOT NULL")))

@@ -1,0 +1,1 @@
+"""The use-cases of webhooks, one file a group of verbs."""
