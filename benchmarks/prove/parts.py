@@ -32,6 +32,16 @@ def _bench(name: str, title: str, promise: str) -> Part:
 
 PARTS = (
     Part(
+        "chaos",
+        "Chaos",
+        "200 customers at a time and 10 agents, 20 rounds of random kills, freezes, slow and cut lines (api, workers, "
+        "PostgreSQL), posts that come twice and late, machines whose clocks are 3 s wrong: after each round nothing is "
+        "lost, doubled, misordered, owned twice or drifting; at least 1,000 kills in all.",
+        ("-m", "benchmarks.prove.chaos"),
+        limit_seconds=4 * 3600,
+        is_seeded=True,
+    ),
+    Part(
         "storm",
         "Storm of service times",
         "Ten thousand clocks that are due at one instant are each told exactly once, with every action done once, "
@@ -51,5 +61,26 @@ PARTS = (
     _bench("lists", "Lists of a million conversations", "A page 300 days back costs at most 1.5 of the first."),
     _bench("routing", "Routing", "At least 0.05 of a bare heap, 0.93 of the optimum, 0.4 of its own statements."),
     _bench("sla", "Service times", "Clocks fired at 0.05 of a raw loop, and at most 250 ms late at p99."),
+    Part(
+        "growth-history",
+        "Messages in, over the length of history",
+        "With five million messages of history the rate is within 1.3 of that of an empty database.",
+        ("-m", "benchmarks.prove.growth_history"),
+        limit_seconds=3600,
+    ),
+    Part(
+        "growth-memory",
+        "Memory over a million messages",
+        "The memory of api and worker stays flat (1.15) from the first hundred thousand messages to a million.",
+        ("-m", "benchmarks.prove.growth_memory"),
+        limit_seconds=2 * 3600,
+    ),
+    Part(
+        "growth-sockets",
+        "Cost of a frame, over the number of sockets",
+        "The CPU time of a frame to 5,000 sockets is within 2.5 of that of one to 100.",
+        ("-m", "benchmarks.prove.growth_sockets"),
+        limit_seconds=1800,
+    ),
 )
 BY_NAME = {part.name: part for part in PARTS}
