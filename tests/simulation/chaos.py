@@ -23,7 +23,8 @@ from app.routing.schemas import QueueBody
 from tests.journeys.relay import Relay, relay_to
 from tests.simulation.actors import PATIENCE_SECONDS, AgentBot, Line, Observer, Visitor
 from tests.simulation.cluster import API, WORKERS, Cluster, cluster
-from tests.simulation.harm import LINES, Form, Hand, Harm, Kind, plan_harm, tend
+from tests.simulation.hand import Hand, tend
+from tests.simulation.harm import LINES, Form, Harm, Kind, plan_harm
 from tests.simulation.invariants import find_faults, list_unsettled, read_truth
 
 PASSWORD = "a password for the chaos journey"
