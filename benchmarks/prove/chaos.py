@@ -1,4 +1,4 @@
-"""Chaos in its long form: kills, freezes, bad lines, repeated posts, wrong clocks; checked after each round."""
+"""Chaos in its long form: kills, freezes, refused writes, bad lines, wrong clocks; checked after each round."""
 
 import argparse
 import asyncio
@@ -30,6 +30,7 @@ def long_form(seed: int, *, rounds: int, conversations: int, kills_share: float)
         **kills,
         api_freezes=2,
         postgres_freezes=2,
+        read_only_spells=2,
         slow_lines=3,
         cut_lines=6,
         offset_seconds=3.0,

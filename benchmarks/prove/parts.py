@@ -34,9 +34,9 @@ PARTS = (
     Part(
         "chaos",
         "Chaos",
-        "200 customers at a time and 10 agents, 20 rounds of random kills, freezes, slow and cut lines (api, workers, "
-        "PostgreSQL), posts that come twice and late, machines whose clocks are 3 s wrong: after each round nothing is "
-        "lost, doubled, misordered, owned twice or drifting; at least 1,000 kills in all.",
+        "20 rounds of 200 customers and 10 agents amid random kills, freezes, slow and cut lines (api, workers, "
+        "PostgreSQL), refused writes, posts that come twice and late, machines whose clocks are 3 s wrong: after each "
+        "round nothing is lost, doubled, misordered, owned twice or drifting; at least 1,000 kills in all.",
         ("-m", "benchmarks.prove.chaos"),
         limit_seconds=4 * 3600,
         is_seeded=True,

@@ -17,7 +17,9 @@ def held(figures: object) -> dict[str, bool]:
 def test_a_full_run_plans_at_least_a_thousand_kills_and_every_kind_of_harm() -> None:
     plan = [harm for harms in plan_harm(FULL) for harm in harms]
     assert sum(harm.kind.startswith("kill") for harm in plan) >= chaos.ALL_KILLS
-    assert {"freeze_router", "freeze_api", "freeze_postgres", "slow_line", "cut_line"} <= {harm.kind for harm in plan}
+    assert {"freeze_router", "freeze_api", "freeze_postgres", "read_only", "slow_line", "cut_line"} <= {
+        harm.kind for harm in plan
+    }
 
 
 def test_harm_of_a_round_falls_within_its_messages_and_the_same_seed_plans_the_same() -> None:
