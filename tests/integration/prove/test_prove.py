@@ -1,10 +1,11 @@
 """`make prove` end to end with a small storm, and what a form that fails leaves behind."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.prove import parts
-from benchmarks.prove.__main__ import prove
+from benchmarks.prove.__main__ import FOLDER, prove, write_page
 from benchmarks.prove.records import Record
 
 STORM = parts.BY_NAME["storm"]
@@ -58,3 +59,9 @@ def test_pictures_of_curves_are_written_beside_the_record(tmp_path: Path) -> Non
     curve = '{"name": "growth-x", "title": "t", "x": "x", "y": "y", "points": [[0, 1], [2, 3]]}'
     assert run([scripted(f"print('{{\"curves\": [{curve}]}}')")], 1, tmp_path) == 0
     assert (tmp_path / "growth-x.svg").read_text("utf-8").startswith("<svg")
+
+
+def test_the_page_in_the_repository_is_made_from_its_records(tmp_path: Path) -> None:
+    shutil.copytree(FOLDER, tmp_path / "proof")
+    write_page(tmp_path / "proof")
+    assert (tmp_path / "proof" / "README.md").read_text("utf-8") == (FOLDER / "README.md").read_text("utf-8")
