@@ -1,6 +1,6 @@
 # `make run` from a bare clone needs python3 (3.11 or newer) and make. `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help setup run setup-dev setup-real-parts test check format lock
+.PHONY: help setup run setup-dev setup-real-parts test prove check format lock
 PYTHON ?= python3
 export PYTHON
 ifdef PORT
@@ -25,6 +25,9 @@ setup-real-parts: ## Chromium and a Chinese font, for the browser journeys (root
 
 test: setup-dev ## the whole suite
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile
+
+prove: setup-dev ## the long forms and their record in docs/proof (hours; PART=storm for one, SEED=7)
+	$(BIN)/python -m benchmarks.prove $(PART:%=--part %) $(SEED:%=--seed %)
 
 check: setup-dev ## lint, format, types, layers
 	$(BIN)/ruff check .

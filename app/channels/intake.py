@@ -21,7 +21,7 @@ from app.core import event_log
 from app.core.act import Act, system_act
 from app.core.clock import Clock
 from app.core.database import Database
-from app.core.driver import is_away
+from app.core.driver import is_away, trouble_of
 from app.core.errors import Conflict, InvalidInput, NotFound, SwitchboardError, Unavailable
 from app.customers import service as customers
 from app.customers.schemas import MAX_CONTACT_VALUE, MAX_LANGUAGE, MAX_NAME, MAX_TIMEZONE, Known, Writer
@@ -232,7 +232,7 @@ def _told(error: Exception) -> Exception:
     """What the sender learns. The same message may be sent again after any of these."""
     if isinstance(error, SwitchboardError):
         return error
-    if is_away(error):
-        return Unavailable("database_unavailable", "The database does not answer. Send the same message again.")
+    if trouble := trouble_of(error):
+        return trouble
     log.error("intake_failed", exc_info=error)
     return error

@@ -1,7 +1,7 @@
 """Driver connections outside the pool: for the dispatcher, the bus and the readers of the log."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.core.database import IDLE_IN_TRANSACTION_TIMEOUT_MS, LOCK_TIMEOUT_MS, STATEMENT_TIMEOUT_MS, asyncpg_url
+from app.core.errors import Unavailable
 
 CONNECT_SECONDS = 10
 # A little above the server's own limit, so that a server that is there answers with its own error first.
@@ -90,20 +91,40 @@ class SharedLogConnection:
 
 
 # SQLSTATE classes and codes of a database in trouble: connection, deadlock and its like, resources, shutdown,
-# a lock not got in time, a frozen transaction ended by the server.
-TRANSIENT_STATES = ("08", "40", "53", "57P", "55P03", "25P03")
+# a lock not got in time, a frozen transaction ended by the server, writes refused (it is becoming a replica).
+TRANSIENT_STATES = ("08", "40", "53", "57P", "55P03", "25P03", "25006")
+TROUBLES = {
+    "25006": ("database_read_only", "The database takes no writes at present. Try again in a moment."),
+    "53100": ("database_full", "The disk of the database is full. Free space there, then try again."),
+}
+"""By SQLSTATE: what an operator mends in another way than a database that is away."""
 
 
 def is_transient(error: BaseException) -> bool:
     """Whether the error, or the one it was raised from, is the database's own trouble: the same work may succeed."""
+    return any(
+        isinstance(cause, (ConnectionError, asyncpg.InternalClientError))
+        or str(getattr(cause, "sqlstate", "")).startswith(TRANSIENT_STATES)
+        for cause in _causes(error)
+    )
+
+
+def trouble_of(error: BaseException) -> Unavailable | None:
+    """What a client is told of a database in trouble: full, read-only or away; None when it is not the database's."""
+    for cause in _causes(error):
+        if trouble := TROUBLES.get(str(getattr(cause, "sqlstate", ""))):
+            return Unavailable(*trouble)
+    if is_away(error):
+        return Unavailable("database_unavailable", "The database does not answer. Try again in a moment.")
+    return None
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error, and what it was raised from."""
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, (ConnectionError, asyncpg.InternalClientError)):
-            return True
-        if str(getattr(cause, "sqlstate", "")).startswith(TRANSIENT_STATES):
-            return True
+        yield cause
         cause = cause.__cause__
-    return False
 
 
 def is_away(error: BaseException) -> bool:

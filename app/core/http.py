@@ -20,7 +20,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.core.driver import is_away
+from app.core.driver import trouble_of
 from app.core.errors import (
     Conflict,
     InvalidInput,
@@ -28,7 +28,6 @@ from app.core.errors import (
     SwitchboardError,
     TooManyRequests,
     Unauthenticated,
-    Unavailable,
 )
 
 log = structlog.get_logger(__name__)
@@ -135,7 +134,7 @@ def problem_response(error: SwitchboardError, request_id: str) -> JSONResponse:
 
 
 def problem_of(error: Exception) -> SwitchboardError:
-    """What a client may be told of any exception: ours as they are, the database away as 503, the rest as 500."""
+    """What a client may be told of any exception: ours as they are, a database in trouble as 503, the rest as 500."""
     if isinstance(error, SwitchboardError):
         return error
     sqlstate = (
@@ -144,8 +143,8 @@ def problem_of(error: Exception) -> SwitchboardError:
     if sqlstate in ("40001", "40P01", "55P03", "23503", "23505"):
         # The last two: a foreign key or a name that the act had looked at was taken away, or taken, before it wrote.
         return Conflict("concurrent_change", "Somebody changed the same thing at this moment. Try again.")
-    if is_away(error) or sqlstate == "25006":  # 25006: it is becoming a replica
-        return Unavailable("database_unavailable", "The database does not answer. Try again in a moment.")
+    if trouble := trouble_of(error):
+        return trouble
     return SwitchboardError("internal_error", "The server failed. Nothing was changed. Try again or report request_id.")
 
 

@@ -1,21 +1,27 @@
-"""A line between browser and server that can be cut, and whose way down can be held back."""
+"""A line between two processes that can be cut or slow, and whose way down can be held back."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from urllib.parse import urlsplit
 
 CHUNK = 65_536
 
 
 class Relay:
-    def __init__(self, target: str) -> None:
-        self._target = urlsplit(target)
+    def __init__(self, target: str | Path) -> None:
+        self._target = target
         self._writers: set[asyncio.StreamWriter] = set()
         self._down = asyncio.Event()
         self._down.set()
         self._is_cut = False
-        self.url = ""
+        self._delay_seconds = 0.0
+        self.address = ("", 0)
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.address[0]}:{self.address[1]}"
 
     def cut(self) -> None:
         """Every connection is lost; new ones are refused at once."""
@@ -25,6 +31,10 @@ class Relay:
 
     def mend(self) -> None:
         self._is_cut = False
+
+    def slow_down(self, seconds: float) -> None:
+        """Every piece takes so long, both ways, until it is 0 again."""
+        self._delay_seconds = seconds
 
     def hold(self) -> None:
         """What the server says does not arrive before `let_go`; what the browser says does."""
@@ -37,7 +47,11 @@ class Relay:
         if self._is_cut:
             writer.transport.abort()
             return
-        far_reader, far_writer = await asyncio.open_connection(self._target.hostname, self._target.port)
+        try:
+            far_reader, far_writer = await self._connect()
+        except OSError:  # nobody listens there now
+            writer.transport.abort()
+            return
         self._writers |= {writer, far_writer}
         try:
             async with asyncio.TaskGroup() as both:
@@ -46,6 +60,12 @@ class Relay:
         finally:
             self._writers -= {writer, far_writer}
 
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if isinstance(self._target, Path):
+            return await asyncio.open_unix_connection(self._target)
+        target = urlsplit(self._target)
+        return await asyncio.open_connection(target.hostname, target.port)
+
     async def _pump(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, gate: asyncio.Event | None
     ) -> None:
@@ -53,16 +73,19 @@ class Relay:
             while data := await reader.read(CHUNK):
                 if gate is not None:
                     await gate.wait()
+                if self._delay_seconds:
+                    await asyncio.sleep(self._delay_seconds)
                 writer.write(data)
                 await writer.drain()
         writer.close()
 
 
 @asynccontextmanager
-async def relay_to(target: str) -> AsyncIterator[Relay]:
+async def relay_to(target: str | Path) -> AsyncIterator[Relay]:
+    """`target`: an address with http, or the path of a socket in the file system."""
     relay = Relay(target)
     server = await asyncio.start_server(relay.serve, "127.0.0.1", 0)
-    relay.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    relay.address = server.sockets[0].getsockname()[:2]
     try:
         yield relay
     finally:

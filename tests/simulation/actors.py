@@ -78,10 +78,14 @@ class Visitor:
     hands_on: bool
     """Asks for somebody else in the second message."""
     dice: random.Random
+    repeats: random.Random
+    repeat_share: float = 0.0
     acknowledged: dict[str, str] = field(default_factory=dict)
     """client id to message id, of every message that was answered with success."""
     conversation_ids: set[str] = field(default_factory=set)
+    repeated: int = 0
     socket: RecordingSocket = field(init=False)
+    _posted: list[Frame] = field(default_factory=list)
     _headers: dict[str, str] = field(default_factory=dict)
 
     async def converse(self, stack: AsyncExitStack) -> None:
@@ -98,6 +102,7 @@ class Visitor:
         for number in range(1, self.messages + 1):
             await self._write(f"Message {number}. {HAND_ON if self.hands_on and number == 2 else ''}")
             await self._wait_for_replies(number)
+        await self._post_late()
 
     async def _write(self, text: str) -> None:
         client_id = uuid4().hex
@@ -105,13 +110,39 @@ class Visitor:
         if self.dice.random() < DROP_SHARE:
             asyncio.get_running_loop().call_later(self.dice.uniform(0, 0.05), self.socket.cut)
         if self.dice.random() < 0.5:
-            answer = await self.line.request("POST", "/v1/widget/messages", body, self._headers)
-            assert answer.is_success, answer.text
-            received: Frame = answer.json()
+            received = (await asyncio.gather(*(self._post(body) for _ in range(self._copies()))))[0]
         else:
             received = await self.line.command(self.socket, "message.send", body)
-        self.acknowledged[client_id] = received["message_id"]
+        self._keep(client_id, received)
         self.line.progress.add()
+        await self._post_late()
+        self._posted.append(body)
+
+    async def _post(self, body: Frame) -> Frame:
+        answer = await self.line.request("POST", "/v1/widget/messages", body, self._headers)
+        assert answer.is_success, answer.text
+        received: Frame = answer.json()
+        self._keep(body["client_id"], received)
+        return received
+
+    def _copies(self) -> int:
+        """A message that is posted twice at once is one message."""
+        return 1 + self._repeats()
+
+    async def _post_late(self) -> None:
+        """A copy of an earlier message overtaken by later ones: it changes nothing, whatever became of its place."""
+        if self._posted and self._repeats():
+            await self._post(self.repeats.choice(self._posted))
+
+    def _repeats(self) -> bool:
+        once_more = self.repeats.random() < self.repeat_share
+        self.repeated += once_more
+        return once_more
+
+    def _keep(self, client_id: str, received: Frame) -> None:
+        known = self.acknowledged.setdefault(client_id, received["message_id"])
+        if known != received["message_id"]:
+            self.line.failures.append(f"{client_id} was answered as {known}, and again as {received['message_id']}")
         self.conversation_ids.add(received["conversation_id"])
 
     async def _wait_for_replies(self, count: int) -> None:

@@ -3,15 +3,18 @@
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.ops.embedded_postgres import EmbeddedPostgres
+from app.ops.embedded_postgres import DATABASE_NAME, SOCKET_NAME, EmbeddedPostgres
 from app.ops.serve import listen
 from app.ops.supervisor import Child, stop_all
 
+ROOT = Path(__file__).parents[2]
+SHIFTED = Path(__file__).with_name("shifted.py")
+API, WORKERS = "api", ("worker0", "worker1")
 SECRET_KEY = "a key for tests only, thirty-two bytes or more"
 
 
@@ -31,6 +34,16 @@ class Cluster:
         for child in (self.api, *self.workers):
             child.start()
 
+    @property
+    def postgres_socket(self) -> Path:
+        return self.postgres.socket_dir / SOCKET_NAME
+
+    def reach_postgres_by(self, name: str, address: tuple[str, int]) -> None:
+        """Before its start: this process finds PostgreSQL at the end of a line."""
+        child = next(each for each in (self.api, *self.workers) if each.name == name)
+        url = f"postgresql://postgres@{address[0]}:{address[1]}/{DATABASE_NAME}"
+        child.environment = {**child.environment, "DATABASE_URL": url}
+
     def worker_of(self, holder: str) -> Child | None:
         """The running worker whose owner row says `holder` ("switchboard-worker@host:pid")."""
         pid = int(holder.rpartition(":")[2])
@@ -39,29 +52,39 @@ class Cluster:
 
 
 @contextmanager
-def cluster(folder: Path, *, workers: int = 2) -> Iterator[Cluster]:
-    """Migrations and data are the caller's; call `start` when they are in place."""
+def cluster(
+    folder: Path,
+    *,
+    workers: int = 2,
+    offsets: Mapping[str, float] | None = None,
+) -> Iterator[Cluster]:
+    """Migrations and data are the caller's; call `start` when they are in place.
+
+    `offsets`: by a process's name, by how many seconds the clock of its machine is wrong.
+    """
     postgres = EmbeddedPostgres(folder / "postgres")
     postgres.start()
     listener = listen("127.0.0.1", 0)
     port = listener.getsockname()[1]
-    environment = {
+    common = {
         **os.environ,
         "DATABASE_URL": postgres.url,
         "SWITCHBOARD_SECRET_KEY": SECRET_KEY,
         "SWITCHBOARD_DATA_DIR": str(folder),
         "PORT": str(port),
+        "PYTHONPATH": str(ROOT),
     }
-    program = [sys.executable, "-m", "app.cli"]
+
+    def child(name: str, *arguments: str, fds: tuple[int, ...] = ()) -> Child:
+        environment, program = dict(common), ["-m", "app.cli"]
+        if offsets is not None:
+            environment["SIMULATED_CLOCK_OFFSET_SECONDS"] = str(offsets[name])
+            program = [str(SHIFTED)]
+        return Child(name, [sys.executable, *program, *arguments], environment, folder / f"{name}.log", fds)
+
     # The harness keeps the listening socket, as `up` does: while api starts again, clients wait.
-    api = Child(
-        "api",
-        [*program, "api", "--listen-fd", str(listener.fileno())],
-        environment,
-        folder / "api.log",
-        (listener.fileno(),),
-    )
-    hands = [Child(f"worker{n}", [*program, "worker"], environment, folder / f"worker{n}.log") for n in range(workers)]
+    api = child(API, "api", "--listen-fd", str(listener.fileno()), fds=(listener.fileno(),))
+    hands = [child(name, "worker") for name in WORKERS[:workers]]
     try:
         yield Cluster(postgres, api, hands, f"http://127.0.0.1:{port}")
     finally:

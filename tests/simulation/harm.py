@@ -1,28 +1,38 @@
-"""What is done to a cluster and when: a plan drawn from a seed, and the hand that carries it out."""
+"""What is done to a cluster and when: a plan drawn from a seed, and how far the work must be for it."""
 
 import asyncio
 import random
-import signal
-from contextlib import suppress
 from dataclasses import dataclass, replace
+from math import inf
 from typing import Literal
 
-import asyncpg
-import httpx
-
-from app.ops.supervisor import Child
-from tests.simulation.cluster import Cluster
-
-Kind = Literal["kill_api", "kill_worker", "kill_postgres", "freeze_router"]
+Kind = Literal[
+    "kill_api",
+    "kill_worker",
+    "kill_postgres",
+    "freeze_router",
+    "freeze_api",
+    "freeze_postgres",
+    "read_only",
+    "slow_line",
+    "cut_line",
+]
 
 POSTGRES_DOWN_SECONDS = (0.2, 2.0)
+API_FROZEN_SECONDS = (1.0, 6.0)
+POSTGRES_FROZEN_SECONDS = (0.5, 4.0)
+LINE_SLOW_SECONDS = (2.0, 8.0)
+LINE_CUT_SECONDS = (0.0, 3.0)
+READ_ONLY_SECONDS = (1.0, 5.0)
+LINES = ("clients", "api", "worker0", "worker1")
+"""From the clients to the api; from each process to PostgreSQL."""
 HARM_SHARE = (0.03, 0.9)
 FREEZE_SHARE = (0.1, 0.6)
 """In which part of a round's progress the harm falls."""
 GAP_SHARE = 0.06
 """Of progress between two kills of one kind: what died has come back and worked."""
-TEND_SECONDS = 0.1
-OWNER_POLL_SECONDS = 0.1
+ROOM_FOR_GAPS = 0.4
+"""Where many are killed, the gap is smaller: so much of the round at most is gaps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +52,21 @@ class Form:
     freeze_seconds: float = 10.0
     hand_on_share: float = 0.2
     """Of customers who ask for somebody else: the agent transfers the conversation."""
+    api_freezes: int = 0
+    postgres_freezes: int = 0
+    read_only_spells: int = 0
+    """PostgreSQL refuses to write, as one that has just become a replica."""
+    slow_lines: int = 0
+    cut_lines: int = 0
+    offset_seconds: float = 0.0
+    """By how much the machines of the two workers are ahead and behind."""
+    repeat_share: float = 0.0
+    """Of messages that are posted twice at once, and of those that come again after later ones."""
+    no_round_after_seconds: float = inf
+
+    @property
+    def has_lines(self) -> bool:
+        return self.slow_lines + self.cut_lines > 0
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -52,6 +77,7 @@ class Harm:
     kind: Kind
     lasts_seconds: float
     worker: int = 0
+    line: str = ""
 
 
 class Progress:
@@ -71,122 +97,47 @@ class Progress:
             await self._more.wait()
 
 
-def plan_harm(form: Form) -> list[Harm]:
+def plan_harm(form: Form) -> list[list[Harm]]:
+    """Round by round, each in its order."""
     dice = random.Random(f"harm {form.seed}")
     in_a_round = form.conversations * form.messages // form.rounds
-    return sorted(
-        replace(harm, after_messages=number * in_a_round + harm.after_messages)
+    return [
+        sorted(
+            replace(harm, after_messages=number * in_a_round + harm.after_messages)
+            for harm in _plan_round(form, dice, in_a_round)
+        )
         for number in range(form.rounds)
-        for harm in _plan_round(form, dice, in_a_round)
-    )
+    ]
 
 
 def _plan_round(form: Form, dice: random.Random, messages: int) -> list[Harm]:
     plan = [Harm(int(messages * dice.uniform(*FREEZE_SHARE)), "freeze_router", form.freeze_seconds)]
     plan += [Harm(at, "kill_api", 0) for at in _moments(form.api_kills, dice, messages)]
     plan += [Harm(at, "kill_worker", 0, dice.randrange(2)) for at in _moments(form.worker_kills, dice, messages)]
-    for at in _moments(form.postgres_kills, dice, messages):
-        plan.append(Harm(at, "kill_postgres", dice.uniform(*POSTGRES_DOWN_SECONDS)))
+    lasting: tuple[tuple[Kind, int, tuple[float, float]], ...] = (
+        ("kill_postgres", form.postgres_kills, POSTGRES_DOWN_SECONDS),
+        ("freeze_api", form.api_freezes, API_FROZEN_SECONDS),
+        ("freeze_postgres", form.postgres_freezes, POSTGRES_FROZEN_SECONDS),
+        ("read_only", form.read_only_spells, READ_ONLY_SECONDS),
+    )
+    for kind, count, span in lasting:
+        plan += [Harm(at, kind, dice.uniform(*span)) for at in _moments(count, dice, messages)]
+    lines: tuple[tuple[Kind, int, tuple[float, float]], ...] = (
+        ("slow_line", form.slow_lines, LINE_SLOW_SECONDS),
+        ("cut_line", form.cut_lines, LINE_CUT_SECONDS),
+    )
+    for kind, count, span in lines:
+        for at in _moments(count, dice, messages):
+            plan.append(Harm(at, kind, dice.uniform(*span), line=dice.choice(LINES)))
     return plan
 
 
 def _moments(count: int, dice: random.Random, messages: int) -> list[int]:
+    least, most = HARM_SHARE
+    gap = min(GAP_SHARE, ROOM_FOR_GAPS * (most - least) / max(count, 1))
     moments: list[float] = []
     while len(moments) < count:
-        share = dice.uniform(*HARM_SHARE)
-        if all(abs(share - other) >= GAP_SHARE for other in moments):
+        share = dice.uniform(least, most)
+        if all(abs(share - other) >= gap for other in moments):
             moments.append(share)
     return [int(share * messages) for share in moments]
-
-
-async def tend(cluster: Cluster) -> None:
-    """Start again what ended, with the pauses of `up`. Until cancelled."""
-    while True:
-        for child in (cluster.api, *cluster.workers):
-            child.tend()
-        await asyncio.sleep(TEND_SECONDS)
-
-
-async def inflict(cluster: Cluster, plan: list[Harm], progress: Progress) -> None:
-    """Carry the plan out. What dies stays down for its time while everything else goes on."""
-    calm = asyncio.Lock()
-    async with asyncio.TaskGroup() as group:
-        for harm in plan:
-            await progress.reach(harm.after_messages)
-            group.create_task(_inflict(cluster, harm, calm), name=harm.kind)
-
-
-async def _inflict(cluster: Cluster, harm: Harm, calm: asyncio.Lock) -> None:
-    """`calm`: during a freeze no worker and no database dies, so that the second worker can take over."""
-    if harm.kind == "kill_api":
-        await is_ready(cluster.url)
-        await _kill(cluster.api)
-        return
-    async with calm:
-        if harm.kind == "freeze_router":
-            await _freeze(cluster, harm.lasts_seconds)
-        elif harm.kind == "kill_postgres":
-            await _kill_postgres(cluster, harm.lasts_seconds)
-        else:
-            await _kill(cluster.workers[harm.worker])
-
-
-async def is_ready(url: str) -> None:
-    """Until the api serves and its database answers."""
-    async with httpx.AsyncClient() as client:
-        while True:
-            with suppress(httpx.TransportError):
-                if (await client.get(f"{url}/readyz")).is_success:
-                    return
-            await asyncio.sleep(TEND_SECONDS)
-
-
-async def _kill(child: Child) -> None:
-    """kill -9; it is started again by `tend`. One that is down already is killed once it runs again."""
-    while child.process is None or child.ended():
-        await asyncio.sleep(TEND_SECONDS)
-    child.process.kill()
-    child.process.wait()
-
-
-async def _kill_postgres(cluster: Cluster, down_seconds: float) -> None:
-    while cluster.postgres.pid is None:
-        await asyncio.sleep(TEND_SECONDS)
-    cluster.postgres.kill()
-    await asyncio.sleep(down_seconds)
-    cluster.postgres.start()
-
-
-async def _freeze(cluster: Cluster, seconds: float) -> None:
-    """The owner stops in whatever it is doing; the other worker must lead before it wakes."""
-    frozen, epoch = await _await_owner(cluster, after_epoch=0)
-    assert frozen.process is not None
-    frozen.process.send_signal(signal.SIGSTOP)
-    try:
-        await asyncio.sleep(seconds)
-        successor, _ = await _await_owner(cluster, after_epoch=epoch)
-        assert successor is not frozen
-    finally:
-        frozen.process.send_signal(signal.SIGCONT)
-
-
-async def _await_owner(cluster: Cluster, *, after_epoch: int) -> tuple[Child, int]:
-    """The worker that leads in a later epoch than `after_epoch`, and that epoch."""
-    while True:
-        found = await _find_owner(cluster.database_url)
-        if found is not None and found["epoch"] > after_epoch:
-            worker = cluster.worker_of(found["holder"])
-            if worker is not None:
-                return worker, found["epoch"]
-        await asyncio.sleep(OWNER_POLL_SECONDS)
-
-
-async def _find_owner(database_url: str) -> asyncpg.Record | None:
-    try:
-        connection = await asyncpg.connect(database_url)
-    except (OSError, asyncpg.PostgresError):
-        return None
-    try:
-        return await connection.fetchrow("SELECT holder, epoch FROM owner WHERE name = 'router'")
-    finally:
-        await connection.close()

@@ -76,6 +76,7 @@ class Truth:
     """What the database holds in the end."""
 
     log: list[Logged]
+    by_conversation: dict[str, list[Logged]]
     events_stored: int
     conversations: dict[str, Json]
     messages: dict[str, list[Json]]
@@ -88,7 +89,7 @@ class Truth:
         return self.log[-1].position
 
     def of_conversation(self, conversation_id: str) -> list[Logged]:
-        return [event for event in self.log if event.conversation_id == conversation_id]
+        return self.by_conversation.get(conversation_id, [])
 
 
 async def list_unsettled(session: AsyncSession) -> dict[str, int]:
@@ -108,8 +109,10 @@ async def read_truth(session: AsyncSession) -> Truth:
     by_conversation: dict[str, list[Json]] = defaultdict(list)
     for message in messages.mappings():
         by_conversation[str(message["conversation_id"])].append(_plain(message))
+    logged = [Logged(*row) for row in log]
     return Truth(
-        log=[Logged(*row) for row in log],
+        log=logged,
+        by_conversation=_by_conversation(logged),
         events_stored=(await session.execute(text("SELECT count(*) FROM event"))).scalar_one(),
         conversations={str(row["id"]): _plain(row) for row in conversations.mappings()},
         messages=dict(by_conversation),
@@ -119,8 +122,22 @@ async def read_truth(session: AsyncSession) -> Truth:
     )
 
 
-def find_faults(truth: Truth, visitors: Sequence[Visitor], agents: Sequence[AgentBot], observer: Observer) -> list[str]:
-    """Sentences, each a broken promise; empty when all of them were kept."""
+def _by_conversation(log: Sequence[Logged]) -> dict[str, list[Logged]]:
+    found: dict[str, list[Logged]] = defaultdict(list)
+    for event in log:
+        if event.conversation_id:
+            found[event.conversation_id].append(event)
+    return dict(found)
+
+
+def find_faults(
+    truth: Truth,
+    visitors: Sequence[Visitor],
+    agents: Sequence[AgentBot],
+    observer: Observer,
+    gone: Sequence[Visitor] = (),
+) -> list[str]:
+    """Sentences, each a broken promise; empty when all of them were kept. `gone`: who wrote, and hung up since."""
     return [
         *_faults_of_tables(truth),
         *_faults_of_log(truth),
@@ -129,7 +146,7 @@ def find_faults(truth: Truth, visitors: Sequence[Visitor], agents: Sequence[Agen
         *(fault for visitor in visitors for fault in _faults_of_visitor(truth, visitor)),
         *(fault for agent in agents for fault in _faults_of_agent(truth, agent)),
         *_faults_of_observer(truth, observer),
-        *_faults_of_records(truth, visitors, agents),
+        *_faults_of_records(truth, [*gone, *visitors], agents),
     ]
 
 
@@ -228,19 +245,20 @@ def _faults_of_visitor(truth: Truth, visitor: Visitor) -> Iterator[str]:
     if (seen := [message["id"] for message in visitor.seen()]) != public:
         yield f"{name}: saw messages {seen}, there are {public}"
     due = [event for event in truth.of_conversation(conversation_id) if event.type in FOR_VISITORS]
-    yield from _differences(name, due, visitor.socket)
+    yield from _differences(name, truth, due, visitor.socket)
 
 
 def _faults_of_observer(truth: Truth, observer: Observer) -> Iterator[str]:
     yield from _faults_of_socket("observer", observer.socket)
-    yield from _differences("observer", [event for event in truth.log if event.conversation_id], observer.socket)
+    yield from _differences("observer", truth, [event for event in truth.log if event.conversation_id], observer.socket)
 
 
-def _differences(name: str, due: Sequence[Logged], socket: RecordingSocket) -> Iterator[str]:
+def _differences(name: str, truth: Truth, due: Sequence[Logged], socket: RecordingSocket) -> Iterator[str]:
     """The socket's events about conversations are exactly those due after its snapshot, in their order."""
     start = _start(socket)
     wanted = [(event.position, event.id) for event in due if event.position > start]
-    got = [(number_of(each["position"]), each["id"]) for each in socket.events if "conversation_id" in each["data"]]
+    told = [(number_of(each["position"]), each["id"]) for each in socket.events if "conversation_id" in each["data"]]
+    got = [each for each in told if each[0] <= truth.head]  # what came since the truth was read is judged next time
     if got != wanted:
         missing, more = sorted(set(wanted) - set(got)), sorted(set(got) - set(wanted))
         yield f"{name}: missing {missing[:5]}, too many {more[:5]}, of {len(wanted)}"
@@ -271,6 +289,8 @@ def _faults_of_agent(truth: Truth, agent: AgentBot) -> Iterator[str]:
 def _allowed(agent_id: str, team_id: str, event: Logged, rights: Sequence[tuple[int, Json]]) -> set[str]:
     if event.type in ("offer.made", "offer.ended"):
         return {"event"} if event.payload["agent_id"] == agent_id else {"nothing"}
+    if agent_id in event.payload.get("to_agent_ids", ()) or team_id in event.payload.get("to_team_ids", ()):
+        return {"event"}  # whoever is asked for help hears of it, seeing the conversation or not
 
     def sees(state: Json) -> bool:
         return state["owner_id"] == agent_id or (state["owner_id"] is None and state["team_id"] == team_id)

@@ -82,14 +82,14 @@ class Fanout:
         before, started = self.theirs.frames, now()
         size = self.ours.size
         while now() < started + self.seconds:
-            expected = self.theirs.frames + MESSAGES_AT_ONCE * SOCKETS
+            expected = self.theirs.frames + MESSAGES_AT_ONCE * len(self.sockets)
             self.bare.write(SEND + f"{MESSAGES_AT_ONCE} {size}\n".encode())
             await _until(self.theirs, expected)
         return (self.theirs.frames - before) / (now() - started)
 
     @property
     def posted_frames(self) -> int:
-        return (self.posted - SENDERS) * SOCKETS
+        return (self.posted - SENDERS) * len(self.sockets)
 
     def _post(self) -> bytes:
         self.turn, self.posted = self.turn + 1, self.posted + 1
@@ -99,8 +99,8 @@ class Fanout:
         if now() - self.pinged_at < PING_AFTER_SECONDS:
             return
         self.pinged_at = now()
-        expected = self.ours.pongs + SOCKETS
-        for first in range(0, SOCKETS, CONNECT_AT_ONCE):
+        expected = self.ours.pongs + len(self.sockets)
+        for first in range(0, len(self.sockets), CONNECT_AT_ONCE):
             for connection in self.sockets[first : first + CONNECT_AT_ONCE]:
                 connection.send({"type": "ping"})
             await asyncio.sleep(0)
@@ -117,16 +117,17 @@ async def _until(counter: Counter, frames: int) -> None:
 
 def measure(seconds: float) -> Report:
     with scratch() as installation:
-        world, senders = run(_prepare(installation))
+        world, senders = run(prepare(installation, SOCKETS))
         api = installation.start_api()
         bare = installation.start_listening("bare", "from app.ops.bench.bare_sockets import main; main({fd})")
         report = run(_measure(installation, world, senders, api, bare, slice_seconds(seconds, 2)))
         return Report(report.figures, [*report.faults, *installation.faults()], report.notes)
 
 
-async def _prepare(installation: Scratch) -> tuple[World, list[Sender]]:
+async def prepare(installation: Scratch, sockets: int) -> tuple[World, list[Sender]]:
+    """A world with keys for so many sockets, and those who will write."""
     database = Database(installation.url, application_name="bench")
-    world = await make_world(database, keys=SOCKETS // SOCKETS_A_KEY)
+    world = await make_world(database, keys=-(-sockets // SOCKETS_A_KEY))
     senders = make_senders(world.account_id, SENDERS)
     await let_write(database, senders)
     await database.close()
@@ -143,7 +144,7 @@ async def _measure(
 ) -> Report:
     observer = await asyncpg.connect(installation.url)
     await drained(observer)
-    async with _connected(observer, world, senders, api, bare, seconds) as fanout:
+    async with connected(observer, world, senders, api, bare, seconds, sockets=SOCKETS) as fanout:
         rounds = [(events, ready) async for events, ready in interleave(fanout.events, fanout.ready_frames)]
         await drained(observer)
         faults = await check(observer, messages=fanout.posted)
@@ -164,14 +165,17 @@ async def _measure(
 
 
 @asynccontextmanager
-async def _connected(
+async def connected(
     observer: "asyncpg.Connection[asyncpg.Record]",
     world: World,
     senders: list[Sender],
     api: tuple[str, int],
     bare: tuple[str, int],
     seconds: float,
+    *,
+    sockets: int,
 ) -> AsyncIterator[Fanout]:
+    """So many sockets of ours and as many bare ones, live and waiting."""
     head = await observer.fetchval("SELECT max(position) FROM event_position")
     ours, theirs = Counter(), Counter()
     limit = asyncio.Semaphore(CONNECT_AT_ONCE)
@@ -185,13 +189,13 @@ async def _connected(
         async with limit:
             return await SocketConnection.open(bare, "/", lambda _, frame: theirs.count(frame))
 
-    sockets = await asyncio.gather(*(join(number) for number in range(SOCKETS)))
-    others = await asyncio.gather(*(join_bare() for _ in range(SOCKETS)))
+    joined = await asyncio.gather(*(join(number) for number in range(sockets)))
+    others = await asyncio.gather(*(join_bare() for _ in range(sockets)))
     commands = await HttpConnection.open(*bare)
     try:
-        yield Fanout(world, senders, api, commands, seconds, ours, theirs, list(sockets))
+        yield Fanout(world, senders, api, commands, seconds, ours, theirs, list(joined))
     finally:
         commands.close()
-        for connection in [*sockets, *others]:
+        for connection in [*joined, *others]:
             with contextlib.suppress(OSError):
                 connection.close()

@@ -7,12 +7,10 @@ from datetime import datetime, timedelta
 from urllib.parse import urlencode
 from uuid import UUID
 
-import asyncpg
-
-from app.core import partitions
 from app.core.clock import DatabaseClock
 from app.core.database import Database
 from app.core.http import encode_cursor
+from app.ops.bench.history import generate
 from app.ops.bench.http_load import HttpConnection, request
 from app.ops.bench.measuring import Figure, interleave, now, percentile, slice_seconds, without_limit
 from app.ops.bench.program import Report
@@ -21,35 +19,9 @@ from app.ops.bench.world import World, make_world
 
 CONVERSATIONS = 1_000_000
 MESSAGES_EACH = 4
-CUSTOMERS = 100_000
 DEPTH = timedelta(days=300)
-SPREAD_DAYS = 330
-OPEN_OF_HUNDRED = 3
 PAGE = 50
 PAGE_MUST_MS = 50.0
-
-# Rows as the product writes them; foreign keys hold by construction and are not asked a million times.
-UUID_OF = "(lpad(to_hex({kind}), 8, '0') || '-0000-7000-8000-' || lpad(to_hex({n}), 12, '0'))::uuid"
-GENERATE = (
-    "SET synchronous_commit = off; SET session_replication_role = replica; SET maintenance_work_mem = '256MB'",
-    """INSERT INTO customer (id, name, created_at)
-    SELECT {customer_n}, 'Customer ' || n, $1 FROM generate_series(1, {customers}) n""",
-    """INSERT INTO contact_point (id, customer_id, kind, value_normalised, verified_at, created_at)
-    SELECT {contact_n}, {customer_n}, 'visitor', 'generated-' || n, $1, $1 FROM generate_series(1, {customers}) n""",
-    """INSERT INTO conversation (id, customer_id, contact_point_id, channel, channel_account_id, status, owner_id,
-      team_id, queue_id, priority, language, last_sequence, last_public_sequence, preview, preview_class,
-      last_message_at, opened_at, resolved_at)
-    SELECT {conversation_n}, {customer_of}, {contact_of}, 'chat', $2,
-      CASE WHEN n > {resolved} THEN 'open' ELSE 'resolved' END, CASE WHEN n % 50 = 0 THEN $5::uuid END,
-      $3::uuid, $4::uuid, 5, 'en', {each}, {each}, 'Order ' || n || ' has not arrived yet', 'customer', at,
-      at - interval '1 hour', CASE WHEN n <= {resolved} THEN at END
-    FROM (SELECT n, $1::timestamptz - ({all} - n) * interval '{step} seconds' AS at
-          FROM generate_series(1, {all}) n) AS made""",
-    """INSERT INTO message (id, arrived_at, conversation_id, sequence, message_class, direction, visibility, body)
-    SELECT gen_random_uuid(), $1::timestamptz - ({all} - n) * interval '{step} seconds', {conversation_n}, s,
-      'customer', 'inbound', 'public', 'Order ' || n || ' has not arrived yet 我的订单还没有收到'
-    FROM generate_series(1, {all}) n, generate_series(1, {each}) s""",
-)
 
 
 @dataclass(slots=True)
@@ -93,37 +65,9 @@ async def _prepare(installation: Scratch) -> tuple[World, datetime]:
     at = clock.now()
     database = Database(installation.url, application_name="bench")
     world = await make_world(database)
-    async with database.engine.begin() as connection:
-        await partitions.ensure_partitions(connection, at - timedelta(days=SPREAD_DAYS + 31), months_ahead=13)
     await database.close()
-    await _generate(installation.url, world, at)
+    await generate(installation.url, world, at, conversations=CONVERSATIONS, messages_each=MESSAGES_EACH)
     return world, at
-
-
-async def _generate(url: str, world: World, at: datetime) -> None:
-    names = {
-        "customers": CUSTOMERS,
-        "all": CONVERSATIONS,
-        "each": MESSAGES_EACH,
-        "resolved": CONVERSATIONS - CONVERSATIONS * OPEN_OF_HUNDRED // 100,
-        "step": SPREAD_DAYS * 86_400 / CONVERSATIONS,
-        "customer_n": UUID_OF.format(kind=1, n="n"),
-        "customer_of": UUID_OF.format(kind=1, n=f"n % {CUSTOMERS} + 1"),
-        "contact_n": UUID_OF.format(kind=2, n="n"),
-        "contact_of": UUID_OF.format(kind=2, n=f"n % {CUSTOMERS} + 1"),
-        "conversation_n": UUID_OF.format(kind=3, n="n"),
-    }
-    connection = await asyncpg.connect(url)
-    values = (at, world.account_id, world.team_id, world.queue_id, world.agent_id)
-    for statement in GENERATE:
-        text = statement.format(**names)
-        used = max((number for number in range(1, 6) if f"${number}" in text), default=0)
-        if used:
-            await connection.execute(text, *values[:used])
-        else:
-            await connection.execute(text)
-    await connection.execute("VACUUM ANALYZE")
-    await connection.close()
 
 
 async def _measure(world: World, address: tuple[str, int], deep_at: datetime, seconds: float) -> list[Figure]:

@@ -72,6 +72,12 @@ class Scratch:
         self._children.append(child)
         return child
 
+    def pid_of(self, name: str) -> int:
+        """Of a running child: "api-0", "worker"."""
+        process = next(child.process for child in self._children if child.name == name)
+        assert process is not None
+        return process.pid
+
     def stop_processes(self) -> None:
         """All but PostgreSQL."""
         stop_all(self._children)

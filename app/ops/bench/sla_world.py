@@ -15,7 +15,7 @@ from app.core.database import Database
 from app.core.event_log import StoredEvent
 from app.events.conversations import ConversationOpened, MessagePosted, MessageReceived
 from app.events.event import Event, Rights
-from app.ops.bench.lists import UUID_OF
+from app.ops.bench.history import UUID_OF
 from app.ops.bench.world import World
 from app.sla.consumers import SLA
 from app.sla.policies import PolicyBody

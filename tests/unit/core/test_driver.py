@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from app.core.driver import is_away
+from app.core.driver import is_away, is_transient
 from app.core.errors import Conflict
 from app.core.http import problem_of
 
@@ -38,6 +38,20 @@ def wrapped(kind: type[DBAPIError], cause: Exception) -> DBAPIError:
 def test_a_lost_database_asks_the_client_to_try_again(error: Exception) -> None:
     assert is_away(error)
     assert (problem_of(error).status, problem_of(error).code) == (503, "database_unavailable")
+
+
+@pytest.mark.parametrize(
+    ("cause", "code"),
+    [
+        (asyncpg.ReadOnlySQLTransactionError("cannot execute UPDATE in a read-only transaction"), "database_read_only"),
+        (asyncpg.DiskFullError("could not extend file: No space left on device"), "database_full"),
+        (asyncpg.OutOfMemoryError("out of memory"), "database_unavailable"),
+    ],
+)
+def test_a_full_disk_and_a_database_that_takes_no_writes_are_told_apart(cause: Exception, code: str) -> None:
+    for error in (cause, wrapped(InternalError, cause)):
+        assert is_transient(error)  # a consumer waits for it, and parks nothing
+        assert (problem_of(error).status, problem_of(error).code) == (503, code)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,86 @@
+"""The long forms in their order: what each promises, and the program that measures it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+BENCH_SECONDS = 60
+SEED = 20_261
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """`program`: arguments for Python; its last line is an Outcome as JSON. `limit_seconds` ends what hangs."""
+
+    name: str
+    title: str
+    promise: str
+    program: Sequence[str]
+    limit_seconds: float
+    is_seeded: bool = False
+
+    def arguments(self, seed: int) -> list[str]:
+        return [*self.program, *(["--seed", str(seed)] if self.is_seeded else [])]
+
+    def command(self, seed: int) -> str:
+        return f"make prove PART={self.name}" + (f" SEED={seed}" if self.is_seeded else "")
+
+
+def _bench(name: str, title: str, promise: str) -> Part:
+    program = ("-m", "app.cli", "bench", name, "--json", "--seconds", str(BENCH_SECONDS))
+    return Part(f"bench-{name}", title, promise, program, limit_seconds=1800)
+
+
+PARTS = (
+    Part(
+        "chaos",
+        "Chaos",
+        "20 rounds of 200 customers and 10 agents amid random kills, freezes, slow and cut lines (api, workers, "
+        "PostgreSQL), refused writes, posts that come twice and late, machines whose clocks are 3 s wrong: after each "
+        "round nothing is lost, doubled, misordered, owned twice or drifting; at least 1,000 kills in all.",
+        ("-m", "benchmarks.prove.chaos"),
+        limit_seconds=4 * 3600,
+        is_seeded=True,
+    ),
+    Part(
+        "storm",
+        "Storm of service times",
+        "Ten thousand clocks that are due at one instant are each told exactly once, with every action done once, "
+        "although the worker is killed five times amid a batch and PostgreSQL twice.",
+        ("-m", "benchmarks.prove.storm"),
+        limit_seconds=3600,
+        is_seeded=True,
+    ),
+    _bench(
+        "ingest",
+        "Messages in",
+        "Durable messages over HTTP keep at least half the rate of five bare statements in a transaction, 0.3 of a "
+        "POST that does nothing, and the door alone half of its own statements sent by the bare driver.",
+    ),
+    _bench("push", "From a post to the agent's socket", "At most 15 single commits in the median, 50 at p99."),
+    _bench("fanout", "One event to 5,000 sockets", "At least 0.15 of a bare server; no loop stalls above 20 ms."),
+    _bench("lists", "Lists of a million conversations", "A page 300 days back costs at most 1.5 of the first."),
+    _bench("routing", "Routing", "At least 0.05 of a bare heap, 0.93 of the optimum, 0.4 of its own statements."),
+    _bench("sla", "Service times", "Clocks fired at 0.05 of a raw loop, and at most 250 ms late at p99."),
+    Part(
+        "growth-history",
+        "Messages in, over the length of history",
+        "With five million messages of history the rate is within 1.3 of that of an empty database.",
+        ("-m", "benchmarks.prove.growth_history"),
+        limit_seconds=3600,
+    ),
+    Part(
+        "growth-memory",
+        "Memory over a million messages",
+        "The memory of api and worker stays flat (1.15) from the first hundred thousand messages to a million.",
+        ("-m", "benchmarks.prove.growth_memory"),
+        limit_seconds=2 * 3600,
+    ),
+    Part(
+        "growth-sockets",
+        "Cost of a frame, over the number of sockets",
+        "The CPU time of a frame to 5,000 sockets is within 2.5 of that of one to 100.",
+        ("-m", "benchmarks.prove.growth_sockets"),
+        limit_seconds=1800,
+    ),
+)
+BY_NAME = {part.name: part for part in PARTS}

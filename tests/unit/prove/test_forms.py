@@ -1,0 +1,79 @@
+"""What the long forms make of what they saw: a figure misses its line when the promise was not kept."""
+
+from collections import Counter
+
+from benchmarks.prove import chaos, growth_history, growth_memory, growth_sockets
+from benchmarks.prove.growth_sockets import Cost
+from tests.simulation.chaos import Story
+from tests.simulation.harm import Form, plan_harm
+
+FULL = chaos.long_form(1, rounds=20, conversations=200, kills_share=1.0)
+
+
+def held(figures: object) -> dict[str, bool]:
+    return {figure.id: figure.holds for figure in figures}  # type: ignore[attr-defined]
+
+
+def test_a_full_run_plans_at_least_a_thousand_kills_and_every_kind_of_harm() -> None:
+    plan = [harm for harms in plan_harm(FULL) for harm in harms]
+    assert sum(harm.kind.startswith("kill") for harm in plan) >= chaos.ALL_KILLS
+    assert {"freeze_router", "freeze_api", "freeze_postgres", "read_only", "slow_line", "cut_line"} <= {
+        harm.kind for harm in plan
+    }
+
+
+def test_harm_of_a_round_falls_within_its_messages_and_the_same_seed_plans_the_same() -> None:
+    in_a_round = FULL.conversations * FULL.messages // FULL.rounds
+    for number, harms in enumerate(plan_harm(FULL)):
+        assert all(number * in_a_round <= harm.after_messages < (number + 1) * in_a_round for harm in harms)
+    assert plan_harm(FULL) == plan_harm(FULL)
+
+
+def test_a_short_or_faulty_chaos_does_not_hold() -> None:
+    story = Story(Counter({"kill_api": 600, "kill_worker": 400}), rounds=20, messages=12_000)
+    assert chaos.tell(FULL, story).holds
+    assert held(chaos.tell(FULL, Story(story.harms, rounds=19)).figures) == {
+        "faults": True,
+        "rounds": False,
+        "kills": True,
+    }
+    story.faults.append("positions are not dense")
+    outcome = chaos.tell(FULL, story)
+    assert not outcome.holds
+    assert outcome.faults == ["positions are not dense"]
+
+
+def test_the_short_chaos_cuts_no_lines_and_shifts_no_clocks() -> None:
+    assert not Form(seed=5).has_lines
+    assert {harm.kind for harm in plan_harm(Form(seed=5))[0]} == {
+        "kill_api",
+        "kill_worker",
+        "kill_postgres",
+        "freeze_router",
+    }
+
+
+def test_a_frame_costs_what_a_message_costs_beyond_taking_it_in() -> None:
+    costs = {
+        0: [Cost(0.02, 10)] * 3,
+        100: [Cost(0.03, 10), Cost(0.03, 10), Cost(9.0, 10)],
+        1_000: [Cost(0.22, 10)] * 3,
+    }
+    outcome = growth_sockets.tell(costs, [])
+    assert [(x, round(y, 3)) for x, y in outcome.curves[0].points] == [(100, 10.0), (1_000, 20.0)]
+    assert round(outcome.figures[0].value, 3) == 2
+    assert outcome.holds
+
+
+def test_the_rate_over_history_is_held_to_the_empty_one_round_by_round() -> None:
+    outcome = growth_history.tell([0, 1_000], [(600, 500), (300, 200), (900, 800)], [])
+    assert round(outcome.figures[0].value, 3) == 1.2
+    assert outcome.holds
+    assert outcome.curves[0].points == [(0, 600), (1_000, 500)]
+    assert not growth_history.tell([0, 1_000], [(600, 300)], []).holds
+
+
+def test_memory_that_grows_beyond_its_line_does_not_hold() -> None:
+    flat, growing = [(100.0, 80.0), (1_000.0, 84.0)], [(100.0, 80.0), (1_000.0, 120.0)]
+    outcome = growth_memory.tell({"api": flat, "worker": growing}, [])
+    assert held(outcome.figures) == {"api": True, "worker": False}
