@@ -131,12 +131,12 @@ async def _inflict(cluster: Cluster, harm: Harm, calm: asyncio.Lock) -> None:
             await _kill(cluster.workers[harm.worker])
 
 
-async def is_ready(url: str) -> None:
+async def is_ready(url: str, path: str = "/readyz") -> None:
     """Until the api serves and its database answers."""
     async with httpx.AsyncClient() as client:
         while True:
             with suppress(httpx.TransportError):
-                if (await client.get(f"{url}/readyz")).is_success:
+                if (await client.get(f"{url}{path}")).is_success:
                     return
             await asyncio.sleep(TEND_SECONDS)
 
