@@ -11,6 +11,7 @@ from tests.real_parts import program
 # Below the ports that clients are given: one that comes back must find its own free, and nobody may connect to itself.
 PORTS = range(20_000, 30_000)
 READY = b"Server is ready"
+USER, PASSWORD = "switchboard", "a-password-for-the-bus"
 
 
 class NatsServer:
@@ -18,11 +19,11 @@ class NatsServer:
         self._program = program("nats-server")
         self._port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
-        self.url = f"nats://127.0.0.1:{self._port}"
+        self.url = f"nats://{USER}:{PASSWORD}@127.0.0.1:{self._port}"
 
     def start(self) -> None:
         """Returns when it takes connections."""
-        command = [self._program, "--addr", "127.0.0.1", "--port", str(self._port)]
+        command = [self._program, "--addr", "127.0.0.1", "--port", str(self._port), "--user", USER, "--pass", PASSWORD]
         self._process = subprocess.Popen(command, stderr=subprocess.PIPE)
         assert self._process.stderr is not None
         said = []

@@ -4,10 +4,10 @@ import asyncio
 from contextlib import suppress
 from typing import Any
 
-import nats
 import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.errors import Error
 
 from app.core.bus import (
     CLOSE_WITHIN_SECONDS,
@@ -36,7 +36,7 @@ class NatsBus:
     hears_the_database = False
 
     def __init__(self, urls: str, *, namespace: str) -> None:
-        self._servers = [url.strip() for url in urls.split(",")]
+        self._urls = urls
         self._prefix = f"switchboard.{namespace}."
         self._handlers = Handlers()
         self._outbox = Outbox()
@@ -69,7 +69,7 @@ class NatsBus:
     async def _serve(self, backoff: Backoff) -> None:
         """Until the connection is lost: whichever of the two tasks notices first ends both."""
         lost = asyncio.Event()
-        connection = await _connect(self._servers, lost)
+        connection = await _connect(self._urls, lost)
         tasks = [
             asyncio.create_task(self._listen(connection, backoff), name="bus listener"),
             asyncio.create_task(self._publish_pending(connection), name="bus publisher"),
@@ -114,21 +114,39 @@ class NatsBus:
             self._outbox.sent(len(batch))
 
 
-async def _connect(servers: list[str], lost: asyncio.Event) -> Client:
+async def find_trouble(urls: str) -> str | None:
+    """Why no server of `urls` takes us; None when one does."""
+    try:
+        connection = await _connect(urls, asyncio.Event())
+    except (OSError, Error) as error:
+        return str(error) or repr(error)
+    await _part(connection)
+    return None
+
+
+async def _connect(urls: str, lost: asyncio.Event) -> Client:
     async def on_closed() -> None:
         lost.set()
 
     async def on_error(error: Exception) -> None:
         log.warning("bus_error", error=repr(error))
 
-    return await nats.connect(
-        servers,
-        name="switchboard",
-        allow_reconnect=False,
-        connect_timeout=CONNECT_SECONDS,
-        closed_cb=on_closed,
-        error_cb=on_error,
-    )
+    connection = Client()
+    try:
+        await connection.connect(
+            [url.strip() for url in urls.split(",")],
+            name="switchboard",
+            allow_reconnect=False,
+            max_reconnect_attempts=1,  # it counts the first connections too; how long to pause we know ourselves
+            reconnect_time_wait=0,
+            connect_timeout=CONNECT_SECONDS,
+            closed_cb=on_closed,
+            error_cb=on_error,
+        )
+    except BaseException:
+        await _part(connection)  # of a server that refused us it would keep the socket
+        raise
+    return connection
 
 
 async def _raise_when(lost: asyncio.Event) -> None:

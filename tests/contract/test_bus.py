@@ -230,3 +230,13 @@ async def test_the_nats_bus_starts_without_a_server_and_finds_it_later():
         await bus.publish("signal", {"the one too many": "was dropped"})
         assert await ear.next() == {"the one too many": "was dropped"}
         await bus.close()
+
+
+async def test_of_several_servers_the_one_that_lives_is_found():
+    with nats_server() as dead, nats_server() as living:
+        dead.kill()
+        bus = NatsBus(f"{dead.url}, {living.url}", namespace="one")
+        ear = Ear(bus, "signal")
+        async with started(bus):
+            await bus.publish("signal", {"number": 1})
+            assert await ear.next() == {"number": 1}

@@ -77,8 +77,11 @@ async def roll(served: Fleet, database: Database, progress: Progress, nats: Nats
         await progress.reach(next(moments))
     _, first_epoch = await owner(database)
     for child in served.workers:
+        starts = count_starts(child)
         await restart(child)
-        await led_by_one_of(served.workers, database)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while count_starts(child) == starts or await leader(database) not in pids(served.workers):
+                await asyncio.sleep(0.1)  # both happen in other processes
         await progress.reach(next(moments))
     assert (await owner(database))[1] > first_epoch, "one of the two had led"
 
@@ -91,10 +94,16 @@ async def restart(child: Child) -> None:
     child.start()
 
 
-async def led_by_one_of(workers: list[Child], database: Database) -> None:
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while (await owner(database))[0] not in {worker.process.pid for worker in workers if worker.process}:
-            await asyncio.sleep(0.1)  # the role is taken in another process
+def count_starts(worker: Child) -> int:
+    return worker.log.read_text(errors="replace").count("worker_started")
+
+
+def pids(children: list[Child]) -> set[int]:
+    return {child.process.pid for child in children if child.process}
+
+
+async def leader(database: Database) -> int:
+    return (await owner(database))[0]
 
 
 async def owner(database: Database) -> tuple[int, int]:
