@@ -30,7 +30,7 @@ async def test_a_good_installation_is_healthy(tmp_path: Path, database_url: str)
     assert [finding for finding in findings if finding.result == "failure"] == []
     assert doctor.is_healthy(findings)
     assert len(findings) == 10
-    assert len(doctor.as_text(findings).splitlines()) == 9
+    assert len(doctor.as_text(findings).splitlines()) == 10
 
 
 async def test_a_short_secret_key_is_a_failure(tmp_path: Path, database_url: str) -> None:
