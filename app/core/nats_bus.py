@@ -1,13 +1,14 @@
 """The bus over a NATS server, for installations that have one or whose processes are many."""
 
 import asyncio
+from collections import deque
 from contextlib import suppress
 from typing import Any
 
 import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.errors import Error
+from nats.errors import Error, NoServersError
 
 from app.core.bus import (
     CLOSE_WITHIN_SECONDS,
@@ -118,20 +119,24 @@ async def find_trouble(urls: str) -> str | None:
     """Why no server of `urls` takes us; None when one does."""
     try:
         connection = await _connect(urls, asyncio.Event())
-    except (OSError, Error) as error:
+    except (OSError, Error, ValueError) as error:  # ValueError: an address that is none
         return str(error) or repr(error)
     await _part(connection)
     return None
 
 
 async def _connect(urls: str, lost: asyncio.Event) -> Client:
+    """Raises OSError or nats.errors.Error: why the server that was tried last did not take us."""
+    connection, trouble = Client(), deque[Exception](maxlen=1)
+
     async def on_closed() -> None:
         lost.set()
 
     async def on_error(error: Exception) -> None:
-        log.warning("bus_error", error=repr(error))
+        trouble.append(error)
+        if connection.is_connected:
+            log.warning("bus_error", error=repr(error))
 
-    connection = Client()
     try:
         await connection.connect(
             [url.strip() for url in urls.split(",")],
@@ -143,8 +148,10 @@ async def _connect(urls: str, lost: asyncio.Event) -> Client:
             closed_cb=on_closed,
             error_cb=on_error,
         )
-    except BaseException:
+    except BaseException as error:
         await _part(connection)  # of a server that refused us it would keep the socket
+        if isinstance(error, NoServersError) and trouble:
+            raise trouble[-1] from error
         raise
     return connection
 
