@@ -6,7 +6,7 @@ RUN python -m venv /venv \
  && /venv/bin/pip install --no-cache-dir --no-deps --require-hashes --requirement requirements.lock
 
 FROM python:3.11-slim
-RUN useradd --system --uid 10001 --create-home --home-dir /var/lib/switchboard switchboard
+RUN useradd --system --uid 10001 --shell /usr/sbin/nologin --create-home --home-dir /var/lib/switchboard switchboard
 COPY --from=build /venv /venv
 WORKDIR /srv/switchboard
 COPY app app

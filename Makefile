@@ -20,7 +20,7 @@ run: setup ## start everything with demo data (PORT=8080)
 setup-dev: ## what tests and checks need, too
 	@deploy/setup.sh dev
 
-setup-real-parts: ## Chromium and a Chinese font, for the browser journeys (root on Debian)
+setup-real-parts: ## Chromium, a Chinese font, NATS and nginx, for the journeys (root on Debian)
 	@deploy/real-parts.sh
 
 test: setup-dev ## the whole suite

@@ -8,7 +8,7 @@ if command -v npm >/dev/null 2>&1 && ! grep -qs '"version": "4.14.1"' .real-part
   npm install --silent --no-audit --no-fund --ignore-scripts --no-save --prefix .real-parts "$axe" ||
     echo "real parts: $axe not installed. The accessibility journeys are skipped." >&2
 fi
-parts="chromium fonts-noto-cjk"
+parts="chromium fonts-noto-cjk nats-server nginx-light"
 missing=
 for part in $parts; do
   dpkg-query -W -f '${Status}' "$part" 2>/dev/null | grep -q 'ok installed' || missing="$missing $part"
@@ -19,6 +19,13 @@ if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
   exit 0
 fi
 export DEBIAN_FRONTEND=noninteractive
+# The tests start these programs themselves; as services they would take ports of this machine.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+  trap 'rm -f "$policy"' EXIT
+  printf '#!/bin/sh\nexit 101\n' >"$policy"
+  chmod +x "$policy"
+fi
 apt-get -q -o DPkg::Lock::Timeout=300 update
 # shellcheck disable=SC2086  # a list of names
 apt-get -q -y -o DPkg::Lock::Timeout=300 install --no-install-recommends $missing

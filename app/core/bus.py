@@ -5,6 +5,7 @@ import json
 from collections import defaultdict, deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from itertools import islice
 from typing import Any, Protocol
 
 import asyncpg
@@ -28,6 +29,8 @@ log = structlog.get_logger(__name__)
 dropped_total = Counter("switchboard_bus_dropped_total", "Messages dropped because the bus was gone for too long")
 
 Handler = Callable[[dict[str, Any]], None]
+Message = tuple[str, str]
+"""Channel, JSON."""
 
 
 class BusPayloadTooLarge(PayloadTooLarge):
@@ -44,6 +47,9 @@ class Bus(Protocol):
     be lost while the connection is, and equal ones that were sent together may arrive as one.
     """
 
+    hears_the_database: bool
+    """Whether what the dispatcher's own statement notifies arrives here too; else its process tells it on."""
+
     async def start(self) -> None:
         """Returns once connected, or after 5 s without a connection; it goes on trying."""
         ...
@@ -56,34 +62,109 @@ class Bus(Protocol):
         """Queue a message. BusPayloadTooLarge above 7,900 bytes of JSON."""
         ...
 
-    def nudge(self, channel: str) -> None:
-        """Send an empty message, from code that cannot wait. Many before the next flush are one."""
+    def nudge(self, channel: str, payload: dict[str, Any] | None = None) -> None:
+        """Send a message from code that cannot wait. Many before the next flush are one: the last."""
         ...
 
-    def subscribe(self, channel: str, handler: Callable[[dict[str, Any]], None]) -> None:
+    def subscribe(self, channel: str, handler: Handler) -> None:
         """Call `handler` with each payload, in the event loop; it must not block. One that raises is logged."""
         ...
+
+
+class Outbox:
+    """What waits to be sent, in order. A message leaves it once it was sent, so a lost connection loses none of it."""
+
+    def __init__(self) -> None:
+        self._pending: deque[list[str]] = deque()
+        self._nudges: dict[str, list[str]] = {}
+        self.filled = asyncio.Event()
+        self.emptied = asyncio.Event()
+        self.emptied.set()
+
+    def put(self, channel: str, payload: dict[str, Any]) -> list[str]:
+        message = [channel, _dump(channel, payload)]
+        if len(self._pending) >= PENDING_MAX:
+            dropped_total.inc()
+            return message
+        self._pending.append(message)
+        self.emptied.clear()
+        self.filled.set()
+        return message
+
+    def nudge(self, channel: str, payload: dict[str, Any] | None) -> None:
+        if (waiting := self._nudges.get(channel)) is None:
+            self._nudges[channel] = self.put(channel, payload or {})
+        elif payload is not None:
+            waiting[1] = _dump(channel, payload)
+
+    def next_batch(self) -> list[Message]:
+        """The oldest messages, which stay until `sent`. At least one, once `filled`."""
+        # From here a nudge is a new one: what it tells of may be younger than the message under way.
+        self._nudges.clear()
+        return [(channel, text) for channel, text in islice(self._pending, FLUSH_MAX)]
+
+    def sent(self, count: int) -> None:
+        for _ in range(count):
+            self._pending.popleft()
+        if not self._pending:
+            self.filled.clear()
+            self.emptied.set()
+
+
+def _dump(channel: str, payload: dict[str, Any]) -> str:
+    text = json.dumps(payload, separators=(",", ":"))
+    if len(text) > PAYLOAD_MAX_BYTES:  # dumped as ASCII: one byte a character
+        raise BusPayloadTooLarge(channel, len(text))
+    return text
+
+
+class Handlers:
+    """Who wants to hear what. `added` is set by each new one."""
+
+    def __init__(self) -> None:
+        self.by_channel: dict[str, list[Handler]] = defaultdict(list)
+        self.added = asyncio.Event()
+
+    def add(self, channel: str, handler: Handler) -> None:
+        self.by_channel[channel].append(handler)
+        self.added.set()
+
+    def call(self, channel: str, text: str | bytes) -> None:
+        for handler in self.by_channel[channel]:
+            try:
+                handler(json.loads(text))
+            except Exception:
+                log.exception("bus_handler_failed", channel=channel)
+
+
+async def keep_up(serve: Callable[[Backoff], Coroutine[Any, Any, None]]) -> None:
+    """Run what ends with its connection again and again, with pauses that grow until it resets them."""
+    backoff = Backoff()
+    while True:
+        try:
+            await serve(backoff)
+        except Exception as error:
+            raise_if_cancelled()
+            log.warning("bus_connection_lost", error=repr(error))
+        await backoff.pause()
 
 
 class PostgresBus:
     """LISTEN and NOTIFY: one connection listens, one publishes what has gathered since its last statement."""
 
+    hears_the_database = True
+
     def __init__(self, database_url: str) -> None:
         self._database_url = database_url
-        self._handlers: dict[str, list[Handler]] = defaultdict(list)
-        self._pending: deque[tuple[str, str]] = deque()
-        self._nudged: set[str] = set()
-        self._something_pending = asyncio.Event()
-        self._all_sent = asyncio.Event()
-        self._all_sent.set()
-        self._listener_must_look = asyncio.Event()
+        self._handlers = Handlers()
+        self._outbox = Outbox()
         self._listening = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         self._tasks = [
-            asyncio.create_task(self._keep_up(self._listen), name="bus listener"),
-            asyncio.create_task(self._keep_up(self._publish_pending), name="bus publisher"),
+            asyncio.create_task(keep_up(self._listen), name="bus listener"),
+            asyncio.create_task(keep_up(self._publish_pending), name="bus publisher"),
         ]
         with suppress(TimeoutError):
             await asyncio.wait_for(self._listening.wait(), START_WITHIN_SECONDS)
@@ -91,52 +172,30 @@ class PostgresBus:
     async def close(self) -> None:
         if self._tasks:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._all_sent.wait(), CLOSE_WITHIN_SECONDS)
+                await asyncio.wait_for(self._outbox.emptied.wait(), CLOSE_WITHIN_SECONDS)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
 
     async def publish(self, channel: str, payload: dict[str, Any]) -> None:
-        self._enqueue(channel, json.dumps(payload, separators=(",", ":")))
+        self._outbox.put(channel, payload)
 
-    def nudge(self, channel: str) -> None:
-        if channel not in self._nudged:
-            self._nudged.add(channel)
-            self._enqueue(channel, "{}")
+    def nudge(self, channel: str, payload: dict[str, Any] | None = None) -> None:
+        self._outbox.nudge(channel, payload)
 
     def subscribe(self, channel: str, handler: Handler) -> None:
-        self._handlers[channel].append(handler)
-        self._listener_must_look.set()
-
-    def _enqueue(self, channel: str, text: str) -> None:
-        if len(text) > PAYLOAD_MAX_BYTES:  # dumped as ASCII: one byte a character
-            raise BusPayloadTooLarge(channel, len(text))
-        if len(self._pending) >= PENDING_MAX:
-            dropped_total.inc()
-            return
-        self._pending.append((PREFIX + channel, text))
-        self._all_sent.clear()
-        self._something_pending.set()
-
-    async def _keep_up(self, serve: Callable[[Backoff], Coroutine[Any, Any, None]]) -> None:
-        backoff = Backoff()
-        while True:
-            try:
-                await serve(backoff)
-            except Exception as error:
-                raise_if_cancelled()
-                log.warning("bus_connection_lost", error=repr(error))
-            await backoff.pause()
+        self._handlers.add(channel, handler)
 
     async def _listen(self, backoff: Backoff) -> None:
         connection = await connect(self._database_url, application_name="switchboard-bus-listener")
+        must_look = self._handlers.added
         try:
-            connection.add_termination_listener(lambda _: self._listener_must_look.set())
+            connection.add_termination_listener(lambda _: must_look.set())
             listened: set[str] = set()
             while True:
-                self._listener_must_look.clear()
-                for channel in self._handlers.keys() - listened:
+                must_look.clear()
+                for channel in self._handlers.by_channel.keys() - listened:
                     await connection.add_listener(PREFIX + channel, self._on_notification)
                     listened.add(channel)
                 # Also the heartbeat: a server that is gone without a word is noticed here.
@@ -144,17 +203,13 @@ class PostgresBus:
                 self._listening.set()
                 backoff.reset()
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._listener_must_look.wait(), HEARTBEAT_SECONDS)
+                    await asyncio.wait_for(must_look.wait(), HEARTBEAT_SECONDS)
         finally:
             self._listening.clear()
             connection.terminate()
 
     def _on_notification(self, _connection: object, _pid: int, channel: str, text: str) -> None:
-        for handler in self._handlers[channel.removeprefix(PREFIX)]:
-            try:
-                handler(json.loads(text))
-            except Exception:
-                log.exception("bus_handler_failed", channel=channel)
+        self._handlers.call(channel.removeprefix(PREFIX), text)
 
     async def _publish_pending(self, backoff: Backoff) -> None:
         connection = await connect(
@@ -166,24 +221,18 @@ class PostgresBus:
         try:
             while True:
                 backoff.reset()
-                await self._something_pending.wait()
+                await self._outbox.filled.wait()
                 await self._flush(connection)
         finally:
             connection.terminate()
 
     async def _flush(self, connection: "asyncpg.Connection[Any]") -> None:
-        batch = [self._pending[index] for index in range(min(len(self._pending), FLUSH_MAX))]
-        channels, texts = zip(*batch, strict=True)
-        # From here a nudge is a new one: what it tells of may be younger than the notification under way.
-        self._nudged.clear()
+        batch = self._outbox.next_batch()
         await connection.execute(
-            "SELECT pg_notify(channel, text) FROM unnest($1::text[], $2::text[]) AS message (channel, text)",
-            channels,
-            texts,
+            "SELECT pg_notify($3 || channel, text) FROM unnest($1::text[], $2::text[]) AS message (channel, text)",
+            [channel for channel, _ in batch],
+            [text for _, text in batch],
+            PREFIX,
         )
         # Only now: a batch whose connection broke is sent again on the next one.
-        for _ in batch:
-            self._pending.popleft()
-        if not self._pending:
-            self._something_pending.clear()
-            self._all_sent.set()
+        self._outbox.sent(len(batch))

@@ -28,4 +28,8 @@ class Settings(BaseSettings):
     """Comma-separated hosts and networks that webhooks may go to although they are not public, over http too."""
     log_format: Literal["json", "console"] = "json"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    bus_url: str = Field(
+        default="", pattern=r"^$|^(nats|tls)://[^\s,]+(\s*,\s*(nats|tls)://[^\s,]+)*$", max_length=2_000
+    )
+    """Addresses of a NATS that carries wake-ups and signals between processes. Empty: PostgreSQL carries them."""
     database_pool_size: int = Field(default=10, ge=2, le=100)

@@ -4,11 +4,13 @@ import asyncio
 import gc
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import structlog
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.bus import Bus, PostgresBus
 from app.core.clock import ALIGN_EVERY_SECONDS, DatabaseClock
@@ -16,6 +18,7 @@ from app.core.config import Settings
 from app.core.database import Database
 from app.core.dispatcher import Dispatcher
 from app.core.log_signal import LogSignal
+from app.core.nats_bus import NatsBus
 from app.core.tasks import keep_running
 
 log = structlog.get_logger(__name__)
@@ -53,12 +56,12 @@ async def open_runtime(settings: Settings, application_name: str) -> AsyncIterat
     spare_the_collector()
     database = Database(settings.database_url, application_name=application_name, pool_size=settings.database_pool_size)
     clock = DatabaseClock()
-    bus = PostgresBus(settings.database_url)
-    signal = LogSignal()
-    dispatcher = Dispatcher(settings.database_url, clock, on_positions=signal.notify)
-    _connect_wakes(database, bus, signal, dispatcher)
     async with database.engine.connect() as connection:
         await clock.align(connection)
+        bus = await open_bus(settings, connection)
+    signal = LogSignal()
+    dispatcher = Dispatcher(settings.database_url, clock, on_positions=_teller_of_positions(bus, signal))
+    _connect_wakes(database, bus, signal, dispatcher)
     await bus.start()
     tasks = [
         asyncio.create_task(keep_running("dispatcher", dispatcher.run)),
@@ -72,6 +75,27 @@ async def open_runtime(settings: Settings, application_name: str) -> AsyncIterat
         await stop_tasks(tasks)
         await bus.close()
         await database.close()
+
+
+async def open_bus(settings: Settings, connection: AsyncConnection) -> Bus:
+    """The bus the settings name, not started yet."""
+    if not settings.bus_url:
+        return PostgresBus(settings.database_url)
+    # Positions of another installation on the same server would be taken for ours.
+    namespace = await connection.scalar(text("SELECT id FROM installation"))
+    return NatsBus(settings.bus_url, namespace=str(namespace))
+
+
+def _teller_of_positions(bus: Bus, signal: LogSignal) -> Callable[[int], None]:
+    """What the dispatcher here calls with the last position it gave. See decision 0011."""
+    if bus.hears_the_database:
+        return signal.notify
+
+    def tell(position: int) -> None:
+        signal.notify(position)
+        bus.nudge(LOG_CHANNEL, {"position": position})
+
+    return tell
 
 
 def _connect_wakes(database: Database, bus: Bus, signal: LogSignal, dispatcher: Dispatcher) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.core import nats_bus
 from app.core.clock import DatabaseClock
 from app.core.config import Settings
 from app.core.database import Database
@@ -43,7 +44,7 @@ def as_text(findings: Sequence[Finding]) -> str:
 
 async def examine(settings: Settings) -> list[Finding]:
     """Every check; a database that does not answer is one failure, and its own checks are left out."""
-    return [secret_key(settings), disk_space(settings), *await _examine_database(settings)]
+    return [secret_key(settings), disk_space(settings), await bus(settings), *await _examine_database(settings)]
 
 
 def secret_key(settings: Settings) -> Finding:
@@ -62,6 +63,16 @@ def disk_space(settings: Settings) -> Finding:
     if free < DISK_FULL_BYTES:
         return Finding("disk space", "failure", f"{detail}: make room before the database stops.")
     return Finding("disk space", "warning" if free < DISK_LOW_BYTES else "ok", detail)
+
+
+async def bus(settings: Settings) -> Finding:
+    """A warning and no failure: without it everything goes on, up to a second later."""
+    if not settings.bus_url:
+        return Finding("bus", "ok", "PostgreSQL")
+    trouble = await nats_bus.find_trouble(settings.bus_url)
+    if trouble is not None:
+        return Finding("bus", "warning", f"NATS does not take us ({trouble}): look at SWITCHBOARD_BUS_URL.")
+    return Finding("bus", "ok", "NATS")
 
 
 async def _examine_database(settings: Settings) -> list[Finding]:

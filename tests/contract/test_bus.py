@@ -1,22 +1,40 @@
 """What every bus must do. A further implementation joins by an entry in IMPLEMENTATIONS."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import asyncpg
 import pytest
 
-from app.core.bus import PAYLOAD_MAX_BYTES, Bus, BusPayloadTooLarge, PostgresBus
+from app.core.bus import PAYLOAD_MAX_BYTES, PENDING_MAX, Bus, BusPayloadTooLarge, PostgresBus
+from app.core.nats_bus import NatsBus
+from tests.nats_server import NatsServer, nats_server
 
 WAIT_SECONDS = 15
-IMPLEMENTATIONS: dict[str, Callable[[str], Bus]] = {"postgres": PostgresBus}
+# Each is given its server's address, by the fixture of that name.
+IMPLEMENTATIONS: dict[str, Callable[[str], Bus]] = {
+    "database_url": PostgresBus,
+    "nats_url": lambda url: NatsBus(url, namespace="one"),
+}
+
+
+@pytest.fixture(scope="module")
+def nats() -> Iterator[NatsServer]:
+    with nats_server() as server:
+        yield server
+
+
+@pytest.fixture
+def nats_url(nats: NatsServer) -> str:
+    return nats.url
 
 
 @pytest.fixture(params=sorted(IMPLEMENTATIONS))
-def new_bus(request: pytest.FixtureRequest, database_url: str) -> Callable[[], Bus]:
-    return lambda: IMPLEMENTATIONS[request.param](database_url)
+def new_bus(request: pytest.FixtureRequest) -> Callable[[], Bus]:
+    address = request.getfixturevalue(request.param)
+    return lambda: IMPLEMENTATIONS[request.param](address)
 
 
 class Ear:
@@ -85,6 +103,18 @@ async def test_many_nudges_are_few_messages_and_at_least_one(new_bus):
         assert 1 <= len(await ear.until({"end": True})) < 10
         bus.nudge("wake")
         assert await ear.next() == {}
+
+
+async def test_of_nudges_with_something_to_say_the_last_one_counts(new_bus):
+    bus = new_bus()
+    ear = Ear(bus, "log")
+    async with started(bus):
+        for position in range(500):
+            bus.nudge("log", {"position": position})
+        heard = await ear.until({"position": 499})
+        assert len(heard) < 10
+        with pytest.raises(BusPayloadTooLarge):
+            bus.nudge("log", {"x": "a" * PAYLOAD_MAX_BYTES})
 
 
 async def test_one_can_subscribe_after_the_start(new_bus):
@@ -158,3 +188,55 @@ async def test_the_postgres_bus_survives_the_loss_of_its_connections(database_ur
             await bus.publish("signal", {"drained": number})
             await ear.until({"drained": number})
     await connection.close()
+
+
+async def test_installations_that_share_a_nats_do_not_hear_one_another(nats_url):
+    ours, theirs = NatsBus(nats_url, namespace="ours"), NatsBus(nats_url, namespace="theirs")
+    ears = [Ear(ours, "log"), Ear(theirs, "log")]
+    async with started(ours, theirs):
+        await ours.publish("log", {"position": 1})
+        await theirs.publish("log", {"position": 2})
+        assert [await ear.next() for ear in ears] == [{"position": 1}, {"position": 2}]
+
+
+async def test_the_nats_bus_keeps_what_it_was_given_while_the_server_was_away():
+    with nats_server() as server:
+        bus = NatsBus(server.url, namespace="one")
+        ear = Ear(bus, "signal")
+        async with started(bus):
+            for number in range(3):
+                await bus.publish("signal", {"before": number})
+                assert await ear.next() == {"before": number}
+                await asyncio.to_thread(server.kill)
+                await bus.publish("signal", {"while": number})
+                await asyncio.to_thread(server.start)
+                # The first message after the loss may be sent twice, but none of them is lost.
+                assert await ear.next() == {"while": number}
+                await bus.publish("signal", {"drained": number})
+                assert {str(each) for each in await ear.until({"drained": number})} <= {str({"while": number})}
+
+
+async def test_the_nats_bus_starts_without_a_server_and_finds_it_later():
+    with nats_server() as server:
+        server.kill()
+        bus = NatsBus(server.url, namespace="one")
+        ear = Ear(bus, "signal")
+        starting = asyncio.create_task(bus.start())
+        for number in range(PENDING_MAX + 1):
+            await bus.publish("signal", {"number": number})
+        await asyncio.to_thread(server.start)
+        await starting
+        assert [(await ear.next())["number"] for _ in range(PENDING_MAX)] == list(range(PENDING_MAX))
+        await bus.publish("signal", {"the one too many": "was dropped"})
+        assert await ear.next() == {"the one too many": "was dropped"}
+        await bus.close()
+
+
+async def test_of_several_servers_the_one_that_lives_is_found():
+    with nats_server() as dead, nats_server() as living:
+        dead.kill()
+        bus = NatsBus(f"{dead.url}, {living.url}", namespace="one")
+        ear = Ear(bus, "signal")
+        async with started(bus):
+            await bus.publish("signal", {"number": 1})
+            assert await ear.next() == {"number": 1}

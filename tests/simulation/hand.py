@@ -126,12 +126,12 @@ async def _refuse_writes(cluster: Cluster, seconds: float) -> None:
         await connection.close()
 
 
-async def is_ready(url: str) -> None:
+async def is_ready(url: str, path: str = "/readyz") -> None:
     """Until the api serves and its database answers."""
     async with httpx.AsyncClient() as client:
         while True:
             with suppress(httpx.TransportError):
-                if (await client.get(f"{url}/readyz")).is_success:
+                if (await client.get(f"{url}{path}")).is_success:
                     return
             await asyncio.sleep(TEND_SECONDS)
 

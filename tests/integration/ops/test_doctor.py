@@ -10,6 +10,7 @@ from app.core.config import Settings
 from app.core.database import Database
 from app.ops import doctor
 from tests.conftest import administer
+from tests.nats_server import PASSWORD, nats_server
 
 KEY = "k" * 40
 
@@ -28,8 +29,8 @@ async def test_a_good_installation_is_healthy(tmp_path: Path, database_url: str)
     findings = await doctor.examine(settings(tmp_path, database_url))
     assert [finding for finding in findings if finding.result == "failure"] == []
     assert doctor.is_healthy(findings)
-    assert len(findings) == 9
-    assert len(doctor.as_text(findings).splitlines()) == 9
+    assert len(findings) == 10
+    assert len(doctor.as_text(findings).splitlines()) == 10
 
 
 async def test_a_short_secret_key_is_a_failure(tmp_path: Path, database_url: str) -> None:
@@ -72,3 +73,16 @@ async def test_a_timeout_off_or_too_long_is_a_failure(shared_database: Database,
         assert (await doctor.timeout(connection, "statement_timeout")).result == "failure"
         await connection.rollback()
         assert (await doctor.timeout(connection, "statement_timeout")).result == "ok"
+
+
+async def test_a_nats_that_takes_us_is_well_and_one_that_does_not_is_a_warning(tmp_path: Path) -> None:
+    with nats_server() as server:
+        given = settings(tmp_path, "")
+        assert await doctor.bus(given) == doctor.Finding("bus", "ok", "PostgreSQL")
+        assert (await doctor.bus(given.model_copy(update={"bus_url": server.url}))).result == "ok"
+        stranger = await doctor.bus(given.model_copy(update={"bus_url": server.url.replace(PASSWORD, "guessed")}))
+        assert (stranger.result, "Authorization" in stranger.detail) == ("warning", True)
+        server.kill()
+        gone = await doctor.bus(given.model_copy(update={"bus_url": server.url}))
+        assert (gone.result, "Connect call failed" in gone.detail) == ("warning", True)
+        assert PASSWORD not in gone.detail
