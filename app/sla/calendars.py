@@ -16,10 +16,8 @@ WORKDAYS = 5
 MINUTES_OF_DAY = 24 * 60
 SPANS_PER_DAY_LIMIT = 24
 ZONE_NAME_LIMIT = 64
-OF_THE_MACHINE = frozenset({"localtime", "posixrules", "Factory"})
-"""Files beside the zones: they mean another zone on another server, or none."""
-OTHER_TABLES = ("posix/", "right/")
-"""The same zones again, those of the second kind with leap seconds, which no clock here counts."""
+NO_PLACE = "Factory"
+"""A zone's file of a machine that nobody has set up."""
 _SPAN = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-(?:([01]\d|2[0-3]):([0-5]\d)|(24):(00))")
 
 
@@ -123,7 +121,8 @@ def as_text(span: Span) -> str:
 
 def require_zone(name: str) -> ZoneInfo:
     """ValueError: the IANA database has no such zone."""
-    if len(name) > ZONE_NAME_LIMIT or name in OF_THE_MACHINE or name.startswith(OTHER_TABLES):
+    # Names in small letters are files beside the zones: the machine's own setting, tables with leap seconds.
+    if len(name) > ZONE_NAME_LIMIT or not name[:1].isupper() or name == NO_PLACE:
         raise _no_zone(name)
     try:
         return ZoneInfo(name)

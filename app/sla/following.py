@@ -102,6 +102,8 @@ class ClockRow:
 
 
 def row_of(book: Book, rules: Rules, selection: Selection, clock: Clock, told: Told, now: datetime) -> ClockRow:
+    # What was told has passed, also where our own transaction began before the timer's and got the clock after it.
+    now = max([now, *told.fired.values()])
     target, policy = target_of(rules, clock), policy_of(book, selection, clock.metric)
     breached_at = _breached_by(target, clock, now)
     before = told.fired.get("breach")
