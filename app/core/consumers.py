@@ -49,6 +49,8 @@ class Consumer:
     handle: Callable[[AsyncSession, Act, list[StoredEvent]], Awaitable[None]]
     start: Literal["beginning", "head"]
     batch: int = DEFAULT_BATCH
+    gather_seconds: float = 0.0
+    """For what may come a moment later: so long a consumer that is not behind lets events gather for one page."""
 
 
 class Outcome(Enum):
@@ -160,6 +162,8 @@ class ConsumerRunner:
         if state.released_position is not None:
             outcome = await self._apply_released(consumer, state.released_position)
         if state.head != state.position:
+            if consumer.gather_seconds and state.head - start.number < consumer.batch:
+                await asyncio.sleep(consumer.gather_seconds)
             outcome = await self._apply_new(consumer, state, start)
         return outcome
 
