@@ -15,6 +15,8 @@ ROUNDS = 20
 CONVERSATIONS_A_ROUND = 200
 KILLS_A_ROUND = {"api_kills": 20, "worker_kills": 20, "postgres_kills": 10}
 ALL_KILLS = 1_000
+PATIENCE_SECONDS = 1800.0
+"""Of 200 customers 160 wait behind others, and agents lose time with every kill."""
 NO_ROUND_AFTER_SECONDS = 2 * 3600.0
 
 
@@ -35,6 +37,7 @@ def long_form(seed: int, *, rounds: int, conversations: int, kills_share: float)
         cut_lines=6,
         offset_seconds=3.0,
         repeat_share=0.3,
+        patience_seconds=PATIENCE_SECONDS,
         no_round_after_seconds=NO_ROUND_AFTER_SECONDS,
     )
 

@@ -14,8 +14,6 @@ from tests.simulation.harm import Progress
 from tests.simulation.recording import RecordingSocket
 
 RETRY_SECONDS = 0.3
-PATIENCE_SECONDS = 300.0
-"""Only ends what would hang for ever: on a busy machine a customer waits long behind others."""
 LOOK_AGAIN_SECONDS = 1.0
 DROP_SHARE = 0.3
 READ_SHARE = 0.5
@@ -28,6 +26,7 @@ class Line:
 
     http: httpx.AsyncClient
     url: str
+    patience_seconds: float
     progress: Progress = field(default_factory=Progress)
     failures: list[str] = field(default_factory=list)
 
@@ -35,7 +34,7 @@ class Line:
         self, method: str, path: str, body: Frame | None = None, headers: dict[str, str] | None = None
     ) -> httpx.Response:
         """Repeat the same request until it is answered with something other than "try again"."""
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(self.patience_seconds):
             while True:
                 with contextlib.suppress(httpx.TransportError):
                     answer = await self.http.request(method, path, json=body, headers=headers)
@@ -47,10 +46,10 @@ class Line:
     async def command(self, socket: RecordingSocket, name: str, data: Frame, key: str | None = None) -> Frame:
         """Likewise over the socket, under one key. Raises CommandRefused for a refusal that stays."""
         key = key or uuid4().hex
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(self.patience_seconds):
             while True:
                 try:
-                    result: Frame = (await socket.command(name, data, key=key, timeout=PATIENCE_SECONDS))["data"]
+                    result: Frame = (await socket.command(name, data, key=key, timeout=self.patience_seconds))["data"]
                     return result
                 except CommandRefused as refusal:
                     self._note(refusal.problem["status"], f"{name}: {refusal.problem}")
@@ -98,7 +97,7 @@ class Visitor:
         self._headers = {"Authorization": f"Bearer {token}", **origin}
         path = websocket_url(self.line.url, f"/v1/widget/socket?key={self.key}")
         self.socket = await stack.enter_async_context(RecordingSocket(path, token, origin=self.line.url))
-        await self.socket.live(PATIENCE_SECONDS)
+        await self.socket.live(self.line.patience_seconds)
         for number in range(1, self.messages + 1):
             await self._write(f"Message {number}. {HAND_ON if self.hands_on and number == 2 else ''}")
             await self._wait_for_replies(number)
@@ -150,7 +149,7 @@ class Visitor:
             replies = [each["sequence"] for each in self.seen() if each["message_class"] == "agent_public"]
             return max(replies) if len(replies) >= count else None
 
-        sequence = await self.socket.wait_for(last_reply, PATIENCE_SECONDS)
+        sequence = await self.socket.wait_for(last_reply, self.line.patience_seconds)
         if self.dice.random() < READ_SHARE:
             await self.line.command(self.socket, "read", {"sequence": sequence})
 
@@ -194,7 +193,7 @@ class AgentBot:
         self._headers = {"Authorization": f"Bearer {token}"}
         path = websocket_url(self.line.url, "/v1/socket")
         self.socket = await stack.enter_async_context(RecordingSocket(path, token))
-        await self.socket.live(PATIENCE_SECONDS)
+        await self.socket.live(self.line.patience_seconds)
         await self.line.command(self.socket, "presence.set", {"readiness": "ready", "reason": ""})
 
     async def work(self) -> None:
@@ -323,7 +322,7 @@ class Observer:
         token, self.id = await log_in(self.line, self.login, self.password)
         path = websocket_url(self.line.url, "/v1/socket")
         self.socket = await stack.enter_async_context(RecordingSocket(path, token))
-        await self.socket.live(PATIENCE_SECONDS)
+        await self.socket.live(self.line.patience_seconds)
 
     async def lose_the_line(self) -> None:
         """Until cancelled."""

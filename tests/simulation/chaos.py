@@ -21,7 +21,7 @@ from app.ops import migrate
 from app.routing import service as routing
 from app.routing.schemas import QueueBody
 from tests.journeys.relay import Relay, relay_to
-from tests.simulation.actors import PATIENCE_SECONDS, AgentBot, Line, Observer, Visitor
+from tests.simulation.actors import AgentBot, Line, Observer, Visitor
 from tests.simulation.cluster import API, WORKERS, Cluster, cluster
 from tests.simulation.hand import Hand, tend
 from tests.simulation.harm import LINES, Form, Harm, Kind, plan_harm
@@ -173,7 +173,9 @@ async def play(
     url = lines["clients"].url if lines else served.url
     started, story, gone = monotonic(), Story(), list[Visitor]()
     async with AsyncExitStack() as stack:
-        line = Line(await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=10)), url)
+        line = Line(
+            await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=10)), url, form.patience_seconds
+        )
         agents, observer = hire(line, organisation, form)
         hand = Hand(served, lines, story.harms)
         stage = Stage(form, served, database, organisation, line, hand, agents, observer)
@@ -200,11 +202,11 @@ async def play_round(stage: Stage, harms: list[Harm], visitors: list[Visitor], g
         harming = group.create_task(stage.hand.inflict(harms, stage.line.progress))
         talking = [group.create_task(visitor.converse(stack)) for visitor in visitors]
         await asyncio.gather(harming, *talking)
-        await settle(stage.database)
+        await settle(stage.database, stage.form.patience_seconds)
         async with stage.database.transaction() as session:
             truth = await read_truth(session)
         for actor in (*stage.staff, *visitors):
-            await actor.socket.reach(truth.head, PATIENCE_SECONDS)
+            await actor.socket.reach(truth.head, stage.form.patience_seconds)
         faults = find_faults(truth, visitors, stage.agents, stage.observer, gone)
     return [*faults, *stage.line.failures, *find_crashes(stage.served)]
 
@@ -260,11 +262,11 @@ def invite(line: Line, organisation: Organisation, form: Form, round_number: int
     ]
 
 
-async def settle(database: Database) -> None:
+async def settle(database: Database, patience_seconds: float) -> None:
     """Until nothing is under way any more. Tables have nothing to await, so they are asked again and again."""
     unsettled: dict[str, int] = {}
     try:
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(patience_seconds):
             while True:
                 async with database.transaction() as session:
                     unsettled = await list_unsettled(session)
@@ -272,4 +274,4 @@ async def settle(database: Database) -> None:
                     return
                 await asyncio.sleep(SETTLE_POLL_SECONDS)
     except TimeoutError:
-        raise AssertionError(f"still under way after {PATIENCE_SECONDS} s: {unsettled}") from None
+        raise AssertionError(f"still under way after {patience_seconds} s: {unsettled}") from None

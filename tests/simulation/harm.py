@@ -63,6 +63,8 @@ class Form:
     repeat_share: float = 0.0
     """Of messages that are posted twice at once, and of those that come again after later ones."""
     no_round_after_seconds: float = inf
+    patience_seconds: float = 300.0
+    """Only ends what would hang for ever: on a busy machine a customer waits long behind others."""
 
     @property
     def has_lines(self) -> bool:
