@@ -179,8 +179,15 @@ def version_for(selection: Selection, metric: str) -> UUID | None:
 
 
 def reselect(book: Book, attributes: Attributes, kept: Selection) -> dict[str, UUID]:
-    """`select` after a change of the conversation; each metric that a kept policy has frozen stays with it."""
+    """`select` after a change of the conversation; each metric that a kept policy has frozen stays with it.
+
+    A policy it has already stays in the version it has: an edit is adopted on purpose, not by the way.
+    """
     chosen = select(book, attributes)
+    for chosen_family, winner in chosen.items():
+        known = kept.get(chosen_family)
+        if known is not None and book.versions[known].policy_id == book.versions[winner].policy_id:
+            chosen[chosen_family] = known
     for metric, family in FAMILIES.items():
         version_id = version_for(kept, metric)
         if version_id is None or metric not in book.versions[version_id].body.frozen:

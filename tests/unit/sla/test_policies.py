@@ -56,6 +56,14 @@ def test_a_frozen_metric_adopts_the_edit_of_its_own_policy() -> None:
     assert version_for(adopt(after, NORMAL, select(before, NORMAL)), "first_reply") == edited.id
 
 
+def test_another_priority_adopts_no_edit_of_the_policy_that_still_wins() -> None:
+    edited = policy(3, 2, of=2)
+    kept = select(book(ANY), NORMAL)
+    after = book(edited, kept=(ANY,))
+    assert reselect(after, URGENT, kept) == {"reply": ANY.id}
+    assert adopt(after, URGENT, kept) == {"reply": edited.id}
+
+
 def test_a_retired_policy_freezes_nothing() -> None:
     before = book(FROZEN, ANY)
     kept = reselect(before, URGENT, select(before, NORMAL))
