@@ -72,6 +72,8 @@ class SlaBreachCause(Base):
     __tablename__ = "sla_breach_cause"
     __table_args__ = (
         Index("ix_sla_breach_cause_unanswered", "asked_at", "clock_id", postgresql_where=text("cause_code is null")),
+        Index("ix_sla_breach_cause_breached_at", "breached_at"),
+        Index("ix_sla_breach_cause_conversation", "conversation_id"),
     )
     clock_id: Mapped[UUID] = mapped_column(primary_key=True)
     conversation_id: Mapped[UUID]
