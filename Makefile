@@ -24,7 +24,7 @@ setup-real-parts: ## Chromium, a Chinese font, NATS and nginx, for the journeys 
 	@deploy/real-parts.sh
 
 test: setup-dev ## the whole suite
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 prove: setup-dev ## the long forms and their record in docs/proof (hours; PART=storm for one, SEED=7)
 	$(BIN)/python -m benchmarks.prove $(PART:%=--part %) $(SEED:%=--seed %)

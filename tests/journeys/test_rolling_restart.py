@@ -15,7 +15,7 @@ from app.ops.supervisor import Child
 from tests.conftest import fresh_clone
 from tests.journeys.fleet import Fleet, fleet
 from tests.nats_server import NatsServer, nats_server
-from tests.simulation.actors import PATIENCE_SECONDS, Line
+from tests.simulation.actors import Line
 from tests.simulation.chaos import Organisation, furnish, hire, invite, settle
 from tests.simulation.hand import is_ready
 from tests.simulation.harm import Form, Progress
@@ -45,7 +45,7 @@ async def test_nothing_fails_and_nothing_is_lost_while_every_process_is_restarte
 async def play(served: Fleet, database: Database, organisation: Organisation, nats: NatsServer | None) -> None:
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(httpx.AsyncClient(base_url=served.url, timeout=10))
-        line = Line(http, served.url)
+        line = Line(http, served.url, FORM.patience_seconds)
         visitors, (agents, observer) = invite(line, organisation, FORM, 0), hire(line, organisation, FORM)
         for person in (observer, *agents):
             await person.begin(stack)
@@ -53,13 +53,13 @@ async def play(served: Fleet, database: Database, organisation: Organisation, na
             steady = [group.create_task(agent.work()) for agent in agents]
             rolling = group.create_task(roll(served, database, line.progress, nats))
             await asyncio.gather(*(visitor.converse(stack) for visitor in visitors), rolling)
-            await settle(database)
+            await settle(database, FORM.patience_seconds)
             for task in steady:
                 task.cancel()
         async with database.transaction() as session:
             truth = await read_truth(session)
         for actor in (observer, *agents, *visitors):
-            await actor.socket.reach(truth.head, PATIENCE_SECONDS)
+            await actor.socket.reach(truth.head, FORM.patience_seconds)
         faults = [*find_faults(truth, visitors, agents, observer), *line.failures, *complaints(served)]
         assert not faults, "\n".join(faults)
 
@@ -80,7 +80,7 @@ async def roll(served: Fleet, database: Database, progress: Progress, nats: Nats
     for child in served.workers:
         starts = count_starts(child)
         await restart(child)
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(FORM.patience_seconds):
             while count_starts(child) == starts or await leader(database) not in pids(served.workers):
                 await asyncio.sleep(0.1)  # both happen in other processes
         await progress.reach(next(moments))
@@ -91,7 +91,7 @@ async def restart(child: Child) -> None:
     """As an operator's tools do: SIGTERM, wait for the end, start."""
     assert child.process is not None
     child.process.terminate()
-    assert await asyncio.to_thread(child.process.wait, PATIENCE_SECONDS) in (0, -signal.SIGTERM)
+    assert await asyncio.to_thread(child.process.wait, FORM.patience_seconds) in (0, -signal.SIGTERM)
     child.start()
 
 
