@@ -9,7 +9,7 @@ from benchmarks.prove.__main__ import FOLDER, prove, write_page
 from benchmarks.prove.records import Record
 
 STORM = parts.BY_NAME["storm"]
-SMALL_STORM = replace(STORM, program=(*STORM.program, "--clocks", "60", "--kills", "1", "--crashes", "0"))
+SMALL_STORM = replace(STORM, program=(*STORM.program, "--clocks", "40", "--kills", "1", "--crashes", "0"))
 
 
 def scripted(code: str, limit_seconds: float = 60) -> parts.Part:
@@ -30,7 +30,7 @@ def test_a_small_storm_leaves_its_record_and_the_page(tmp_path: Path) -> None:
     assert record.holds
     assert record.seed == 3
     assert [figure.value for figure in record.outcome.figures] == [0]
-    assert "60 clocks" in record.outcome.notes[0]
+    assert "40 clocks" in record.outcome.notes[0]
     assert "`make prove PART=storm SEED=3`" in (tmp_path / "README.md").read_text("utf-8")
 
 
