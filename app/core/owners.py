@@ -89,7 +89,7 @@ class Ownership:
 
     async def run(self, lead: Callable[[int], Awaitable[None]]) -> None:
         while True:
-            epoch = await self._try_acquire()
+            epoch = await self._acquire()
             if epoch is None:
                 await asyncio.sleep(RENEW_SECONDS)
                 continue
@@ -113,6 +113,17 @@ class Ownership:
                 task.cancel()
             await asyncio.gather(leading, renewing, return_exceptions=True)
             await self._try_release(epoch)
+
+    async def _acquire(self) -> int | None:
+        """Told to end amid it, we still learn whether the role became ours, and give it up."""
+        acquiring = asyncio.ensure_future(self._try_acquire())
+        try:
+            return await asyncio.shield(acquiring)
+        except asyncio.CancelledError:
+            epoch = await acquiring
+            if epoch is not None:
+                await self._try_release(epoch)
+            raise
 
     async def _try_acquire(self) -> int | None:
         try:
