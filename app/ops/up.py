@@ -183,7 +183,7 @@ def _print_summary(url: str, logins: Sequence[Login], folder: Path, *, as_json: 
         print(json.dumps(summary, ensure_ascii=False), flush=True)  # noqa: T201
         return
     lines = ["", f"Switchboard is running at {url}", ""]
-    lines += [f"  {name + ':':13}{url}{path}" for name, path in PAGES]
+    lines += [f"  {name + ':':16}{url}{path}" for name, path in PAGES]
     if logins:
         lines += ["", "Logins made just now; the passwords are shown only this once:"]
         lines += [f"  {login.role:11}{login.login:20}{login.password:34}{login.name}" for login in logins]
