@@ -134,11 +134,6 @@ class ResumingSocket:
             raise CommandRefused(result["problem"])
         return result
 
-    async def drop(self) -> None:
-        """Cut the connection, as a bad network would; the client comes back by itself."""
-        if self._connection is not None:
-            self._connection.transport.abort()
-
     async def _send(self, frame: Frame) -> None:
         if self._connection is None or not self._live.is_set():
             return  # sent once the socket is live again

@@ -101,12 +101,6 @@ def rest_until(now: datetime, *, tries: int) -> datetime:
     return now + timedelta(seconds=REST_AFTER_TRIES_SECONDS if last else COOL_DOWN_SECONDS)
 
 
-def cool_down_until(now: datetime, *, others_eligible: bool) -> datetime:
-    """A lone agent is asked again sooner: nobody else would take the work meanwhile."""
-    seconds = COOL_DOWN_SECONDS if others_eligible else COOL_DOWN_ALONE_SECONDS
-    return now + timedelta(seconds=seconds)
-
-
 def sticky_until(
     channel: str,
     *,

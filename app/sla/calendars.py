@@ -61,11 +61,6 @@ class Calendar:
             return (), f"holiday:{country.closed[day]}"
         return self.weekly[day.weekday()], "week"
 
-    def special_days(self, first: date, last: date) -> list[tuple[date, str]]:
-        """The days of [first, last] that the week does not rule, and what does."""
-        rules = ((day, self.spans_of(day)[1]) for day in days_between(first, last))
-        return [(day, rule) for day, rule in rules if rule != "week"]
-
     def never_opens(self) -> bool:
         return not any(self.weekly) and not any(self.opened.values())
 

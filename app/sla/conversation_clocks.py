@@ -62,15 +62,6 @@ def read(rules: Rules, clocks_: Iterable[Clock], now: datetime) -> list[Reading]
     return [clocks.read(target_of(rules, clock), clock, now) for clock in wanted]
 
 
-def retime(rules: Rules, state: State) -> tuple[State, Changes]:
-    """The open clocks with due times under an edited calendar: what has elapsed stays, what is left moves."""
-    turn = Turn(rules, state)
-    for metric, clock in state.clocks.items():
-        if clock.is_open:
-            turn.put(clocks.settle(rules.targets[metric], clock))
-    return turn.result(), turn.changes
-
-
 def reopens(state: State, fact: Fact) -> bool:
     """Any status but resolved or closed does, and so does the customer, until the conversation is closed."""
     if state.resolved_at is None:

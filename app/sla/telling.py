@@ -50,14 +50,6 @@ class Rung:
     clock: Ringing
     sayings: tuple[Saying, ...] = ()
 
-    @property
-    def events(self) -> tuple[ClockEvent, ...]:
-        return tuple(saying.event for saying in self.sayings)
-
-    @property
-    def actions(self) -> tuple[Action, ...]:
-        return tuple(action for saying in self.sayings for action in saying.actions)
-
 
 def ring(clock: Ringing, now: datetime) -> Rung:
     """Tell every timer that is due. Told twice with the same clock and instant it says the same."""

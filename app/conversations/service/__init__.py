@@ -12,7 +12,7 @@ from app.conversations.service.marks import (
     resend,
 )
 from app.conversations.service.merging import merge
-from app.conversations.service.ownership import raise_priorities, set_owner, set_owners, set_priority, set_queue
+from app.conversations.service.ownership import raise_priorities, set_owner, set_owners, set_queue
 from app.conversations.service.posting import add_note, post_message
 from app.conversations.service.reading import (
     facts_of,
@@ -60,7 +60,6 @@ __all__ = [
     "set_category",
     "set_owner",
     "set_owners",
-    "set_priority",
     "set_queue",
     "summaries_of",
     "visible_ids",

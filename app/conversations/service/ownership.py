@@ -52,19 +52,6 @@ async def set_queue(
     await _set(session, act, conversation, after, reason, note)
 
 
-async def set_priority(session: AsyncSession, act: Act, *, conversation_id: UUID, priority: int, reason: str) -> None:
-    """0 to 9, 9 first. `reason` is a code for the event."""
-    conversation = await lock(session, conversation_id)
-    if conversation.priority == priority:
-        return
-    changed = ConversationPriorityChanged(
-        conversation_id=conversation.id, before=conversation.priority, after=priority, reason=reason
-    )
-    conversation.priority = priority
-    conversation.version += 1
-    await event_log.append(session, act, [changed])
-
-
 async def raise_priorities(session: AsyncSession, act: Act, wanted: Mapping[UUID, int], *, reason: str) -> None:
     """At least that priority for each, in one statement and one append; one that is as high already stays."""
     if not wanted:

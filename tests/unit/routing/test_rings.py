@@ -7,7 +7,7 @@ import pytest
 
 from app.core.errors import InvalidInput
 from app.routing.facts import QueueFacts, Ring, virtual_due_at
-from app.routing.rings import check_rings, cool_down_until, next_ring_at, ring_at, sticky_until, terms_at
+from app.routing.rings import check_rings, next_ring_at, ring_at, sticky_until, terms_at
 from tests.unit.routing.worlds import NOON, at, numbered
 
 TEAM = numbered(4, 1)
@@ -81,8 +81,3 @@ def test_the_sooner_of_target_and_sla_is_due() -> None:
     assert virtual_due_at(NOON, 60) == at(60)
     assert virtual_due_at(NOON, 60, at(30)) == at(30)
     assert virtual_due_at(NOON, 60, at(90)) == at(60)
-
-
-def test_a_lone_agent_cools_down_shorter() -> None:
-    assert cool_down_until(NOON, others_eligible=True) == at(60)
-    assert cool_down_until(NOON, others_eligible=False) == at(10)

@@ -58,18 +58,19 @@ def test_the_event_says_of_each_action_what_it_needs() -> None:
         {"do": "create_task", "title": "call_back"},
     )
     rung = ring(ringing(body(*actions), WARNING, BREACH), NOW)
-    assert [type(event) for event in rung.events] == [SlaWarned, SlaBreached]
-    for event in rung.events:
+    assert [type(saying.event) for saying in rung.sayings] == [SlaWarned, SlaBreached]
+    for event in (saying.event for saying in rung.sayings):
         assert event.actions == ("notify_lead", "reassign", "open_ring", "webhook", "create_task")
         assert (event.reassign_agent_id, event.reassign_queue_id) == (EXPERT, None)
         assert (event.ring, event.endpoints) == (2, ("crm",))
-    assert len(rung.actions) == 10
+    assert [len(saying.actions) for saying in rung.sayings] == [5, 5]
     assert (rung.clock.timers, rung.clock.state, rung.clock.breached_at) == ((), "breached", NOW)
 
 
 def test_a_step_is_told_with_whom_it_names() -> None:
     policy = body(ladders={"functional": [{"after_seconds": 0, "team_id": str(TEAM)}]})
-    [event] = ring(ringing(policy, Timer(NOW, "escalation", "functional:1")), NOW).events
+    [saying] = ring(ringing(policy, Timer(NOW, "escalation", "functional:1")), NOW).sayings
+    event = saying.event
     assert isinstance(event, SlaEscalated)
     assert (event.ladder, event.step, event.to_team_id, event.to_agent_id) == ("functional", 1, TEAM, None)
 
