@@ -49,14 +49,17 @@ class Consumer:
     handle: Callable[[AsyncSession, Act, list[StoredEvent]], Awaitable[None]]
     start: Literal["beginning", "head"]
     batch: int = DEFAULT_BATCH
-    gather_seconds: float = 0.0
-    """For what may come a moment later: so long a consumer that is not behind lets events gather for one page."""
+    pace_seconds: float = 0.05
+    """How soon after one look the next may follow, for a consumer that is not behind: what comes meanwhile makes one
+    page and one transaction. The first event after a quiet spell is taken at once."""
 
 
 class Outcome(Enum):
-    """What to do after one attempt: look again at once, wait for the log to grow, or stay away for a while."""
+    """What to do after one attempt: look again at once or at the consumer's pace, wait for the log to grow, or stay
+    away for a while."""
 
     AGAIN = auto()
+    IN_STEP = auto()
     IDLE = auto()
     PASSING = auto()
     BUSY_ELSEWHERE = auto()
@@ -124,8 +127,9 @@ class ConsumerRunner:
     async def _follow(self, consumer: Consumer) -> None:
         structlog.contextvars.bind_contextvars(consumer=consumer.name)
         backoff = Backoff()
+        loop = asyncio.get_running_loop()
         while True:
-            seen = self._signal.position
+            seen, began = self._signal.position, loop.time()
             try:
                 outcome = await self._attempt(consumer)
                 backoff.reset()
@@ -136,6 +140,8 @@ class ConsumerRunner:
                 await backoff.pause()
                 continue
             await self._pause(outcome, seen)
+            if outcome is not Outcome.AGAIN:
+                await asyncio.sleep(max(began + consumer.pace_seconds - loop.time(), 0))
 
     async def _pause(self, outcome: Outcome, seen: int) -> None:
         if outcome is Outcome.IDLE:
@@ -162,8 +168,6 @@ class ConsumerRunner:
         if state.released_position is not None:
             outcome = await self._apply_released(consumer, state.released_position)
         if state.head != state.position:
-            if consumer.gather_seconds and state.head - start.number < consumer.batch:
-                await asyncio.sleep(consumer.gather_seconds)
             outcome = await self._apply_new(consumer, state, start)
         return outcome
 
@@ -184,7 +188,8 @@ class ConsumerRunner:
         if not any(event.type in consumer.types for event in read):
             return await self._pass(consumer, state, read[-1].cursor if read else start, len(read))
         try:
-            return await self._apply_page(consumer, state, read)
+            outcome = await self._apply_page(consumer, state, read)
+            return Outcome.IN_STEP if outcome is Outcome.AGAIN and len(read) < consumer.batch else outcome
         except _PageFailed:
             failures_total.labels(consumer.name).inc()
         state = replace(state, parked=state.parked + 1)  # from here on, for what is parked on the way

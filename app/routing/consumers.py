@@ -14,6 +14,8 @@ from app.routing.service.sla_orders import SLA_TYPES, asked_by
 from app.routing.service.work import Cause, follow_conversations
 
 CONVERSATION_TYPES = frozenset({"conversation.opened", "conversation.status_changed"})
+PACE_SECONDS = 0.02
+"""A customer waits for what this consumer does."""
 MAX_CROSSINGS = 5
 """How often answers may cross one batch before it is given back to the consumer's own retry."""
 
@@ -42,4 +44,10 @@ async def _until_uncrossed(session: AsyncSession, work: Callable[[], Awaitable[N
                 raise
 
 
-ROUTING = Consumer("routing", CONVERSATION_TYPES | SLA_TYPES | {"agent.disabled"}, handle, start="beginning")
+ROUTING = Consumer(
+    "routing",
+    CONVERSATION_TYPES | SLA_TYPES | {"agent.disabled"},
+    handle,
+    start="beginning",
+    pace_seconds=PACE_SECONDS,
+)

@@ -30,6 +30,8 @@ log = structlog.get_logger(__name__)
 
 DECISIONS_PER_COMMIT = 50
 """A commit holds the locks of all its agents; more of them would let answers wait."""
+STEP_SECONDS = 0.02
+"""How soon one look at the log may follow another: most of a busy log is nothing to the router."""
 SWEEP_SECONDS = 5.0
 REBUILD_PAUSE_SECONDS = 0.5
 
@@ -101,8 +103,10 @@ class Router:
             try:
                 await self.rebuild()
                 while True:
+                    began = asyncio.get_running_loop().time()
                     if not await self.step(epoch):
                         await self._idle()
+                        await asyncio.sleep(max(began + STEP_SECONDS - asyncio.get_running_loop().time(), 0))
             except Deposed:
                 log.info("router_deposed", epoch=epoch)
                 return
