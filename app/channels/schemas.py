@@ -10,7 +10,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from app.channels.acknowledgement.settings import Acknowledgement
-from app.customers.schemas import NO_NUL
+from app.core.plain_text import NO_NUL
 
 MAX_ORIGINS = 50
 MAX_ORIGIN_CHARACTERS = 255

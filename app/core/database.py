@@ -25,8 +25,6 @@ DRIVER = "driver_connection"
 """Key in `session.info`: the driver's connection, once its transaction has begun. A session has one transaction."""
 DUE = "due_rows"
 """Key in `session.info`: by table, when the nearest due row that this transaction stored becomes due."""
-
-
 LOOKS = "looks"
 """Key in `session.info`: it has no transaction."""
 
@@ -123,8 +121,11 @@ def _ask_the_idle(engine: AsyncEngine) -> None:
         idle = time.monotonic() - record.info.get("used_at", time.monotonic())
         if connection.driver_connection.is_closed():
             raise InvalidatePoolError
-        if idle > TRUSTED_IDLE_SECONDS and not engine.dialect._do_ping_w_event(connection):
-            raise InvalidatePoolError
+        if idle > TRUSTED_IDLE_SECONDS:
+            try:
+                engine.dialect.do_ping(connection)
+            except (engine.dialect.loaded_dbapi.Error, OSError) as error:
+                raise InvalidatePoolError from error
 
 
 async def driver_connection(session: AsyncSession) -> "asyncpg.Connection[Any]":

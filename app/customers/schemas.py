@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from app.core.plain_text import NO_NUL
 from app.customers.time_zones import require_zone
 
 MAX_NAME = 200
@@ -16,8 +17,6 @@ MAX_CONTACT_VALUE = 320
 MAX_SEGMENTS = 40
 MAX_CONTACT_POINTS = 50
 
-NO_NUL = r"^[^\x00]*$"
-"""PostgreSQL has no place for a NUL in a text."""
 
 ContactKind = Literal["visitor", "email", "phone", "social"]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, pattern=NO_NUL, max_length=MAX_NAME)]

@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from app.conversations.schemas import MAX_ATTACHMENTS, ClientId, SequenceNumber
+from app.core.plain_text import NO_NUL
 from app.events.routing import Readiness
 
 MAX_BODY_CHARACTERS = 10_000
@@ -14,7 +15,7 @@ MAX_BODY_CHARACTERS = 10_000
 Body = Annotated[str, StringConstraints(strip_whitespace=True, max_length=MAX_BODY_CHARACTERS)]
 AttachmentIds = Annotated[tuple[UUID, ...], Field(max_length=MAX_ATTACHMENTS)]
 # PostgreSQL stores no NUL.
-Reason = Annotated[str, StringConstraints(strip_whitespace=True, max_length=100, pattern=r"^[^\x00]*$")]
+Reason = Annotated[str, StringConstraints(strip_whitespace=True, max_length=100, pattern=NO_NUL)]
 OfferToken = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$")]
 
 

@@ -6,12 +6,11 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.core.plain_text import NO_NUL
 from app.events.routing import Penalty, Readiness, SessionState
 from app.routing.facts import MAX_LEVEL, MAX_RINGS, MIN_LEVEL
 
 Level = Annotated[int, Field(ge=MIN_LEVEL, le=MAX_LEVEL)]
-NO_NUL = r"^[^\x00]*$"
-"""PostgreSQL has no place for a NUL in a text."""
 LanguageTag = Annotated[str, Field(max_length=20, pattern=r"^[A-Za-z0-9-]+$")]
 TranslatedName = Annotated[str, Field(max_length=100, pattern=NO_NUL)]
 MAX_REQUIREMENTS = 20

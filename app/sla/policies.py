@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import Field, model_validator
 
+from app.core.plain_text import NO_NUL
 from app.sla.actions import Ladders, Part, Threshold
 from app.sla.calendar_spec import CalendarHistory, working_time
 from app.sla.case_file import GRACE_LIMIT_SECONDS, TARGET_LIMIT_SECONDS, DateMetricName, MetricName
@@ -36,7 +37,7 @@ FAMILIES: dict[str, Family] = {
 VALUES_LIMIT = 100
 THRESHOLDS_LIMIT = 10
 # PostgreSQL has no place for a NUL in a text.
-Word = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00]*$")]
+Word = Annotated[str, Field(min_length=1, max_length=64, pattern=NO_NUL)]
 Words = Annotated[list[Word], Field(max_length=VALUES_LIMIT)]
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from app.conversations.schemas import Summary
+from app.core.plain_text import NO_NUL
 from app.events.sla import ClockFace, ClockState
 from app.sla.calendar_spec import CalendarSpec
 from app.sla.case_file import DateMetricName
@@ -14,7 +15,7 @@ from app.sla.edits import Edit
 from app.sla.explanation import Why
 from app.sla.policies import PolicyBody
 
-Name = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", strip_whitespace=True, min_length=1, max_length=120)]
+Name = Annotated[str, StringConstraints(pattern=NO_NUL, strip_whitespace=True, min_length=1, max_length=120)]
 ReasonCode = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,60}$")]
 TRIAL_LIMIT = 2_000
 

@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from app.customers.schemas import MAX_LANGUAGE, NO_NUL
+from app.core.plain_text import NO_NUL
+from app.customers.schemas import MAX_LANGUAGE
 
 MAX_TEXTS = 20
 MAX_TEXT_CHARACTERS = 1_000

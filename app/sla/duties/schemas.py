@@ -7,13 +7,14 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from app.core.plain_text import NO_NUL
 from app.events.sla import EscalationEnd, Ladder, RemedyKind
 from app.sla.actions import Code
 
 NOTE_LIMIT = 2_000
 NAMES_LIMIT = 20
 # PostgreSQL has no place for a NUL in a text.
-Note = Annotated[str, StringConstraints(strip_whitespace=True, max_length=NOTE_LIMIT, pattern=r"^[^\x00]*$")]
+Note = Annotated[str, StringConstraints(strip_whitespace=True, max_length=NOTE_LIMIT, pattern=NO_NUL)]
 LanguageTag = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,20}$")]
 ShownName = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")
