@@ -1,7 +1,7 @@
 """The PostgreSQL session: one transaction an act, committed before the answer goes out."""
 
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Annotated, Any
@@ -145,6 +145,11 @@ async def driver_connection(session: AsyncSession) -> "asyncpg.Connection[Any]":
         await adapted._start_transaction()
     session.info[DRIVER] = connection
     return connection
+
+
+def columns(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
+    """Rows as one array a column, for `unnest`. There must be a row."""
+    return [list(column) for column in zip(*rows, strict=True)]
 
 
 async def _request_session(request: Request) -> AsyncIterator[AsyncSession]:

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.database import driver_connection
+from app.core.database import columns, driver_connection
 from app.customers.models import ContactPoint, Customer
 
 LOCK_CONTACTS = "SELECT pg_advisory_xact_lock(key) FROM unnest($1::bigint[]) AS key"
@@ -72,8 +72,8 @@ async def add_many(
 ) -> None:
     """Customers (id, name, language, timezone) and their points (id, customer_id, kind, value, verified)."""
     connection = await driver_connection(session)
-    await connection.execute(INSERT_CUSTOMERS, *map(list, zip(*customers, strict=True)), now)
-    await connection.execute(INSERT_POINTS, *map(list, zip(*points, strict=True)), now)
+    await connection.execute(INSERT_CUSTOMERS, *columns(customers), now)
+    await connection.execute(INSERT_POINTS, *columns(points), now)
 
 
 async def find(session: AsyncSession, customer_id: UUID) -> Customer | None:

@@ -41,6 +41,12 @@ class Followed:
         return self.has_ended and not any(clock.is_open and not clock.used_up_at for clock in clocks_of(self.state))
 
 
+def only_moves_on(before: Followed, after: Followed) -> bool:
+    """Whether what was told means nothing to the clocks: a customer who waits already writes again."""
+    told = before.facts > 0 and after.subject == before.subject and after.selection == before.selection
+    return told and after.state == replace(before.state, last_at=after.state.last_at)
+
+
 @dataclass(frozen=True, slots=True)
 class Turn:
     """What one batch of events asks of one conversation."""

@@ -96,6 +96,8 @@ class SlaState(Base):
     generation: Mapped[int] = mapped_column(BigInteger)
     facts: Mapped[int] = mapped_column(Integer)
     """How many facts of it are stored."""
+    last_fact_at: Mapped[datetime | None] = mapped_column(TIMESTAMP)
+    """When the last of them counts, which most often is all that a message changes."""
     is_over: Mapped[bool]
     """It has ended, and nothing that is edited can move its clocks any more."""
 

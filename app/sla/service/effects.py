@@ -10,7 +10,7 @@ from app.agents import service as agents
 from app.conversations import service as conversations
 from app.conversations.schemas import ConversationFacts
 from app.core.act import Act
-from app.core.database import driver_connection
+from app.core.database import columns, driver_connection
 from app.events.event import Event
 from app.events.sla import ClockEvent, SlaBreached, SlaEscalated, TaskCreated
 from app.sla.actions import CreateTask, RaisePriority
@@ -150,7 +150,7 @@ async def _ask_causes(session: AsyncSession, act: Act, sayings: Sequence[Saying]
     }
     if asked:
         connection = await driver_connection(session)
-        await connection.execute(_ASK_CAUSES, act.now, *map(list, zip(*asked.values(), strict=True)))
+        await connection.execute(_ASK_CAUSES, act.now, *columns(list(asked.values())))
 
 
 async def _raise_priorities(session: AsyncSession, act: Act, sayings: Sequence[Saying]) -> None:

@@ -78,7 +78,9 @@ async def carry_out(
 ) -> Folded:
     """Fold, store and tell. What is not changed by its turn is not written."""
     folded = await fold(session, book, before, turns)
-    await repository.put_states(session, folded.after)
+    moved_on = {key for key, one in folded.after.items() if following.only_moves_on(before[key], one)}
+    await repository.put_states(session, {key: one for key, one in folded.after.items() if key not in moved_on})
+    await repository.move_states_on(session, {key: folded.after[key] for key in moved_on})
     await repository.add_facts(session, _numbered(before, turns))
     ids = {
         (conversation_id, key): promise_id

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core import event_log
 from app.core.act import Act
-from app.core.database import driver_connection
+from app.core.database import columns, driver_connection
 from app.sla import telling
 from app.sla.policies import PolicyBody
 from app.sla.service import effects
@@ -73,7 +73,7 @@ async def _store(session: AsyncSession, clocks: Sequence[Ringing]) -> None:
     if not clocks:
         return
     connection = await driver_connection(session)
-    await connection.execute(_STORE, *map(list, zip(*map(_stored, clocks), strict=True)))
+    await connection.execute(_STORE, *columns([_stored(clock) for clock in clocks]))
 
 
 def _stored(clock: Ringing) -> tuple[Any, ...]:

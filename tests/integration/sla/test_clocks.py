@@ -170,3 +170,26 @@ async def test_each_pause_that_lasts_too_long_is_told_also_when_it_is_heard_of_l
         await world.tell(world.status(conversation_id, "pending", "open"))
     await world.follow()
     assert (await world.clocks(conversation_id))["requester_wait", 1].elapsed_seconds == 2
+
+
+async def test_a_customer_who_waits_and_writes_again_moves_nothing_but_the_time_of_the_last_fact(world: World) -> None:
+    """An answer that counts between two such messages still finds its place: the second one asks again."""
+    await world.use_policy(
+        targets=[{"metric": "first_reply", "seconds": 600}, {"metric": "next_reply", "seconds": 600}]
+    )
+    conversation_id = await world.open()
+    await world.tell(world.customer_wrote(conversation_id))
+    await world.follow()
+    [before] = await world.execute("SELECT checkpoint, facts FROM sla_state")
+    world.clock.advance(20)
+    again_at = world.clock.now()
+    await world.tell(world.customer_wrote(conversation_id))
+    await world.follow()
+    [after] = await world.execute("SELECT checkpoint, facts, last_fact_at FROM sla_state")
+    assert (after.checkpoint, after.facts, after.last_fact_at) == (before.checkpoint, before.facts + 1, again_at)
+    world.clock.advance(5)
+    await world.tell(world.we_wrote(conversation_id, at=again_at - timedelta(seconds=10)))
+    await world.follow()
+    clocks = await world.clocks(conversation_id)
+    assert clocks["first_reply", 1].stopped_at == again_at - timedelta(seconds=10)
+    assert clocks["next_reply", 1].started_at == again_at
