@@ -17,7 +17,7 @@ from app.channels.schemas import AccountFacts
 from app.conversations.arrival import Arrival, NewMessage, Received, events_of
 from app.conversations.service import receiving
 from app.conversations.texts import MAX_BODY_CHARACTERS, check_text
-from app.core import event_log
+from app.core import event_log, tracing
 from app.core.act import Act, system_act
 from app.core.clock import Clock
 from app.core.database import Database
@@ -72,7 +72,7 @@ class Intake:
         check(envelope)
         if self._writer is None:
             raise Unavailable("intake_stopped", "The server is stopping or starting. Send the same message again.")
-        waiting = _Waiting(envelope, request_id, asyncio.get_running_loop().create_future())
+        waiting = _Waiting(envelope, tracing.carry(request_id), asyncio.get_running_loop().create_future())
         try:
             self._queue.put_nowait(waiting)
         except asyncio.QueueFull:
@@ -112,10 +112,11 @@ class Intake:
         tries = 1
         while True:
             try:
-                async with self._database.transaction() as session:
-                    act = system_act(self._clock, ACTOR)
-                    envelopes = [(waiting.envelope, waiting.request_id) for waiting in batch]
-                    return await store(session, act, envelopes)
+                with tracing.batch("intake.store", (each.request_id for each in batch), messages=len(batch)):
+                    async with self._database.transaction() as session:
+                        act = system_act(self._clock, ACTOR)
+                        envelopes = [(waiting.envelope, waiting.request_id) for waiting in batch]
+                        return await store(session, act, envelopes)
             except Exception as error:
                 if tries >= TRIES or _sqlstate(error) not in TRY_AGAIN:
                     raise

@@ -11,7 +11,7 @@ import structlog
 from prometheus_client import Counter, Gauge
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core import event_log, parking
+from app.core import event_log, parking, tracing
 from app.core.act import Act, system_act
 from app.core.clock import Clock
 from app.core.database import Database, driver_connection
@@ -226,14 +226,16 @@ class ConsumerRunner:
     async def _apply_page(self, consumer: Consumer, state: State, read: list[StoredEvent]) -> Outcome:
         """In one transaction with the cursor, which must still stand where `state` saw it."""
         page = self._up_to_unknown(consumer, read)
+        traced = (event.request_id for event in page if event.type in consumer.types)
         try:
-            async with self._transaction() as session:
-                if await parking.lock_cursor(session, consumer.name) != state.cursor:
-                    return Outcome.BUSY_ELSEWHERE
-                if not page:
-                    return await self._stop_before(session, consumer, read[0])
-                await self._apply(session, consumer, page, any_parked=state.parked > 0)
-                await parking.move_cursor(session, consumer.name, page[-1].cursor)
+            with tracing.batch(f"consumer.{consumer.name}", traced, events=len(page)):
+                async with self._transaction() as session:
+                    if await parking.lock_cursor(session, consumer.name) != state.cursor:
+                        return Outcome.BUSY_ELSEWHERE
+                    if not page:
+                        return await self._stop_before(session, consumer, read[0])
+                    await self._apply(session, consumer, page, any_parked=state.parked > 0)
+                    await parking.move_cursor(session, consumer.name, page[-1].cursor)
         except _DatabaseFailed:
             raise
         except Exception as error:
@@ -258,7 +260,7 @@ class ConsumerRunner:
             return
         requests = {event.request_id for event in events}
         request_id = requests.pop() if len(requests) == 1 else ""
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        with structlog.contextvars.bound_contextvars(request_id=tracing.plain(request_id)):
             await consumer.handle(session, system_act(self._clock, consumer.name, request_id), events)
 
     async def _apply_released(self, consumer: Consumer, position: int) -> Outcome:
@@ -282,7 +284,7 @@ class ConsumerRunner:
 
     async def _park(self, consumer: Consumer, state: State, event: StoredEvent, error: BaseException | None) -> Outcome:
         failures_total.labels(consumer.name).inc()
-        with structlog.contextvars.bound_contextvars(request_id=event.request_id):
+        with structlog.contextvars.bound_contextvars(request_id=tracing.plain(event.request_id)):
             log.error("event_parked", position=event.position, type=event.type, key=str(event.key), exc_info=error)
         async with self._transaction() as session:
             # Another process may have gone on in between; it then has parked or applied the event itself.

@@ -5,12 +5,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from time import time_ns
 from typing import Any
 
 import asyncpg
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
 
+from app.core import tracing
 from app.core.clock import Clock
 from app.core.driver import Backoff, connect_to_log, raise_if_cancelled
 from app.core.event_log import LONGEST_TRANSACTION, created_since
@@ -84,6 +86,14 @@ SELECT batch, last_position, positioned_at, snapshot::text, system_identifier, n
 FROM dispatched, pg_notify('switchboard_log', json_build_object('position', last_position)::text)
 """
 
+_CARRIED = f"""
+SELECT DISTINCT e.request_id FROM event_position p
+JOIN event e ON e.id = p.event_id AND e.created_at = p.event_created_at
+WHERE p.position > $1 AND p.position <= $2 AND p.positioned_at = $3 AND {{bound}}
+  AND strpos(e.request_id, '{tracing.SEPARATOR}') > 0
+LIMIT {tracing.MAX_SPANS_A_BATCH}
+"""
+
 _LAST = """
 SELECT batch, last_position, positioned_at, snapshot::text, system_identifier, least(positioned_at, now())
 FROM event_dispatch ORDER BY batch DESC LIMIT 1
@@ -149,6 +159,15 @@ async def position_new(connection: "asyncpg.Connection[Any]", clock: Clock, last
         last.system_identifier,
     )
     return row and Batch(*row)
+
+
+async def list_carried(connection: "asyncpg.Connection[Any]", last: Batch, batch: Batch) -> list[str]:
+    """Request ids with a trace behind them, of the events that `batch` gave their positions; some, if they are many."""
+    bound = created_since(last.taken_at.date() - LONGEST_TRANSACTION)
+    rows = await connection.fetch(
+        _CARRIED.format(bound=bound), last.last_position, batch.last_position, batch.positioned_at
+    )
+    return [row["request_id"] for row in rows]
 
 
 async def count_missed(connection: "asyncpg.Connection[Any]", since: datetime) -> int:
@@ -246,10 +265,14 @@ class Dispatcher:
         housekeeping_at = time() + HOUSEKEEPING_SECONDS
         while True:
             self._woken.clear()
+            began_ns = time_ns()
             batch = await position_new(connection, self._clock, last)
             if batch is not None:
                 batch_events.observe(batch.last_position - last.last_position)
                 self._announce(batch.last_position)
+                if tracing.is_on():
+                    carried = await list_carried(connection, last, batch)
+                    tracing.tell("log.position", carried, began_ns=began_ns, ended_ns=time_ns())
                 last = batch
             if time() >= housekeeping_at:
                 housekeeping_at = time() + HOUSEKEEPING_SECONDS

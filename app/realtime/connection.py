@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import structlog
@@ -15,6 +16,9 @@ from starlette.websockets import WebSocketDisconnect
 from app.realtime.audience import Viewer, Visitor
 from app.realtime.frames import Bye, ByeReason, Close, Frame
 
+if TYPE_CHECKING:
+    from opentelemetry.trace import Span
+
 log = structlog.get_logger(__name__)
 
 MAX_BUFFERED_FRAMES = 1_000
@@ -22,6 +26,7 @@ MAX_BUFFERED_BYTES = 4 * 1024 * 1024
 REPLAY_BUFFERED_FRAMES = 100
 REPLAY_BUFFERED_BYTES = 256 * 1024
 """Replay waits for the reader below these, so that it alone never makes a reader slow."""
+MAX_TRACED_FRAMES = 100
 FRAMES_A_TURN = 50
 SEATS_PER_PERSON = 20
 RETURN_WITHIN_MS = 10_000
@@ -47,6 +52,8 @@ class Connection:
         self._room.set()
         self._close: tuple[int, str] | None = None
         self._patience = asyncio.timeout(None)
+        self._traced: dict[int, Span] = {}
+        """By position; a seat that passes the event over ends its span at the latest with the connection."""
         self.position: int | None = None
         self.incarnation = 0
         self.ended = asyncio.Event()
@@ -64,6 +71,13 @@ class Connection:
             self.end("slow_reader", Close.SLOW_READER)
             return
         self._append(text, position, size)
+
+    def trace(self, position: int, span: "Span") -> None:
+        """End the span when the frame of this position is handed to the network, or never will be."""
+        if self.ended.is_set() or len(self._traced) >= MAX_TRACED_FRAMES:
+            span.end()
+        else:
+            self._traced[position] = span
 
     def push_frame(self, frame: Frame) -> None:
         self.push(frame.text())
@@ -106,6 +120,8 @@ class Connection:
             self.ended.set()
             self.gone.set()
             self._room.set()
+            while self._traced:
+                self._traced.popitem()[1].end()
 
     async def _write_all(self) -> None:
         while True:
@@ -116,6 +132,8 @@ class Connection:
                 self._bytes -= size
                 await self._send({"type": "websocket.send", "text": text})
                 self.position = self.position if position is None else position
+                if self._traced and position in self._traced:
+                    self._traced.pop(position).end()
             if not self._is_full_for_replay():
                 self._room.set()
             if self._buffer:

@@ -13,7 +13,7 @@ import structlog
 from prometheus_client import Counter, Gauge
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core import event_log
+from app.core import event_log, tracing
 from app.core.bus import Bus
 from app.core.clock import Clock
 from app.core.database import Database
@@ -22,7 +22,7 @@ from app.core.errors import Unauthenticated, Unavailable
 from app.core.event_log import LogGap, Position
 from app.core.log_signal import LogSignal
 from app.events.agents import AgentUpdated
-from app.realtime.audience import Delivery, Reach, Viewer, sight
+from app.realtime.audience import Delivery, Reach, Viewer, Visitor, sight
 from app.realtime.connection import Attendance, Seat
 from app.realtime.frames import CaughtUp, Close, Frame, ResyncReason, ResyncRequired, parse_position, position_text
 from app.realtime.render import Occurrence, Texts
@@ -40,6 +40,8 @@ SEATS_A_TURN = 200
 """After so many sockets of one event the loop is given to others, so that a large fan-out stalls nobody."""
 SNAPSHOTS_AT_ONCE = 8
 """Of snapshots and replays that read the database: fewer than its pool, which requests and the tail share."""
+MAX_FRAME_SPANS = 5
+"""Of one event: the first sockets stand for the others, which may be thousands."""
 START_SECONDS = 10
 PART_SECONDS = 2
 
@@ -106,7 +108,8 @@ class Hub:
                 if not stored:
                     await self._signal.wait(heard)
                     continue
-                await self._take([occurrence_of(each) for each in stored])
+                with tracing.batch("hub.deliver", (each.request_id for each in stored), events=len(stored)):
+                    await self._take([occurrence_of(each) for each in stored])
                 self._cursor = stored[-1].cursor
         finally:
             connection.terminate()
@@ -143,15 +146,26 @@ class Hub:
         return [seat.viewer for seat in self.roster.within(reach)]
 
     async def _fan_out(self, texts: Texts) -> None:
+        traced = MAX_FRAME_SPANS if texts.occurrence.request_id else 0
         for index, seat in enumerate(self.roster.within(texts.reach()), start=1):
             delivery = texts.delivery(seat.viewer)
             if delivery is Delivery.RECHECK:
                 await self.recheck(seat)
             elif (text := texts.text(seat.viewer, delivery)) is not None:
+                if traced:
+                    traced -= 1
+                    self._trace_frame(seat, texts.occurrence)
                 seat.deliver(text, texts.occurrence.number)
                 FRAMES.inc()
             if index % SEATS_A_TURN == 0:
                 await asyncio.sleep(0)
+
+    def _trace_frame(self, seat: Seat, occurrence: Occurrence) -> None:
+        """From here until the frame is handed to the network."""
+        kind = "visitor" if isinstance(seat.viewer, Visitor) else seat.viewer.kind
+        span = tracing.begin("socket.frame", occurrence.request_id, event=occurrence.type, viewer=kind)
+        if span is not None:
+            seat.connection.trace(occurrence.number, span)
 
     async def recheck(self, seat: Seat) -> None:
         """Look at the seat's credentials again: it goes on, subscribes anew under other rights, or ends."""

@@ -9,7 +9,7 @@ from uuid import UUID
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
 
-from app.core import event_log
+from app.core import event_log, tracing
 from app.core.act import system_act
 from app.core.clock import Clock
 from app.core.database import Database
@@ -34,6 +34,8 @@ STEP_SECONDS = 0.02
 """How soon one look at the log may follow another: most of a busy log is nothing to the router."""
 SWEEP_SECONDS = 5.0
 REBUILD_PAUSE_SECONDS = 0.5
+MAX_CAUSES = 1_000
+"""Of work that waits long, the trace ends where it waits."""
 
 OFFERS = Counter("switchboard_routing_offers_total", "Offers committed")
 STALE = Counter("switchboard_routing_stale_decisions_total", "Decisions refused at commit time", ["rule"])
@@ -90,6 +92,8 @@ class Router:
         self._logins: dict[UUID, tuple[datetime, datetime]] = {}
         self._sweep = Sweep()
         self._sweep_at = clock.now()
+        self._causes: dict[UUID, str] = {}
+        """By work, the request id of the event that brought it, where a trace goes on with it."""
 
     async def run(self) -> None:
         try:
@@ -147,8 +151,10 @@ class Router:
 
     async def _commit(self, epoch: int, decided: list[decisions.Decision]) -> None:
         act = system_act(self._clock, ROUTER)
-        async with self._database.transaction() as session:
-            committed = await commit_decisions(session, act, epoch, decided)
+        causes = {each.work_id: self._causes[each.work_id] for each in decided if each.work_id in self._causes}
+        with tracing.batch("router.commit", causes.values(), decisions=len(decided)):
+            async with self._database.transaction() as session:
+                committed = await commit_decisions(session, act, epoch, decided, causes=causes)
         # Only now: the transaction holds.
         await self._remember(committed, decided)
 
@@ -175,6 +181,8 @@ class Router:
             events = await self._log.read(self._position, limit=event_log.READ_LIMIT)
             for event in events:
                 changed.add(event)
+                if tracing.is_carried(event.request_id):
+                    self._note_cause(event)
             if events:
                 self._position = events[-1].cursor
             if len(events) < event_log.READ_LIMIT:
@@ -182,6 +190,10 @@ class Router:
         if changed:
             await self._reload(changed)
         return bool(changed)
+
+    def _note_cause(self, event: StoredEvent) -> None:
+        if event.type in WORK_TYPES and len(self._causes) < MAX_CAUSES:
+            self._causes[UUID(event.payload["work_id"])] = event.request_id
 
     async def _reload(self, changed: Changed) -> None:
         async with self._database.transaction() as session:
@@ -201,6 +213,7 @@ class Router:
             self._put_work(work)
         for work_id in changed.works - {work.id for work in waiting}:
             self._engine.remove_work(work_id)
+            self._causes.pop(work_id, None)
             self._sweep.forget(work_id)
 
     def _put_agent(self, loaded: loading.LoadedAgent) -> None:
