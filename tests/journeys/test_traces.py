@@ -61,7 +61,9 @@ async def test_one_trace_goes_from_the_widgets_post_over_the_log_to_the_agents_f
             (API, "socket.frame"),
         }
         assert "log.position" in {each.name for each in spans}
-        frames = {(each.attributes["event"], each.attributes["viewer"]) for each in spans if each.name == "socket.frame"}
+        frames = {
+            (each.attributes["event"], each.attributes["viewer"]) for each in spans if each.name == "socket.frame"
+        }
         assert frames >= {("message.received", "agent"), ("offer.made", "agent")}
         # Of one piece: each span but the first is under another of the same trace.
         known = {each.span.span_id for each in spans}
