@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
+from prometheus_client import Counter, Gauge, Histogram
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -39,6 +40,13 @@ ACTOR = "intake"
 # Serialisation failure, deadlock, and a unique index that another transaction was first in: looked at again, each ends
 # as a duplicate or as a join.
 TRY_AGAIN = frozenset({"40001", "40P01", "23505"})
+
+TAKEN = Counter("switchboard_intake_messages_total", "Incoming messages by what became of them", ["outcome"])
+BATCH = Histogram(
+    "switchboard_intake_batch_messages", "Messages stored in one transaction", buckets=(1, 2, 5, 10, 20, 50, 100, 128)
+)
+QUEUED = Gauge("switchboard_intake_queued", "Messages that wait while a batch is stored")
+SPLIT = Counter("switchboard_intake_batches_split_total", "Batches stored one by one, as something in them was bad")
 
 
 @dataclass(slots=True)
@@ -76,6 +84,7 @@ class Intake:
         try:
             self._queue.put_nowait(waiting)
         except asyncio.QueueFull:
+            TAKEN.labels("turned_away").inc()
             raise Unavailable("intake_full", "More comes in than can be stored. Send the same message again.") from None
         return await waiting.answer
 
@@ -86,29 +95,36 @@ class Intake:
             while len(batch) < BATCH_CAP and not self._queue.empty():
                 batch.append(self._queue.get_nowait())
             last = None in batch
+            QUEUED.set(self._queue.qsize())
             await self._settle([waiting for waiting in batch if waiting is not None])
 
     async def _settle(self, batch: list[_Waiting]) -> None:
         """Give every one of the batch its answer. A batch that fails is tried one by one, so only the bad one fails."""
+        if not batch:
+            return
         try:
             received = await self._store(batch)
         except Exception as error:
             if len(batch) > 1 and not is_away(error):
+                SPLIT.inc()
                 log.warning("intake_batch_split", size=len(batch), error=repr(error))
                 for waiting in batch:
                     await self._settle([waiting])
                 return
+            TAKEN.labels("refused").inc(len(batch))
             for waiting in batch:
                 if not waiting.answer.done():
                     waiting.answer.set_exception(_told(error))
             return
+        BATCH.observe(len(batch))
+        again = sum(answer.duplicate for answer in received)
+        TAKEN.labels("duplicate").inc(again)
+        TAKEN.labels("stored").inc(len(batch) - again)
         for waiting, answer in zip(batch, received, strict=True):
             if not waiting.answer.done():  # its request may have been given up meanwhile
                 waiting.answer.set_result(answer)
 
     async def _store(self, batch: list[_Waiting]) -> list[Received]:
-        if not batch:
-            return []
         tries = 1
         while True:
             try:

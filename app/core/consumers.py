@@ -30,6 +30,7 @@ PASSED_KEPT_SECONDS = 0.25
 
 log = structlog.get_logger(__name__)
 lag_gauge = Gauge("switchboard_consumer_lag_events", "Positions between a consumer's cursor and the head", ["consumer"])
+position_gauge = Gauge("switchboard_consumer_position", "The last position a consumer has passed", ["consumer"])
 stopped_gauge = Gauge("switchboard_consumer_stopped", "1 while a consumer cannot go on by itself", ["consumer"])
 parked_gauge = Gauge("switchboard_consumer_parked_events", "Events parked, and those queued behind them", ["consumer"])
 handled_total = Counter("switchboard_consumer_events_total", "Events a consumer has passed", ["consumer"])
@@ -161,6 +162,7 @@ class ConsumerRunner:
                 await parking.create_cursor(connection, consumer.name, start=consumer.start)
                 return Outcome.AGAIN
         start = self._start(consumer, state)
+        position_gauge.labels(consumer.name).set(start.number)
         lag_gauge.labels(consumer.name).set(max(state.head - start.number, 0))
         stopped_gauge.labels(consumer.name).set(state.stopped_reason is not None)
         parked_gauge.labels(consumer.name).set(state.parked)

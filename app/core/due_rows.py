@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
+from prometheus_client import Gauge
 from sqlalchemy import DateTime, Integer, Text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -25,6 +26,9 @@ from app.core.driver import raise_if_cancelled
 from app.core.tasks import gathered
 
 log = structlog.get_logger(__name__)
+LATE = Gauge(
+    "switchboard_due_rows_late_seconds", "How late the oldest row of a table is that nobody works on", ["table"]
+)
 
 POLL_SECONDS = 1.0
 """The net under what another process stored; a row that becomes due sooner than that is slept for exactly."""
@@ -202,6 +206,8 @@ class DueRowRunner:
                     continue
                 now = self._clock.now()
                 next_at = await self._next_at(table, since, now)
+                late = 0.0 if next_at is None else (now - next_at).total_seconds()
+                LATE.labels(table.name).set(max(late, 0.0))
                 await asyncio.sleep(GATHER_SECONDS)
                 await watch.sleep(next_at, now)
             except Exception as error:  # the database is away: the rows wait, so do we

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 import structlog
-from prometheus_client import Gauge
+from prometheus_client import Counter, Gauge
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.types import Send
 from starlette.websockets import WebSocketDisconnect
@@ -33,7 +33,8 @@ RETURN_WITHIN_MS = 10_000
 END_SECONDS = 5.0
 """How long a reader may take to hear the last word before the line is cut."""
 
-CONNECTED = Gauge("switchboard_sockets", "Authenticated sockets of this process")
+CONNECTED = Gauge("switchboard_sockets", "Authenticated sockets of this process", ["kind"])
+ENDED = Counter("switchboard_sockets_ended_total", "Sockets that were told to end", ["reason"])
 
 
 def size_of(text: str) -> int:
@@ -98,6 +99,7 @@ class Connection:
         """Say goodbye after what is still buffered, then close. Only the first call counts."""
         if self.ended.is_set():
             return
+        ENDED.labels(reason).inc()
         position = f"{self.incarnation}-{self.position}" if self.position is not None else None
         bye = Bye(reason=reason, position=position, retry_after_ms=retry_after_ms, detail=detail).text()
         self._append(bye, None, size_of(bye))
@@ -174,6 +176,11 @@ class Seat:
         return self.viewer.contact_point_id if isinstance(self.viewer, Visitor) else self.viewer.id
 
     @property
+    def kind(self) -> str:
+        """What sort of reader: "visitor", "agent" or "api_key"."""
+        return "visitor" if isinstance(self.viewer, Visitor) else self.viewer.kind
+
+    @property
     def is_live(self) -> bool:
         return self.joined and self._held is None
 
@@ -212,7 +219,7 @@ class Attendance:
         """
         seats = self._seats.setdefault(seat.key, {})
         seats[seat] = None
-        CONNECTED.inc()
+        CONNECTED.labels(seat.kind).inc()
         if len(seats) > SEATS_PER_PERSON:
             next(iter(seats)).connection.end("replaced", Close.TOO_MANY)
         return len(seats) == 1
@@ -221,7 +228,7 @@ class Attendance:
         """True: it was the person's last here."""
         seats = self._seats[seat.key]
         del seats[seat]
-        CONNECTED.dec()
+        CONNECTED.labels(seat.kind).dec()
         if not seats:
             del self._seats[seat.key]
         return not seats

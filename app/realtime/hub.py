@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from prometheus_client import Counter, Gauge
+from prometheus_client import Counter, Gauge, Histogram
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core import event_log, tracing
@@ -22,7 +22,7 @@ from app.core.errors import Unauthenticated, Unavailable
 from app.core.event_log import LogGap, Position
 from app.core.log_signal import LogSignal
 from app.events.agents import AgentUpdated
-from app.realtime.audience import Delivery, Reach, Viewer, Visitor, sight
+from app.realtime.audience import Delivery, Reach, Viewer, sight
 from app.realtime.connection import Attendance, Seat
 from app.realtime.frames import CaughtUp, Close, Frame, ResyncReason, ResyncRequired, parse_position, position_text
 from app.realtime.render import Occurrence, Texts
@@ -47,6 +47,11 @@ PART_SECONDS = 2
 
 FRAMES = Counter("switchboard_socket_frames_total", "Event frames put on sockets")
 POSITION = Gauge("switchboard_hub_position", "Last position this process has delivered")
+DELAY = Histogram(
+    "switchboard_hub_delay_seconds",
+    "From an act to its frames on this process's sockets; of each page read, the oldest event",
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30),
+)
 
 
 class Hub:
@@ -111,6 +116,7 @@ class Hub:
                 with tracing.batch("hub.deliver", (each.request_id for each in stored), events=len(stored)):
                     await self._take([occurrence_of(each) for each in stored])
                 self._cursor = stored[-1].cursor
+                DELAY.observe((self._clock.now() - stored[0].occurred_at).total_seconds())
         finally:
             connection.terminate()
 
@@ -162,8 +168,7 @@ class Hub:
 
     def _trace_frame(self, seat: Seat, occurrence: Occurrence) -> None:
         """From here until the frame is handed to the network."""
-        kind = "visitor" if isinstance(seat.viewer, Visitor) else seat.viewer.kind
-        span = tracing.begin("socket.frame", occurrence.request_id, event=occurrence.type, viewer=kind)
+        span = tracing.begin("socket.frame", occurrence.request_id, event=occurrence.type, viewer=seat.kind)
         if span is not None:
             seat.connection.trace(occurrence.number, span)
 

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
-from prometheus_client import Counter, Gauge, Histogram
 
 from app.core import event_log, tracing
 from app.core.act import system_act
@@ -22,7 +21,7 @@ from app.routing import decisions
 from app.routing.engine import Engine
 from app.routing.facts import AgentFacts, WorkFacts
 from app.routing.rings import COOL_DOWN_ALONE_SECONDS, COOL_DOWN_SECONDS
-from app.routing.service import loading
+from app.routing.service import gauges, loading
 from app.routing.service.matching import ROUTER, Committed, commit_decisions
 from app.routing.service.sweep import Sweep
 
@@ -36,12 +35,6 @@ SWEEP_SECONDS = 5.0
 REBUILD_PAUSE_SECONDS = 0.5
 MAX_CAUSES = 1_000
 """Of work that waits long, the trace ends where it waits."""
-
-OFFERS = Counter("switchboard_routing_offers_total", "Offers committed")
-STALE = Counter("switchboard_routing_stale_decisions_total", "Decisions refused at commit time", ["rule"])
-REBUILDS = Counter("switchboard_routing_rebuilds_total", "Rebuilds of the engine from the tables")
-REBUILD_TIME = Histogram("switchboard_routing_rebuild_seconds", "Loading the engine from the tables")
-WAITING = Gauge("switchboard_routing_waiting", "Queued work the engine holds")
 
 
 @dataclass
@@ -103,6 +96,12 @@ class Router:
 
     async def lead(self, epoch: int) -> None:
         """Route until deposed or cancelled."""
+        try:
+            await self._lead(epoch)
+        finally:
+            gauges.forget_waiting()
+
+    async def _lead(self, epoch: int) -> None:
         while True:
             try:
                 await self.rebuild()
@@ -121,8 +120,8 @@ class Router:
 
     async def rebuild(self) -> None:
         """The position first, then the tables: what changes in between is read again, which is harmless."""
-        REBUILDS.inc()
-        with REBUILD_TIME.time():
+        gauges.REBUILDS.inc()
+        with gauges.REBUILD_TIME.time():
             async with self._log.use() as connection:
                 self._position = await event_log.head(connection)
             self._engine = Engine()
@@ -141,8 +140,9 @@ class Router:
         read = await self._catch_up()
         if self._clock.now() >= self._sweep_at:
             await self._run_sweep()
-        decided = self._engine.decide(self._clock.now(), limit=DECISIONS_PER_COMMIT)
-        WAITING.set(self._engine.waiting)
+        with gauges.DECIDING.time():
+            decided = self._engine.decide(self._clock.now(), limit=DECISIONS_PER_COMMIT)
+        gauges.WAITING.set(self._engine.waiting)
         # Standing in line behind others like it leaves nothing to store, and may be told of a whole queue at once.
         worth_storing = [each for each in decided if not isinstance(each, decisions.Wait) or each.trace is not None]
         for first in range(0, len(worth_storing), DECISIONS_PER_COMMIT):
@@ -160,15 +160,17 @@ class Router:
 
     async def _remember(self, committed: Committed, decided: list[decisions.Decision]) -> None:
         made = set(committed.made)
-        OFFERS.inc(len(made))
+        gauges.OFFERS.inc(len(made))
         for work_id in committed.made:
             self._engine.confirm(work_id)
         changed = Changed()
         for decision in decided:
             if isinstance(decision, decisions.Offer):
                 changed.agents.add(decision.agent_id)
+            elif isinstance(decision, decisions.Unroutable):
+                gauges.UNROUTABLE.labels(decision.reason).inc()
         for stale, rule in committed.stale:
-            STALE.labels(rule).inc()
+            gauges.STALE.labels(rule).inc()
             self._engine.undo(stale.work_id)
             changed.works.add(stale.work_id)
         await self._reload(changed)
@@ -248,6 +250,7 @@ class Router:
 
     async def _run_sweep(self) -> None:
         self._sweep_at = self._clock.now() + timedelta(seconds=SWEEP_SECONDS)
+        gauges.show_waiting(self._engine.waiting_by_queue(), self._clock.now())
         async with self._database.transaction() as session:
             works, agents = await self._sweep.find_missed(session)
         if works or agents:
