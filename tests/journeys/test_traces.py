@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from app.core.database import Database
+from app.ops.serve import listen
 from app.ops.socket_client import ResumingSocket, websocket_url
 from app.ops.supervisor import stop_all
 from tests.collector import collecting
@@ -29,13 +30,21 @@ async def database(postgres: str, template_database: str) -> AsyncIterator[Datab
         await opened.close()
 
 
+def free_port() -> int:
+    listener = listen("127.0.0.1", 0)
+    with listener:
+        return int(listener.getsockname()[1])
+
+
 async def test_one_trace_goes_from_the_widgets_post_over_the_log_to_the_agents_frame(
     database: Database, tmp_path: Path
 ) -> None:
     town = await found(database)
     async with collecting() as collector:
         # Nothing is exported before the end, so that what arrives was flushed by it.
-        with processes(database.url, tmp_path, SWITCHBOARD_TRACING="on", **collector.environment()) as served:
+        port = free_port()
+        settings = {"SWITCHBOARD_TRACING": "on", "SWITCHBOARD_WORKER_METRICS_PORT": str(port)}
+        with processes(database.url, tmp_path, **settings, **collector.environment()) as served:
             served.api.start()
             served.worker.start()
             await served.ready()
@@ -47,6 +56,8 @@ async def test_one_trace_goes_from_the_widgets_post_over_the_log_to_the_agents_f
                     await socket.command("presence.set", {"readiness": "ready"}, timeout=PATIENCE_SECONDS)
                     await write(http, visitor, BODY, client_id="1", **{"X-Request-Id": "journey-1"})
                     offer = await socket.wait_for(lambda: next(iter(socket.open_offers()), None), PATIENCE_SECONDS)
+                in_api = (await http.get("/metrics")).text
+                in_worker = (await http.get(f"http://127.0.0.1:{port}/metrics")).text
             await asyncio.to_thread(stop_all, [served.api, served.worker])
 
         (post,) = collector.named("POST /v1/widget/messages")
@@ -74,4 +85,10 @@ async def test_one_trace_goes_from_the_widgets_post_over_the_log_to_the_agents_f
         told = "".join(str(each.span) for each in collector.spans)
         secrets = (BODY, CUSTOMER, visitor, agent, offer["token"], town.public_key, "127.0.0.1")
         assert [secret for secret in secrets if secret in told] == []
+    posted = 'switchboard_http_requests_total{method="POST",route="/v1/widget/messages",status="201"} 1.0'
+    begun = 'switchboard_http_requests_total{method="POST",route="/v1/widget/visitors",status="201"} 1.0'
+    assert {posted, begun, 'switchboard_intake_messages_total{outcome="stored"} 1.0'} <= set(in_api.splitlines())
+    assert {"switchboard_routing_offers_total 1.0", 'switchboard_consumer_parked_events{consumer="sla"} 0.0'} <= set(
+        in_worker.splitlines()
+    )
     assert '"trace_export_failed"' not in served.log_text()
