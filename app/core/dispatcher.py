@@ -16,6 +16,7 @@ from app.core import tracing
 from app.core.clock import Clock
 from app.core.driver import Backoff, connect_to_log, raise_if_cancelled
 from app.core.event_log import LONGEST_TRANSACTION, created_since
+from app.core.traced_events import list_carried
 
 ADVISORY_LOCK = (0x5377, 0x6C67)
 """Any constant: the two words name the election within the database."""
@@ -86,14 +87,6 @@ SELECT batch, last_position, positioned_at, snapshot::text, system_identifier, n
 FROM dispatched, pg_notify('switchboard_log', json_build_object('position', last_position)::text)
 """
 
-_CARRIED = f"""
-SELECT DISTINCT e.request_id FROM event_position p
-JOIN event e ON e.id = p.event_id AND e.created_at = p.event_created_at
-WHERE p.position > $1 AND p.position <= $2 AND p.positioned_at = $3 AND {{bound}}
-  AND strpos(e.request_id, '{tracing.SEPARATOR}') > 0
-LIMIT {tracing.MAX_SPANS_A_BATCH}
-"""
-
 _LAST = """
 SELECT batch, last_position, positioned_at, snapshot::text, system_identifier, least(positioned_at, now())
 FROM event_dispatch ORDER BY batch DESC LIMIT 1
@@ -159,15 +152,6 @@ async def position_new(connection: "asyncpg.Connection[Any]", clock: Clock, last
         last.system_identifier,
     )
     return row and Batch(*row)
-
-
-async def list_carried(connection: "asyncpg.Connection[Any]", last: Batch, batch: Batch) -> list[str]:
-    """Request ids with a trace behind them, of the events that `batch` gave their positions; some, if they are many."""
-    bound = created_since(last.taken_at.date() - LONGEST_TRANSACTION)
-    rows = await connection.fetch(
-        _CARRIED.format(bound=bound), last.last_position, batch.last_position, batch.positioned_at
-    )
-    return [row["request_id"] for row in rows]
 
 
 async def count_missed(connection: "asyncpg.Connection[Any]", since: datetime) -> int:
@@ -271,13 +255,25 @@ class Dispatcher:
                 batch_events.observe(batch.last_position - last.last_position)
                 self._announce(batch.last_position)
                 if tracing.is_on():
-                    carried = await list_carried(connection, last, batch)
-                    tracing.tell("log.position", carried, began_ns=began_ns, ended_ns=time_ns())
+                    await self._tell_traces(connection, last, batch, began_ns)
                 last = batch
             if time() >= housekeeping_at:
                 housekeeping_at = time() + HOUSEKEEPING_SECONDS
                 await self._keep_house(connection, last)
             await self._wait_for_wake()
+
+    async def _tell_traces(
+        self, connection: "asyncpg.Connection[Any]", last: Batch, batch: Batch, began_ns: int
+    ) -> None:
+        ended_ns = time_ns()
+        carried = await list_carried(
+            connection,
+            after=last.last_position,
+            up_to=batch.last_position,
+            positioned_at=batch.positioned_at,
+            created_from=last.taken_at.date() - LONGEST_TRANSACTION,
+        )
+        tracing.tell("log.position", carried, began_ns=began_ns, ended_ns=ended_ns)
 
     async def _wait_for_wake(self) -> None:
         with suppress(TimeoutError):

@@ -14,11 +14,14 @@ HOST = "127.0.0.1"
 
 @contextmanager
 def serving(port: int) -> Iterator[None]:
-    """Serve /metrics from a thread while the block runs; port 0: do not. Raises OSError when the port is taken."""
+    """Serve /metrics from a thread while the block runs; port 0: do not. Ends the process when the port is taken."""
     if not port:
         yield
         return
-    server, thread = start_http_server(port, HOST)
+    try:
+        server, thread = start_http_server(port, HOST)
+    except OSError as error:
+        raise SystemExit(f"Set SWITCHBOARD_WORKER_METRICS_PORT to another port: {port}: {error.strerror}.") from error
     log.info("metrics_served", port=port)
     try:
         yield

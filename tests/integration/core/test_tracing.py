@@ -164,37 +164,62 @@ async def test_a_collector_that_is_away_is_one_line_in_the_log(collector: Collec
     assert collector.spans == []
 
 
-def test_off_nothing_of_the_sdk_is_loaded_and_nothing_is_carried() -> None:
+def test_off_nothing_of_the_sdk_is_loaded_whatever_the_frameworks_own_telemetry_is_told() -> None:
     program = (
-        "import sys, app.main, app.worker\n"
+        "import asyncio, sys, app.main, app.worker\n"
         "from app.core import tracing\n"
         "from app.core.config import Settings\n"
         "settings = Settings()\n"
-        "app.main.create_app(settings)\n"
+        "served = app.main.create_app(settings)\n"
+        "told = []\n"
+        "async def receive(): return {'type': 'lifespan.startup'}\n"
+        "async def send(message): told.append(message['type'])\n"
+        "async def begin():\n"
+        "    try: await served({'type': 'lifespan', 'state': {}}, receive, send)\n"
+        "    except Exception: pass\n"
+        "asyncio.run(begin())\n"
+        "assert told == ['lifespan.startup.failed'], told\n"
         "tracing.start(settings, 'api')\n"
         "assert tracing.carry('request') == 'request'\n"
         "print([name for name in sys.modules if name.startswith(('opentelemetry.sdk', 'opentelemetry.exporter',"
-        " 'app.core.trace'))])\n"
+        " 'app.core.trace_export', 'app.core.traced_requests'))])\n"
     )
-    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert answer.stdout.strip() == "[]"
+    environment = {
+        "PATH": "",
+        "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none",
+        "FASTAPI_OTEL_AUTO_CONFIGURE": "true",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1",
+    }
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment)
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout.splitlines()[-1] == "[]"
 
 
 @pytest.mark.parametrize(
-    ("setting", "sentence"),
+    ("name", "value", "sentence"),
     [
-        ({"HIDE": "opentelemetry.sdk"}, "pip install 'switchboard[otel]'"),
-        ({"OTEL_TRACES_SAMPLER_ARG": "much"}, "OTEL_TRACES_SAMPLER_ARG"),
-        ({"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, "http/protobuf"),
+        ("OTEL_TRACES_SAMPLER_ARG", "much", "between 0 and 1"),
+        ("OTEL_TRACES_SAMPLER_ARG", "2", "between 0 and 1"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "http/protobuf"),
+        ("OTEL_TRACES_SAMPLER_ARG", "0.05", None),
     ],
 )
-def test_traces_that_cannot_be_are_refused_at_the_start(setting: dict[str, str], sentence: str) -> None:
+def test_variables_that_cannot_be_followed_are_named(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, sentence: str | None
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert tracing.find_trouble(Settings(tracing="off")) is None
+    trouble = tracing.find_trouble(Settings(tracing="on"))
+    assert trouble is None if sentence is None else sentence in str(trouble)
+
+
+def test_a_process_that_lacks_the_package_says_so_and_does_not_start() -> None:
     program = (
-        "import os, sys\n"
+        "import sys\n"
         "from importlib.abc import MetaPathFinder\n"
         "class Hidden(MetaPathFinder):\n"
         "    def find_spec(self, name, path, target=None):\n"
-        "        if name == os.environ.get('HIDE'): raise ModuleNotFoundError(name)\n"
+        "        if name == 'opentelemetry.sdk': raise ModuleNotFoundError(name)\n"
         "sys.meta_path.insert(0, Hidden())\n"
         "from app.cli import main\n"
         "sys.argv = ['switchboard', 'worker']\n"
@@ -205,8 +230,7 @@ def test_traces_that_cannot_be_are_refused_at_the_start(setting: dict[str, str],
         "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none",
         "SWITCHBOARD_SECRET_KEY": "x" * 32,
         "SWITCHBOARD_TRACING": "on",
-        **setting,
     }
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment)
     assert answer.returncode == 2
-    assert sentence in answer.stderr
+    assert "pip install 'switchboard[otel]'" in answer.stderr
