@@ -152,18 +152,20 @@ def _batch(exporting: "Exporting", name: str, marks: list[Mark], attributes: Att
         yield
 
 
-@contextmanager
 def root(
     name: str, *, parent: Mark | None = None, sampled: bool = True, link: Mark | None = None, server: bool = False
-) -> Iterator["Span | None"]:
-    """The span of an act that begins here: all that is done in the block belongs to its trace.
+) -> "AbstractContextManager[Span | None]":
+    """The span of an act that begins here: all that is done in the block belongs to its trace. None when off.
 
     `parent`, with the caller's own decision on sampling, only where the caller is to be believed; else `link`.
     """
     if _exporting is None:
-        yield None
-        return
-    span = _exporting.begin(name, parent=parent, sampled=sampled, link=link, server=server)
+        return _OFF
+    return _root(_exporting.begin(name, parent=parent, sampled=sampled, link=link, server=server))
+
+
+@contextmanager
+def _root(span: "Span") -> Iterator["Span | None"]:
     mark = _mark(span.get_span_context())
     with _opened(_Here({mark.trace: mark} if mark else {}, mark), [span]):
         yield span

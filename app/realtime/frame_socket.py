@@ -223,8 +223,6 @@ class FrameSocket(ABC):
 
     async def _answer(self, command: Command) -> Result | Refused:
         try:
-            if not tracing.is_on():
-                return await self.obey(command)
             with tracing.root("socket.command"):
                 return await self.obey(command)
         except ValidationError as error:

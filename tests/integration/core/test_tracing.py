@@ -3,7 +3,7 @@
 import asyncio
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import httpx
@@ -16,31 +16,13 @@ from app.core import tracing
 from app.core.config import Settings
 from app.core.http import Manners, install_error_handlers
 from app.core.traced_requests import TracedRequests
-from tests.collector import Collector, collecting
+from tests.collector import Collector
+from tests.integration.core.conftest import Switch
 
 STRANGER = "4bf92f3577b34da6a3ce929d0e0e4736"
 SAYS_SAMPLED = {"traceparent": f"00-{STRANGER}-00f067aa0ba902b7-01"}
 SAYS_UNSAMPLED = {"traceparent": f"00-{STRANGER}-00f067aa0ba902b7-00"}
 FORGED = f"mine~{STRANGER}-00f067aa0ba902b7"
-Switch = Callable[..., Awaitable[None]]
-
-
-@pytest.fixture
-async def collector() -> AsyncIterator[Collector]:
-    async with collecting() as opened:
-        yield opened
-
-
-@pytest.fixture
-async def switch_on(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Switch]:
-    async def start(url: str, **environment: str) -> None:
-        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
-        for name, value in environment.items():
-            monkeypatch.setenv(name, value)
-        tracing.start(Settings(tracing="on"), "tests")
-
-    yield start
-    await tracing.stop()
 
 
 def build(**settings: str) -> FastAPI:
