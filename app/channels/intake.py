@@ -18,7 +18,7 @@ from app.channels.schemas import AccountFacts
 from app.conversations.arrival import Arrival, NewMessage, Received, events_of
 from app.conversations.service import receiving
 from app.conversations.texts import MAX_BODY_CHARACTERS, check_text
-from app.core import event_log, tracing
+from app.core import event_log, metrics, tracing
 from app.core.act import Act, system_act
 from app.core.clock import Clock
 from app.core.database import Database
@@ -42,6 +42,7 @@ ACTOR = "intake"
 TRY_AGAIN = frozenset({"40001", "40P01", "23505"})
 
 TAKEN = Counter("switchboard_intake_messages_total", "Incoming messages by what became of them", ["outcome"])
+metrics.at_nought(TAKEN, ("stored", "duplicate", "refused", "turned_away"))
 BATCH = Histogram(
     "switchboard_intake_batch_messages", "Messages stored in one transaction", buckets=(1, 2, 5, 10, 20, 50, 100, 128)
 )

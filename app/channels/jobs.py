@@ -12,8 +12,10 @@ from app.conversations import service as conversations
 from app.core.act import Act
 from app.core.database import Database
 from app.core.due_rows import DueTable
+from app.core.metrics import at_nought
 
 DELIVERED = Counter("switchboard_deliveries_total", "Outgoing messages by their channel's last word", ["outcome"])
+at_nought(DELIVERED, ("sent", "failed"))
 MAX_TRIES = 8
 """Over about eight minutes. Then the message has failed, and the agent may send it again."""
 

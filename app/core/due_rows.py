@@ -23,6 +23,8 @@ from app.core.act import Act
 from app.core.clock import Clock
 from app.core.database import DUE, Database
 from app.core.driver import raise_if_cancelled
+from app.core.due_outcomes import DONE
+from app.core.metrics import at_nought
 from app.core.tasks import gathered
 
 log = structlog.get_logger(__name__)
@@ -152,6 +154,7 @@ class DueRowRunner:
         self._clock = clock
         self._tables = tables
         self._watches = {table.name: _Watch(clock) for table in tables}
+        at_nought(DONE, self._watches, ("done", "retried", "parked"))
 
     async def run(self) -> None:
         self._database.on_due = self.wake

@@ -1,15 +1,25 @@
-"""Where a process without an HTTP server of its own shows what it measures."""
+"""Where a process without an HTTP server of its own shows what it measures; counters that begin at nought."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import product
 
 import structlog
-from prometheus_client import start_http_server
+from prometheus_client import Counter, start_http_server
 
 log = structlog.get_logger(__name__)
 
 HOST = "127.0.0.1"
 """As the api's own /metrics: whoever scrapes stands beside the process."""
+
+
+def at_nought(counter: Counter, *values: Iterable[str]) -> None:
+    """Show a counter for these values of its labels before anything was counted.
+
+    One that appears with its first occurrence has never risen, and an alert on its rise stays silent.
+    """
+    for labels in product(*values):
+        counter.labels(*labels)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 from uuid import UUID
 
 import structlog
@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.types import Send
 from starlette.websockets import WebSocketDisconnect
 
+from app.core.metrics import at_nought
 from app.realtime.audience import Viewer, Visitor
 from app.realtime.frames import Bye, ByeReason, Close, Frame
 
@@ -35,6 +36,7 @@ END_SECONDS = 5.0
 
 CONNECTED = Gauge("switchboard_sockets", "Authenticated sockets of this process", ["kind"])
 ENDED = Counter("switchboard_sockets_ended_total", "Sockets that were told to end", ["reason"])
+at_nought(ENDED, get_args(ByeReason))
 
 
 def size_of(text: str) -> int:

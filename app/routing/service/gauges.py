@@ -2,9 +2,13 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import get_args
 from uuid import UUID
 
 from prometheus_client import Counter, Gauge, Histogram
+
+from app.core.metrics import at_nought
+from app.routing.decisions import UnroutableReason
 
 MAX_QUEUES = 100
 """Those with the most waiting; the others are told together as REST."""
@@ -12,6 +16,7 @@ REST = "others"
 
 OFFERS = Counter("switchboard_routing_offers_total", "Offers committed")
 UNROUTABLE = Counter("switchboard_routing_unroutable_total", "Work that nobody could ever take, as found", ["reason"])
+at_nought(UNROUTABLE, get_args(UnroutableReason))
 STALE = Counter("switchboard_routing_stale_decisions_total", "Decisions refused at commit time", ["rule"])
 DECIDING = Histogram(
     "switchboard_routing_decision_seconds",

@@ -34,7 +34,7 @@ STEP_SECONDS = 0.02
 SWEEP_SECONDS = 5.0
 REBUILD_PAUSE_SECONDS = 0.5
 MAX_CAUSES = 1_000
-"""Of work that waits long, the trace ends where it waits."""
+"""Of more work that waits, the oldest traces end where it waits."""
 
 
 @dataclass
@@ -194,8 +194,11 @@ class Router:
         return bool(changed)
 
     def _note_cause(self, event: StoredEvent) -> None:
-        if event.type in WORK_TYPES and len(self._causes) < MAX_CAUSES:
-            self._causes[UUID(event.payload["work_id"])] = event.request_id
+        if event.type not in WORK_TYPES:
+            return
+        if len(self._causes) >= MAX_CAUSES:
+            del self._causes[next(iter(self._causes))]
+        self._causes[UUID(event.payload["work_id"])] = event.request_id
 
     async def _reload(self, changed: Changed) -> None:
         async with self._database.transaction() as session:

@@ -16,6 +16,7 @@ from app.core import event_log
 from app.core.act import Act
 from app.core.database import Database
 from app.core.due_rows import announce
+from app.core.metrics import at_nought
 from app.events.webhooks import DisabledReason, WebhookEndpointDisabled
 from app.webhooks import repository
 from app.webhooks.attempts import BREAKER_FAILURES, Attempt, Health, health_after, step_after
@@ -37,6 +38,7 @@ TICK = timedelta(microseconds=1)
 log = structlog.get_logger(__name__)
 breakers_total = Counter("switchboard_webhook_breakers_opened_total", "Times an endpoint was left alone for failing")
 disabled_total = Counter("switchboard_webhook_endpoints_disabled_total", "Endpoints switched off by us", ["reason"])
+at_nought(disabled_total, ("gone", "failing", "backlog"))
 pending_gauge = Gauge("switchboard_webhook_pending_deliveries", "Deliveries that wait, up to 10,000 an endpoint")
 broken_gauge = Gauge("switchboard_webhook_broken_endpoints", "Endpoints that are left alone at present for failing")
 attempts_total = Counter("switchboard_webhook_attempts_total", "Webhook attempts by what became of them", ["state"])
@@ -98,6 +100,7 @@ async def _note_health(session: AsyncSession, act: Act, endpoint: WebhookEndpoin
         pending = await repository.count_pending(session, endpoint.id, up_to=BACKLOG_MAX + 1)
         reason = "backlog" if pending > BACKLOG_MAX else None
     if reason is not None and endpoint.enabled:
+        disabled_total.labels(reason).inc()
         await disable(session, act, endpoint, reason)
 
 
@@ -106,7 +109,6 @@ async def disable(session: AsyncSession, act: Act, endpoint: WebhookEndpoint, re
     endpoint.disabled_reason = reason
     endpoint.run_at = None
     endpoint.version += 1
-    disabled_total.labels(reason).inc()
     log.warning("webhook_endpoint_disabled", endpoint=str(endpoint.id), reason=reason)
     await event_log.append(session, act, [WebhookEndpointDisabled(endpoint_id=endpoint.id, reason=reason)])
 

@@ -11,6 +11,14 @@ import pytest
 import yaml
 from prometheus_client import REGISTRY
 
+from app.core.config import Settings
+from app.core.database import Database
+from app.core.due_rows import DueRowRunner
+from app.main import create_app
+from app.routing.repository import checks
+from app.sla.jobs import CLOCK_TABLE
+from tests.clocks import ManualClock
+
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "metrics.md").read_text("utf-8")
 ALERTS = yaml.safe_load((ROOT / "deploy" / "prometheus-alerts.yaml").read_text("utf-8"))
@@ -21,6 +29,7 @@ GRAFANA_SCHEMA = 42  # of Grafana 12, the last of the classic form
 GRID_COLUMNS = 24
 # Of Prometheus itself: whether it could scrape.
 OF_THE_SCRAPER = {"up"}
+OF_POSTGRESQL = {"max_connections", "pg_stat_statements"}
 WORDS_OF_PROMQL = {
     *("sum", "max", "min", "count", "by", "le", "rate", "increase", "histogram_quantile", "absent"),
 }
@@ -66,6 +75,34 @@ def test_each_line_of_trouble_on_the_page_is_an_alert_and_the_other_way_round() 
     told = {name: (severity, line, wait or "0m") for name, severity, line, wait in rows}
     assert len(told) == len(rows)
     assert told == {rule["alert"]: (rule["labels"]["severity"], rule["expr"], rule["for"]) for rule in RULES}
+
+
+def test_the_log_lines_and_operations_that_the_page_sends_one_to_are_there() -> None:
+    lines = [line for line in PAGE.splitlines() if re.match(r"\| \w+ \((page|ticket)\)", line)]
+    named = {word for line in lines for word in re.findall(r"`([a-z_]+)`", line.rsplit("|", 2)[1])}
+    sources = "".join(path.read_text("utf-8") for path in (ROOT / "app").rglob("*.py"))
+    assert {
+        word for word in named - OF_POSTGRESQL if f'"{word}"' not in sources and f" {word} " not in sources
+    } == set()
+    operations = {operation for line in lines for operation in re.findall(r"`(GET|POST) (/v1/[^`]+)`", line)}
+    paths = create_app(Settings()).openapi()["paths"]
+    assert {(method, path) for method, path in operations if method.lower() not in paths.get(path, {})} == set()
+
+
+def test_counters_whose_rise_is_an_alert_are_there_before_it(exported: dict[str, tuple[str, str]]) -> None:
+    """One that appears with its first occurrence has never risen. Failures that must come often may."""
+    must_be_there = {
+        name
+        for rule in RULES
+        if rule["expr"].endswith("> 0")
+        for name in re.findall(r"increase\((\w+)", rule["expr"])
+        if exported[name][1]
+    }
+    database = Database("postgresql://nobody@127.0.0.1:1/none", application_name="tests")
+    DueRowRunner(database, ManualClock(), [CLOCK_TABLE])
+    shown = {sample.name for family in REGISTRY.collect() for sample in family.samples}
+    assert must_be_there <= shown
+    assert set(re.findall(r"SELECT '(\w+)'", str(checks.VIOLATIONS))) == set(checks.RULES)
 
 
 def test_queries_name_only_what_is_exported(exported: dict[str, tuple[str, str]]) -> None:
