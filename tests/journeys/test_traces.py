@@ -87,8 +87,11 @@ async def test_one_trace_goes_from_the_widgets_post_over_the_log_to_the_agents_f
         assert [secret for secret in secrets if secret in told] == []
     posted = 'switchboard_http_requests_total{method="POST",route="/v1/widget/messages",status="201"} 1.0'
     begun = 'switchboard_http_requests_total{method="POST",route="/v1/widget/visitors",status="201"} 1.0'
-    assert {posted, begun, 'switchboard_intake_messages_total{outcome="stored"} 1.0'} <= set(in_api.splitlines())
-    assert {"switchboard_routing_offers_total 1.0", 'switchboard_consumer_parked_events{consumer="sla"} 0.0'} <= set(
-        in_worker.splitlines()
-    )
+    stored, slow = 'intake_messages_total{outcome="stored"} 1.0', 'sockets_ended_total{reason="slow_reader"} 0.0'
+    assert {posted, begun, f"switchboard_{stored}", f"switchboard_{slow}"} <= set(in_api.splitlines())
+    assert {
+        "switchboard_routing_offers_total 1.0",
+        'switchboard_consumer_parked_events{consumer="sla"} 0.0',
+        'switchboard_due_rows_total{outcome="parked",table="sla_clock"} 0.0',
+    } <= set(in_worker.splitlines())
     assert '"trace_export_failed"' not in served.log_text()
