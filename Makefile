@@ -40,7 +40,7 @@ format: setup-dev ## rewrite the sources in the common format
 	$(BIN)/ruff format .
 
 # --no-emit-index-url: the locks must not name the host of anyone's index.
-LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+LOCK := $(BIN)/uv pip compile pyproject.toml --extra otel --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-emit-index-url
 lock: setup-dev ## compute both lock files anew
 	$(LOCK) --output-file requirements.lock

@@ -35,6 +35,7 @@ def up(
     from app.ops import up as program
 
     settings = program.with_options(_settings(), data_dir=data_dir, host=host, port=port)
+    _refuse_untraceable(settings)
     raise typer.Exit(program.up(settings, demo=demo, customers_per_minute=customers_per_minute, as_json=as_json))
 
 
@@ -172,8 +173,16 @@ def _settings_of_a_process() -> Settings:
         _refuse("Set DATABASE_URL to the address of a PostgreSQL 15 or newer; `switchboard up` brings its own.")
     if len(settings.secret_key.get_secret_value()) < data_folder.SECRET_KEY_MIN_CHARACTERS:
         _refuse(f"Set SWITCHBOARD_SECRET_KEY to {data_folder.SECRET_KEY_MIN_CHARACTERS} or more random characters.")
+    _refuse_untraceable(settings)
     logs.configure(settings.log_level, settings.log_format)
     return settings
+
+
+def _refuse_untraceable(settings: Settings) -> None:
+    from app.core import tracing
+
+    if trouble := tracing.find_trouble(settings):
+        _refuse(trouble)
 
 
 def _database_url() -> str:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 
 from app import __version__, wiring
 from app.channels.chat.guards import WidgetCors
@@ -28,6 +29,15 @@ DESCRIPTION = """The open contact-centre backend: chat, e-mail, phone and social
 Errors are RFC 9457 problem documents with a stable `code`. Lists are paged by cursor. Writes take an
 `Idempotency-Key`. Every answer carries `X-Request-Id`.
 """
+
+# The framework's own would believe every caller's `traceparent` and tell the callers' addresses.
+NO_TELEMETRY: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -67,6 +77,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         lifespan=lifespan,
         generate_unique_id_function=operation_id,
+        telemetry=NO_TELEMETRY,
         docs_url=None,
         redoc_url=None,
     )
@@ -77,4 +88,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(HotRoutes, routes=wiring.HOT_ROUTES)
     app.add_middleware(WidgetCors)
     app.add_middleware(Manners)
+    if settings.tracing != "off":
+        from app.core.traced_requests import TracedRequests
+
+        app.add_middleware(TracedRequests, callers=settings.tracing)
     return app

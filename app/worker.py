@@ -7,6 +7,7 @@ import structlog
 import uvloop
 
 from app import wiring
+from app.core import metrics
 from app.core.config import Settings
 from app.core.consumers import ConsumerRunner
 from app.core.due_rows import DueRowRunner
@@ -30,6 +31,11 @@ async def run(settings: Settings) -> None:
     for number in (signals.SIGTERM, signals.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     await migrate.refuse_older_schema(settings.database_url)
+    with metrics.serving(settings.worker_metrics_port):
+        await _work(settings, stop)
+
+
+async def _work(settings: Settings, stop: asyncio.Event) -> None:
     async with open_runtime(settings, "switchboard-worker") as runtime:
         tasks = await start_work(runtime)
         log.info("worker_started")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
+from prometheus_client import Counter, Gauge, Histogram
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -17,7 +18,7 @@ from app.channels.schemas import AccountFacts
 from app.conversations.arrival import Arrival, NewMessage, Received, events_of
 from app.conversations.service import receiving
 from app.conversations.texts import MAX_BODY_CHARACTERS, check_text
-from app.core import event_log
+from app.core import event_log, metrics, tracing
 from app.core.act import Act, system_act
 from app.core.clock import Clock
 from app.core.database import Database
@@ -39,6 +40,14 @@ ACTOR = "intake"
 # Serialisation failure, deadlock, and a unique index that another transaction was first in: looked at again, each ends
 # as a duplicate or as a join.
 TRY_AGAIN = frozenset({"40001", "40P01", "23505"})
+
+TAKEN = Counter("switchboard_intake_messages_total", "Incoming messages by what became of them", ["outcome"])
+metrics.at_nought(TAKEN, ("stored", "duplicate", "refused", "turned_away"))
+BATCH = Histogram(
+    "switchboard_intake_batch_messages", "Messages stored in one transaction", buckets=(1, 2, 5, 10, 20, 50, 100, 128)
+)
+QUEUED = Gauge("switchboard_intake_queued", "Messages that wait while a batch is stored")
+SPLIT = Counter("switchboard_intake_batches_split_total", "Batches stored one by one, as something in them was bad")
 
 
 @dataclass(slots=True)
@@ -72,10 +81,11 @@ class Intake:
         check(envelope)
         if self._writer is None:
             raise Unavailable("intake_stopped", "The server is stopping or starting. Send the same message again.")
-        waiting = _Waiting(envelope, request_id, asyncio.get_running_loop().create_future())
+        waiting = _Waiting(envelope, tracing.carry(request_id), asyncio.get_running_loop().create_future())
         try:
             self._queue.put_nowait(waiting)
         except asyncio.QueueFull:
+            TAKEN.labels("turned_away").inc()
             raise Unavailable("intake_full", "More comes in than can be stored. Send the same message again.") from None
         return await waiting.answer
 
@@ -86,36 +96,44 @@ class Intake:
             while len(batch) < BATCH_CAP and not self._queue.empty():
                 batch.append(self._queue.get_nowait())
             last = None in batch
+            QUEUED.set(self._queue.qsize())
             await self._settle([waiting for waiting in batch if waiting is not None])
 
     async def _settle(self, batch: list[_Waiting]) -> None:
         """Give every one of the batch its answer. A batch that fails is tried one by one, so only the bad one fails."""
+        if not batch:
+            return
         try:
             received = await self._store(batch)
         except Exception as error:
             if len(batch) > 1 and not is_away(error):
+                SPLIT.inc()
                 log.warning("intake_batch_split", size=len(batch), error=repr(error))
                 for waiting in batch:
                     await self._settle([waiting])
                 return
+            TAKEN.labels("refused").inc(len(batch))
             for waiting in batch:
                 if not waiting.answer.done():
                     waiting.answer.set_exception(_told(error))
             return
+        BATCH.observe(len(batch))
+        again = sum(answer.duplicate for answer in received)
+        TAKEN.labels("duplicate").inc(again)
+        TAKEN.labels("stored").inc(len(batch) - again)
         for waiting, answer in zip(batch, received, strict=True):
             if not waiting.answer.done():  # its request may have been given up meanwhile
                 waiting.answer.set_result(answer)
 
     async def _store(self, batch: list[_Waiting]) -> list[Received]:
-        if not batch:
-            return []
         tries = 1
         while True:
             try:
-                async with self._database.transaction() as session:
-                    act = system_act(self._clock, ACTOR)
-                    envelopes = [(waiting.envelope, waiting.request_id) for waiting in batch]
-                    return await store(session, act, envelopes)
+                with tracing.batch("intake.store", (each.request_id for each in batch), messages=len(batch)):
+                    async with self._database.transaction() as session:
+                        act = system_act(self._clock, ACTOR)
+                        envelopes = [(waiting.envelope, waiting.request_id) for waiting in batch]
+                        return await store(session, act, envelopes)
             except Exception as error:
                 if tries >= TRIES or _sqlstate(error) not in TRY_AGAIN:
                     raise

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from prometheus_client import Counter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.channels.adapter import ChannelAdapter, Failed, Outcome, Retry, Sent
@@ -11,7 +12,10 @@ from app.conversations import service as conversations
 from app.core.act import Act
 from app.core.database import Database
 from app.core.due_rows import DueTable
+from app.core.metrics import at_nought
 
+DELIVERED = Counter("switchboard_deliveries_total", "Outgoing messages by their channel's last word", ["outcome"])
+at_nought(DELIVERED, ("sent", "failed"))
 MAX_TRIES = 8
 """Over about eight minutes. Then the message has failed, and the agent may send it again."""
 
@@ -49,6 +53,7 @@ def delivery_table(adapters: Mapping[str, ChannelAdapter]) -> DueTable:
 
 
 async def _record(session: AsyncSession, act: Act, message_id: UUID, outcome: Any) -> None:
+    DELIVERED.labels("sent" if isinstance(outcome, Sent) else "failed").inc()
     if isinstance(outcome, Sent):
         await conversations.record_sent(session, act, message_id, provider_id=outcome.provider_id)
     else:

@@ -28,6 +28,8 @@ CLOSE_WITHIN_SECONDS = 1.0
 log = structlog.get_logger(__name__)
 dropped_total = Counter("switchboard_bus_dropped_total", "Messages dropped because the bus was gone for too long")
 
+lost_total = Counter("switchboard_bus_connections_lost_total", "Connections of the bus that failed or were lost")
+
 Handler = Callable[[dict[str, Any]], None]
 Message = tuple[str, str]
 """Channel, JSON."""
@@ -145,6 +147,7 @@ async def keep_up(serve: Callable[[Backoff], Coroutine[Any, Any, None]]) -> None
             await serve(backoff)
         except Exception as error:
             raise_if_cancelled()
+            lost_total.inc()
             log.warning("bus_connection_lost", error=repr(error))
         await backoff.pause()
 

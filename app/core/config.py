@@ -33,3 +33,7 @@ class Settings(BaseSettings):
     )
     """Addresses of a NATS that carries wake-ups and signals between processes. Empty: PostgreSQL carries them."""
     database_pool_size: int = Field(default=10, ge=2, le=100)
+    tracing: Literal["off", "on", "from_proxy"] = "off"
+    """OpenTelemetry traces, set up further by the OTEL_ variables. `from_proxy`: callers' `traceparent` is believed."""
+    worker_metrics_port: int = Field(default=0, ge=0, le=65535)
+    """Where a worker serves /metrics, on 127.0.0.1 alone. 0: nowhere; an api serves its own on its own port."""

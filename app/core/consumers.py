@@ -11,7 +11,7 @@ import structlog
 from prometheus_client import Counter, Gauge
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core import event_log, parking
+from app.core import event_log, parking, tracing
 from app.core.act import Act, system_act
 from app.core.clock import Clock
 from app.core.database import Database, driver_connection
@@ -30,6 +30,7 @@ PASSED_KEPT_SECONDS = 0.25
 
 log = structlog.get_logger(__name__)
 lag_gauge = Gauge("switchboard_consumer_lag_events", "Positions between a consumer's cursor and the head", ["consumer"])
+position_gauge = Gauge("switchboard_consumer_position", "The last position a consumer has passed", ["consumer"])
 stopped_gauge = Gauge("switchboard_consumer_stopped", "1 while a consumer cannot go on by itself", ["consumer"])
 parked_gauge = Gauge("switchboard_consumer_parked_events", "Events parked, and those queued behind them", ["consumer"])
 handled_total = Counter("switchboard_consumer_events_total", "Events a consumer has passed", ["consumer"])
@@ -161,6 +162,7 @@ class ConsumerRunner:
                 await parking.create_cursor(connection, consumer.name, start=consumer.start)
                 return Outcome.AGAIN
         start = self._start(consumer, state)
+        position_gauge.labels(consumer.name).set(start.number)
         lag_gauge.labels(consumer.name).set(max(state.head - start.number, 0))
         stopped_gauge.labels(consumer.name).set(state.stopped_reason is not None)
         parked_gauge.labels(consumer.name).set(state.parked)
@@ -226,14 +228,16 @@ class ConsumerRunner:
     async def _apply_page(self, consumer: Consumer, state: State, read: list[StoredEvent]) -> Outcome:
         """In one transaction with the cursor, which must still stand where `state` saw it."""
         page = self._up_to_unknown(consumer, read)
+        traced = (event.request_id for event in page if event.type in consumer.types)
         try:
-            async with self._transaction() as session:
-                if await parking.lock_cursor(session, consumer.name) != state.cursor:
-                    return Outcome.BUSY_ELSEWHERE
-                if not page:
-                    return await self._stop_before(session, consumer, read[0])
-                await self._apply(session, consumer, page, any_parked=state.parked > 0)
-                await parking.move_cursor(session, consumer.name, page[-1].cursor)
+            with tracing.batch(f"consumer.{consumer.name}", traced, events=len(page)):
+                async with self._transaction() as session:
+                    if await parking.lock_cursor(session, consumer.name) != state.cursor:
+                        return Outcome.BUSY_ELSEWHERE
+                    if not page:
+                        return await self._stop_before(session, consumer, read[0])
+                    await self._apply(session, consumer, page, any_parked=state.parked > 0)
+                    await parking.move_cursor(session, consumer.name, page[-1].cursor)
         except _DatabaseFailed:
             raise
         except Exception as error:
@@ -258,7 +262,7 @@ class ConsumerRunner:
             return
         requests = {event.request_id for event in events}
         request_id = requests.pop() if len(requests) == 1 else ""
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        with structlog.contextvars.bound_contextvars(request_id=tracing.plain(request_id)):
             await consumer.handle(session, system_act(self._clock, consumer.name, request_id), events)
 
     async def _apply_released(self, consumer: Consumer, position: int) -> Outcome:
@@ -282,7 +286,7 @@ class ConsumerRunner:
 
     async def _park(self, consumer: Consumer, state: State, event: StoredEvent, error: BaseException | None) -> Outcome:
         failures_total.labels(consumer.name).inc()
-        with structlog.contextvars.bound_contextvars(request_id=event.request_id):
+        with structlog.contextvars.bound_contextvars(request_id=tracing.plain(event.request_id)):
             log.error("event_parked", position=event.position, type=event.type, key=str(event.key), exc_info=error)
         async with self._transaction() as session:
             # Another process may have gone on in between; it then has parked or applied the event itself.

@@ -8,11 +8,14 @@ from typing import Annotated, Any
 
 import asyncpg
 from fastapi import Depends, Request
+from prometheus_client import Gauge, Histogram
 from sqlalchemy import MetaData, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.pool import AsyncAdaptedQueuePool
+from sqlalchemy.pool.base import ConnectionPoolEntry
 
 STATEMENT_TIMEOUT_MS = 30_000
 LOCK_TIMEOUT_MS = 10_000
@@ -27,6 +30,29 @@ DUE = "due_rows"
 """Key in `session.info`: by table, when the nearest due row that this transaction stored becomes due."""
 LOOKS = "looks"
 """Key in `session.info`: it has no transaction."""
+POOL_WAIT = Histogram(
+    "switchboard_database_wait_seconds",
+    "From asking for a connection to having one, new ones included",
+    buckets=(0.001, 0.01, 0.05, 0.1, 0.5, 1, 5, 30),
+)
+IN_USE = Gauge("switchboard_database_connections_in_use", "Connections of the pool that are handed out")
+CAPACITY = Gauge("switchboard_database_connections_max", "Connections the pool may have, with those for a rush")
+
+
+class MeasuredPool(AsyncAdaptedQueuePool):
+    """SQLAlchemy's pool, which tells how long its connections are waited for."""
+
+    def _do_get(self) -> ConnectionPoolEntry:
+        began = time.perf_counter()
+        try:
+            return super()._do_get()
+        finally:
+            POOL_WAIT.observe(time.perf_counter() - began)
+            IN_USE.set(self.checkedout())
+
+    def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
+        super()._do_return_conn(record)
+        IN_USE.set(self.checkedout())
 
 
 class Base(DeclarativeBase):
@@ -62,6 +88,7 @@ class Database:
         self.on_due: Callable[[Mapping[str, datetime]], None] = lambda _: None
         self.engine: AsyncEngine = create_async_engine(
             sqlalchemy_url(database_url),
+            poolclass=MeasuredPool,
             pool_size=pool_size,
             max_overflow=pool_size,
             # The one used last knows the statements already.
@@ -78,6 +105,7 @@ class Database:
                 "timeout": 10,
             },
         )
+        CAPACITY.set(2 * pool_size)
         _ask_the_idle(self.engine)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False, autoflush=False)
         self._looks = async_sessionmaker(

@@ -5,15 +5,18 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from time import time_ns
 from typing import Any
 
 import asyncpg
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
 
+from app.core import tracing
 from app.core.clock import Clock
 from app.core.driver import Backoff, connect_to_log, raise_if_cancelled
 from app.core.event_log import LONGEST_TRANSACTION, created_since
+from app.core.traced_events import list_carried
 
 ADVISORY_LOCK = (0x5377, 0x6C67)
 """Any constant: the two words name the election within the database."""
@@ -246,15 +249,31 @@ class Dispatcher:
         housekeeping_at = time() + HOUSEKEEPING_SECONDS
         while True:
             self._woken.clear()
+            began_ns = time_ns()
             batch = await position_new(connection, self._clock, last)
             if batch is not None:
                 batch_events.observe(batch.last_position - last.last_position)
                 self._announce(batch.last_position)
+                if tracing.is_on():
+                    await self._tell_traces(connection, last, batch, began_ns)
                 last = batch
             if time() >= housekeeping_at:
                 housekeeping_at = time() + HOUSEKEEPING_SECONDS
                 await self._keep_house(connection, last)
             await self._wait_for_wake()
+
+    async def _tell_traces(
+        self, connection: "asyncpg.Connection[Any]", last: Batch, batch: Batch, began_ns: int
+    ) -> None:
+        ended_ns = time_ns()
+        carried = await list_carried(
+            connection,
+            after=last.last_position,
+            up_to=batch.last_position,
+            positioned_at=batch.positioned_at,
+            created_from=last.taken_at.date() - LONGEST_TRANSACTION,
+        )
+        tracing.tell("log.position", carried, began_ns=began_ns, ended_ns=ended_ns)
 
     async def _wait_for_wake(self) -> None:
         with suppress(TimeoutError):

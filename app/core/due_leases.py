@@ -15,6 +15,7 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core import tracing
 from app.core.act import system_act
 from app.core.clock import Clock
 from app.core.database import Database
@@ -188,10 +189,11 @@ async def give_back(session: AsyncSession, table: "DueTable", claimed: Claim) ->
 async def _work(database: Database, clock: Clock, table: "DueTable", claimed: Claim) -> None:
     act = system_act(clock, f"due:{table.name}", request_id=f"due:{claimed.id}")
     try:
-        outcome = await table.perform(database, act, claimed.id) if table.perform else None
-        async with database.transaction() as session:
-            await table.record_one(session, system_act(clock, act.actor, act.request_id), claimed.id, outcome)
-            await finish(session, table, claimed)
+        with tracing.root(f"due.{table.name}"):
+            outcome = await table.perform(database, act, claimed.id) if table.perform else None
+            async with database.transaction() as session:
+                await table.record_one(session, system_act(clock, act.actor, act.request_id), claimed.id, outcome)
+                await finish(session, table, claimed)
         DONE.labels(table.name, "done").inc()
     except LeaseLost:
         DONE.labels(table.name, "lease_lost").inc()

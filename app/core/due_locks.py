@@ -14,6 +14,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core import tracing
 from app.core.act import Act, system_act
 from app.core.clock import Clock
 from app.core.database import Database, driver_connection
@@ -99,11 +100,12 @@ async def _work_alone(database: Database, clock: Clock, table: "DueTable", row: 
 async def _record(session: AsyncSession, act: Act, table: "DueTable", rows: Sequence[Taken]) -> None:
     if not rows:
         return
-    if table.record_batch is not None:
-        await table.record_batch(session, act, [row.id for row in rows])
-    else:
-        await table.record_one(session, act, rows[0].id, None)
-    await settle(session, table, rows)
+    with tracing.root(f"due.{table.name}"):
+        if table.record_batch is not None:
+            await table.record_batch(session, act, [row.id for row in rows])
+        else:
+            await table.record_one(session, act, rows[0].id, None)
+        await settle(session, table, rows)
 
 
 def _count_done(table: "DueTable", now: datetime, rows: Sequence[Taken]) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
+from prometheus_client import Gauge
 from sqlalchemy import DateTime, Integer, Text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -22,9 +23,14 @@ from app.core.act import Act
 from app.core.clock import Clock
 from app.core.database import DUE, Database
 from app.core.driver import raise_if_cancelled
+from app.core.due_outcomes import DONE
+from app.core.metrics import at_nought
 from app.core.tasks import gathered
 
 log = structlog.get_logger(__name__)
+LATE = Gauge(
+    "switchboard_due_rows_late_seconds", "How late the oldest row of a table is that nobody works on", ["table"]
+)
 
 POLL_SECONDS = 1.0
 """The net under what another process stored; a row that becomes due sooner than that is slept for exactly."""
@@ -148,6 +154,7 @@ class DueRowRunner:
         self._clock = clock
         self._tables = tables
         self._watches = {table.name: _Watch(clock) for table in tables}
+        at_nought(DONE, self._watches, ("done", "retried", "parked"))
 
     async def run(self) -> None:
         self._database.on_due = self.wake
@@ -202,6 +209,8 @@ class DueRowRunner:
                     continue
                 now = self._clock.now()
                 next_at = await self._next_at(table, since, now)
+                late = 0.0 if next_at is None else (now - next_at).total_seconds()
+                LATE.labels(table.name).set(max(late, 0.0))
                 await asyncio.sleep(GATHER_SECONDS)
                 await watch.sleep(next_at, now)
             except Exception as error:  # the database is away: the rows wait, so do we

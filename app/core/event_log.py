@@ -14,6 +14,7 @@ from uuid import UUID
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core import tracing
 from app.core.act import Act
 from app.core.database import APPENDED, driver_connection
 from app.core.errors import SwitchboardError
@@ -124,7 +125,7 @@ async def append_each(session: AsyncSession, entries: Sequence[tuple[Act, Append
         [event.version for event in events],
         [act.now for act in acts],
         [act.actor for act in acts],
-        [act.request_id for act in acts],
+        [tracing.carry(act.request_id) for act in acts],
         [event.model_dump_json() for event in events],
     )
     session.info[APPENDED] = session.info.get(APPENDED, 0) + len(events)

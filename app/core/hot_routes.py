@@ -7,7 +7,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.core.errors import SwitchboardError
-from app.core.http import problem_response, request_id_of
+from app.core.http import HOT_ROUTE, problem_response, request_id_of
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -26,6 +26,7 @@ class HotRoutes:
         endpoint = self._routes.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
         if endpoint is None:
             return await self._app(scope, receive, send)
+        scope[HOT_ROUTE] = scope["path"]
         request = Request(scope, receive)
         try:
             response = await endpoint(request)

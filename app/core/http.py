@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -14,6 +15,7 @@ from fastapi import FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
+from prometheus_client import Counter, Histogram
 from pydantic import BaseModel
 from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
@@ -46,7 +48,20 @@ _SECURITY_HEADERS = [
     (b"x-frame-options", b"DENY"),
 ]
 
+METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
+NO_ROUTE = "none"
+HOT_ROUTE = "switchboard.hot_route"
+"""Key in the scope: the request is for this path, and goes past the framework's router."""
+
 T = TypeVar("T")
+REQUESTS = Counter("switchboard_http_requests_total", "Answers given", ["method", "route", "status"])
+# Few buckets: there are many routes, and what matters is the half second that a person notices.
+REQUEST_SECONDS = Histogram(
+    "switchboard_http_request_seconds",
+    "From a request's arrival to the end of its answer",
+    ["route"],
+    buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1, 5),
+)
 
 
 class Page(BaseModel, Generic[T]):
@@ -152,6 +167,16 @@ def request_id_of(request: HTTPConnection) -> str:
     return str(request.scope.get("state", {}).get("request_id", ""))
 
 
+def method_of(scope: Scope) -> str:
+    """One of a few: a caller may send any word for it."""
+    return scope["method"] if scope["method"] in METHODS else "OTHER"
+
+
+def route_of(scope: Scope) -> str:
+    """The route a request was for, without what stood in its places. Known once it was answered."""
+    return str(scope.get(HOT_ROUTE) or getattr(scope.get("route"), "path", NO_ROUTE))
+
+
 def _is_stranger(request: Request) -> bool:
     """Whether an operation that is not public was called without any credentials."""
     public = (getattr(request.scope.get("route"), "openapi_extra", None) or {}).get("security") == []
@@ -205,12 +230,12 @@ class Manners:
             await self._http(scope, receive, send, request_id, headers.get(b"content-length", b""))
 
     async def _http(self, scope: Scope, receive: Receive, send: Send, request_id: str, length: bytes) -> None:
-        started = False
+        status, began = 0, time.perf_counter()
 
         async def send_with_headers(message: Message) -> None:
-            nonlocal started
+            nonlocal status
             if message["type"] == "http.response.start":
-                started = True
+                status = message["status"]
                 present = {name.lower() for name, _ in message["headers"]}
                 added = [(b"x-request-id", request_id.encode()), *_SECURITY_HEADERS]
                 message["headers"] = [*message["headers"], *(h for h in added if h[0] not in present)]
@@ -225,9 +250,17 @@ class Manners:
             problem = problem_of(error)
             if problem.status >= 500:
                 log.error("request_failed", path=scope["path"], code=problem.code, exc_info=error)
-            if started:
+            if status:
                 raise
             await problem_response(problem, request_id)(scope, receive, send_with_headers)
+        finally:
+            _count(scope, status, time.perf_counter() - began)
+
+
+def _count(scope: Scope, status: int, seconds: float) -> None:
+    route = route_of(scope)
+    REQUESTS.labels(method_of(scope), route, status or 499).inc()  # 499: the client left before its answer
+    REQUEST_SECONDS.labels(route).observe(seconds)
 
 
 def _too_large(limit: int) -> PayloadTooLarge:

@@ -12,6 +12,7 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.core import tracing
 from app.core.bus import Bus, PostgresBus
 from app.core.clock import ALIGN_EVERY_SECONDS, DatabaseClock
 from app.core.config import Settings
@@ -53,6 +54,7 @@ def spare_the_collector() -> None:
 @asynccontextmanager
 async def open_runtime(settings: Settings, application_name: str) -> AsyncIterator[Runtime]:
     """Connect, follow the database's clock, take part in dispatching; undone in reverse order on the way out."""
+    tracing.start(settings, application_name)
     spare_the_collector()
     database = Database(settings.database_url, application_name=application_name, pool_size=settings.database_pool_size)
     clock = DatabaseClock()
@@ -75,6 +77,7 @@ async def open_runtime(settings: Settings, application_name: str) -> AsyncIterat
         await stop_tasks(tasks)
         await bus.close()
         await database.close()
+        await tracing.stop()
 
 
 async def open_bus(settings: Settings, connection: AsyncConnection) -> Bus:

@@ -4,16 +4,21 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, get_args
 from uuid import UUID
 
 import structlog
-from prometheus_client import Gauge
+from prometheus_client import Counter, Gauge
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.types import Send
 from starlette.websockets import WebSocketDisconnect
 
+from app.core.metrics import at_nought
 from app.realtime.audience import Viewer, Visitor
 from app.realtime.frames import Bye, ByeReason, Close, Frame
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Span
 
 log = structlog.get_logger(__name__)
 
@@ -22,13 +27,16 @@ MAX_BUFFERED_BYTES = 4 * 1024 * 1024
 REPLAY_BUFFERED_FRAMES = 100
 REPLAY_BUFFERED_BYTES = 256 * 1024
 """Replay waits for the reader below these, so that it alone never makes a reader slow."""
+MAX_TRACED_FRAMES = 100
 FRAMES_A_TURN = 50
 SEATS_PER_PERSON = 20
 RETURN_WITHIN_MS = 10_000
 END_SECONDS = 5.0
 """How long a reader may take to hear the last word before the line is cut."""
 
-CONNECTED = Gauge("switchboard_sockets", "Authenticated sockets of this process")
+CONNECTED = Gauge("switchboard_sockets", "Authenticated sockets of this process", ["kind"])
+ENDED = Counter("switchboard_sockets_ended_total", "Sockets that were told to end", ["reason"])
+at_nought(ENDED, get_args(ByeReason))
 
 
 def size_of(text: str) -> int:
@@ -47,6 +55,8 @@ class Connection:
         self._room.set()
         self._close: tuple[int, str] | None = None
         self._patience = asyncio.timeout(None)
+        self._traced: dict[int, Span] = {}
+        """By position; a seat that passes the event over ends its span at the latest with the connection."""
         self.position: int | None = None
         self.incarnation = 0
         self.ended = asyncio.Event()
@@ -64,6 +74,13 @@ class Connection:
             self.end("slow_reader", Close.SLOW_READER)
             return
         self._append(text, position, size)
+
+    def trace(self, position: int, span: "Span") -> None:
+        """End the span when the frame of this position is handed to the network, or never will be."""
+        if self.ended.is_set() or len(self._traced) >= MAX_TRACED_FRAMES:
+            span.end()
+        else:
+            self._traced[position] = span
 
     def push_frame(self, frame: Frame) -> None:
         self.push(frame.text())
@@ -84,6 +101,7 @@ class Connection:
         """Say goodbye after what is still buffered, then close. Only the first call counts."""
         if self.ended.is_set():
             return
+        ENDED.labels(reason).inc()
         position = f"{self.incarnation}-{self.position}" if self.position is not None else None
         bye = Bye(reason=reason, position=position, retry_after_ms=retry_after_ms, detail=detail).text()
         self._append(bye, None, size_of(bye))
@@ -106,6 +124,8 @@ class Connection:
             self.ended.set()
             self.gone.set()
             self._room.set()
+            while self._traced:
+                self._traced.popitem()[1].end()
 
     async def _write_all(self) -> None:
         while True:
@@ -116,6 +136,8 @@ class Connection:
                 self._bytes -= size
                 await self._send({"type": "websocket.send", "text": text})
                 self.position = self.position if position is None else position
+                if self._traced and position in self._traced:
+                    self._traced.pop(position).end()
             if not self._is_full_for_replay():
                 self._room.set()
             if self._buffer:
@@ -156,6 +178,11 @@ class Seat:
         return self.viewer.contact_point_id if isinstance(self.viewer, Visitor) else self.viewer.id
 
     @property
+    def kind(self) -> str:
+        """What sort of reader: "visitor", "agent" or "api_key"."""
+        return "visitor" if isinstance(self.viewer, Visitor) else self.viewer.kind
+
+    @property
     def is_live(self) -> bool:
         return self.joined and self._held is None
 
@@ -194,7 +221,7 @@ class Attendance:
         """
         seats = self._seats.setdefault(seat.key, {})
         seats[seat] = None
-        CONNECTED.inc()
+        CONNECTED.labels(seat.kind).inc()
         if len(seats) > SEATS_PER_PERSON:
             next(iter(seats)).connection.end("replaced", Close.TOO_MANY)
         return len(seats) == 1
@@ -203,7 +230,7 @@ class Attendance:
         """True: it was the person's last here."""
         seats = self._seats[seat.key]
         del seats[seat]
-        CONNECTED.dec()
+        CONNECTED.labels(seat.kind).dec()
         if not seats:
             del self._seats[seat.key]
         return not seats

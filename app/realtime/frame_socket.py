@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from app.core import tracing
 from app.core.act import Act
 from app.core.clock import Clock
 from app.core.database import Database
@@ -222,7 +223,8 @@ class FrameSocket(ABC):
 
     async def _answer(self, command: Command) -> Result | Refused:
         try:
-            return await self.obey(command)
+            with tracing.root("socket.command"):
+                return await self.obey(command)
         except ValidationError as error:
             refusal = InvalidInput("invalid_input", f"data.{first_problem(error)}")
             return Refused(id=command.id, problem=refusal.problem(self._request_id))

@@ -10,10 +10,10 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from prometheus_client import Counter, Gauge
+from prometheus_client import Counter, Gauge, Histogram
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core import event_log
+from app.core import event_log, tracing
 from app.core.bus import Bus
 from app.core.clock import Clock
 from app.core.database import Database
@@ -40,11 +40,18 @@ SEATS_A_TURN = 200
 """After so many sockets of one event the loop is given to others, so that a large fan-out stalls nobody."""
 SNAPSHOTS_AT_ONCE = 8
 """Of snapshots and replays that read the database: fewer than its pool, which requests and the tail share."""
+MAX_FRAME_SPANS = 5
+"""Of one event: the first sockets stand for the others, which may be thousands."""
 START_SECONDS = 10
 PART_SECONDS = 2
 
 FRAMES = Counter("switchboard_socket_frames_total", "Event frames put on sockets")
 POSITION = Gauge("switchboard_hub_position", "Last position this process has delivered")
+DELAY = Histogram(
+    "switchboard_hub_delay_seconds",
+    "From an act to its frames on this process's sockets; of each page read, the oldest event",
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30),
+)
 
 
 class Hub:
@@ -106,8 +113,10 @@ class Hub:
                 if not stored:
                     await self._signal.wait(heard)
                     continue
-                await self._take([occurrence_of(each) for each in stored])
+                with tracing.batch("hub.deliver", (each.request_id for each in stored), events=len(stored)):
+                    await self._take([occurrence_of(each) for each in stored])
                 self._cursor = stored[-1].cursor
+                DELAY.observe((self._clock.now() - stored[0].occurred_at).total_seconds())
         finally:
             connection.terminate()
 
@@ -143,15 +152,25 @@ class Hub:
         return [seat.viewer for seat in self.roster.within(reach)]
 
     async def _fan_out(self, texts: Texts) -> None:
+        traced = MAX_FRAME_SPANS if texts.occurrence.request_id else 0
         for index, seat in enumerate(self.roster.within(texts.reach()), start=1):
             delivery = texts.delivery(seat.viewer)
             if delivery is Delivery.RECHECK:
                 await self.recheck(seat)
             elif (text := texts.text(seat.viewer, delivery)) is not None:
+                if traced:
+                    traced -= 1
+                    self._trace_frame(seat, texts.occurrence)
                 seat.deliver(text, texts.occurrence.number)
                 FRAMES.inc()
             if index % SEATS_A_TURN == 0:
                 await asyncio.sleep(0)
+
+    def _trace_frame(self, seat: Seat, occurrence: Occurrence) -> None:
+        """From here until the frame is handed to the network."""
+        span = tracing.begin("socket.frame", occurrence.request_id, event=occurrence.type, viewer=seat.kind)
+        if span is not None:
+            seat.connection.trace(occurrence.number, span)
 
     async def recheck(self, seat: Seat) -> None:
         """Look at the seat's credentials again: it goes on, subscribes anew under other rights, or ends."""

@@ -49,6 +49,8 @@ class Occurrence:
     at: datetime
     payload: Mapping[str, Any]
     event: Event | None
+    request_id: str = ""
+    """Only where a trace goes on with it."""
 
     @property
     def conversation_id(self) -> UUID | None:

@@ -172,6 +172,16 @@ class Engine(Matching):
         ]
         return datetime.fromtimestamp(median(idle), UTC) if idle else None
 
+    def waiting_by_queue(self) -> dict[UUID, tuple[int, datetime]]:
+        """How many have no offer, and since when the first of them waits. Looks at every work."""
+        found: dict[UUID, tuple[int, datetime]] = {}
+        for work in self._works.values():
+            if work.offered is None:
+                queue_id, ready_at = work.facts.queue_id, work.facts.ready_at
+                count, oldest = found.get(queue_id, (0, ready_at))
+                found[queue_id] = (count + 1, min(oldest, ready_at))
+        return found
+
     @property
     def waiting(self) -> int:
         """How many have no offer; flat, as the router asks after every step."""

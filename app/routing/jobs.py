@@ -12,6 +12,7 @@ from app.core.act import Act
 from app.core.clock import Clock
 from app.core.database import Database
 from app.core.due_rows import DueTable
+from app.core.metrics import at_nought
 from app.core.tasks import Periodic
 from app.routing.repository import checks
 from app.routing.repository import live as live_rows
@@ -23,7 +24,9 @@ from app.routing.service.presences import check_silence
 log = structlog.get_logger(__name__)
 
 CHECK_SECONDS = 60
+LEDGER_RULE = "ledger_drift"
 VIOLATIONS = Counter("switchboard_routing_violations_total", "Broken invariants found by the checker", ["rule"])
+at_nought(VIOLATIONS, (LEDGER_RULE, *checks.RULES))
 LEDGER_DRIFT = Gauge("switchboard_routing_ledger_drift_agents", "Agents whose ledger differs from what they hold")
 
 
@@ -62,7 +65,7 @@ async def check_invariants(database: Database, _: Clock) -> None:
         violations = await checks.list_violations(session)
     LEDGER_DRIFT.set(len(drift))
     if drift:
-        VIOLATIONS.labels("ledger_drift").inc(len(drift))
+        VIOLATIONS.labels(LEDGER_RULE).inc(len(drift))
         log.error("ledger_drift", agents=[str(agent_id) for agent_id, _, _ in drift[:10]])
     for rule, subject in violations:
         VIOLATIONS.labels(rule).inc()

@@ -50,4 +50,12 @@ async def _forget_old_deliveries(database: Database, clock: Clock) -> None:
                 return
 
 
-PERIODIC = (Periodic("webhook_deliveries", 3600, _forget_old_deliveries),)
+async def _measure_backlog(database: Database, _: Clock) -> None:
+    async with database.look() as session:
+        await turns.measure_backlog(session)
+
+
+PERIODIC = (
+    Periodic("webhook_deliveries", 3600, _forget_old_deliveries),
+    Periodic("webhook_backlog", 30, _measure_backlog),
+)

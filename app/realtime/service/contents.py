@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access.schemas import Principal
 from app.agents import service as agents
 from app.conversations import service as conversations
+from app.core import tracing
 from app.core.event_log import StoredEvent
 from app.events import catalogue
 from app.events.conversations import ConversationOpened, ConversationRightsChanged
@@ -38,6 +39,7 @@ def occurrence_of(stored: StoredEvent) -> Occurrence:
         at=stored.occurred_at,
         payload=stored.payload,
         event=_parse(stored),
+        request_id=stored.request_id if tracing.is_carried(stored.request_id) else "",
     )
 
 

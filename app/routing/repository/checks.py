@@ -23,6 +23,14 @@ DRIFT = text(
     """
 )
 
+RULES = (
+    "over_capacity",
+    "offered_without_offer",
+    "offer_without_work",
+    "queued_without_timer",
+    "queued_with_agent",
+    "owned_without_agent",
+)
 VIOLATIONS = text(
     """
     SELECT 'over_capacity' AS rule, agent_id AS subject FROM agent_ledger AS ledger

@@ -1,7 +1,7 @@
 """Commits what the engine decided: fenced by the epoch, rechecked under locks, or not at all."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -11,11 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.agents import service as agents
 from app.agents.schemas import AgentProfile
 from app.conversations import service as conversations
+from app.core import event_log
 from app.core.act import Act
 from app.core.errors import Conflict
 from app.core.owners import fence
 from app.events.event import Event
-from app.events.routing import OfferMade, WorkUnroutable
+from app.events.routing import OfferEnded, OfferMade, WorkChanged, WorkUnroutable
 from app.routing import capacity, decisions, traces
 from app.routing.models import Offer, Queue, RoutingDecision, WorkItem
 from app.routing.offer_rules import unmet
@@ -25,7 +26,6 @@ from app.routing.rings import COOL_DOWN_ALONE_SECONDS, COOL_DOWN_SECONDS, terms_
 from app.routing.service.desk import Desk, hold, lock_desks, move, park
 from app.routing.service.loading import demand_of, queue_facts, skills_of
 from app.routing.service.offers import accept
-from app.routing.service.publish import publish
 
 ROUTER = "router"
 TOKEN_BYTES = 18
@@ -51,9 +51,17 @@ class _Table:
 
 
 async def commit_decisions(
-    session: AsyncSession, act: Act, epoch: int, decided: Sequence[decisions.Decision]
+    session: AsyncSession,
+    act: Act,
+    epoch: int,
+    decided: Sequence[decisions.Decision],
+    *,
+    causes: Mapping[UUID, str] | None = None,
 ) -> Committed:
-    """Raises Deposed when another router has taken over: then nothing of this may be stored."""
+    """Raises Deposed when another router has taken over: then nothing of this may be stored.
+
+    `causes`: by work, the request id its events are to bear.
+    """
     await fence(session, ROUTER, epoch)
     committed = Committed()
     offers = [decision for decision in decided if isinstance(decision, decisions.Offer)]
@@ -70,11 +78,18 @@ async def commit_decisions(
     for decision in decided:
         if not isinstance(decision, decisions.Offer):
             events += _tell(session, act, decision, table.works.get(decision.work_id))
-    await publish(session, act, events)
+    await session.flush()
+    await event_log.append_each(session, [(_act_of(event, act, causes or {}), event) for event in events])
     owners = {work.conversation_id: desk.agent_id for desk, work in accepted}
     if owners:
         await conversations.set_owners(session, act, owners, reason="accepted")
     return committed
+
+
+def _act_of(event: Event, act: Act, causes: Mapping[UUID, str]) -> Act:
+    if isinstance(event, WorkChanged | WorkUnroutable | OfferMade | OfferEnded) and event.work_id in causes:
+        return act.under(causes[event.work_id])
+    return act
 
 
 async def _load(

@@ -7,9 +7,8 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
-from prometheus_client import Counter, Gauge, Histogram
 
-from app.core import event_log
+from app.core import event_log, tracing
 from app.core.act import system_act
 from app.core.clock import Clock
 from app.core.database import Database
@@ -22,7 +21,7 @@ from app.routing import decisions
 from app.routing.engine import Engine
 from app.routing.facts import AgentFacts, WorkFacts
 from app.routing.rings import COOL_DOWN_ALONE_SECONDS, COOL_DOWN_SECONDS
-from app.routing.service import loading
+from app.routing.service import gauges, loading
 from app.routing.service.matching import ROUTER, Committed, commit_decisions
 from app.routing.service.sweep import Sweep
 
@@ -34,12 +33,8 @@ STEP_SECONDS = 0.02
 """How soon one look at the log may follow another: most of a busy log is nothing to the router."""
 SWEEP_SECONDS = 5.0
 REBUILD_PAUSE_SECONDS = 0.5
-
-OFFERS = Counter("switchboard_routing_offers_total", "Offers committed")
-STALE = Counter("switchboard_routing_stale_decisions_total", "Decisions refused at commit time", ["rule"])
-REBUILDS = Counter("switchboard_routing_rebuilds_total", "Rebuilds of the engine from the tables")
-REBUILD_TIME = Histogram("switchboard_routing_rebuild_seconds", "Loading the engine from the tables")
-WAITING = Gauge("switchboard_routing_waiting", "Queued work the engine holds")
+MAX_CAUSES = 1_000
+"""Of more work that waits, the oldest traces end where it waits."""
 
 
 @dataclass
@@ -90,6 +85,8 @@ class Router:
         self._logins: dict[UUID, tuple[datetime, datetime]] = {}
         self._sweep = Sweep()
         self._sweep_at = clock.now()
+        self._causes: dict[UUID, str] = {}
+        """By work, the request id of the event that brought it, where a trace goes on with it."""
 
     async def run(self) -> None:
         try:
@@ -99,6 +96,12 @@ class Router:
 
     async def lead(self, epoch: int) -> None:
         """Route until deposed or cancelled."""
+        try:
+            await self._lead(epoch)
+        finally:
+            gauges.forget_waiting()
+
+    async def _lead(self, epoch: int) -> None:
         while True:
             try:
                 await self.rebuild()
@@ -117,8 +120,8 @@ class Router:
 
     async def rebuild(self) -> None:
         """The position first, then the tables: what changes in between is read again, which is harmless."""
-        REBUILDS.inc()
-        with REBUILD_TIME.time():
+        gauges.REBUILDS.inc()
+        with gauges.REBUILD_TIME.time():
             async with self._log.use() as connection:
                 self._position = await event_log.head(connection)
             self._engine = Engine()
@@ -137,8 +140,9 @@ class Router:
         read = await self._catch_up()
         if self._clock.now() >= self._sweep_at:
             await self._run_sweep()
-        decided = self._engine.decide(self._clock.now(), limit=DECISIONS_PER_COMMIT)
-        WAITING.set(self._engine.waiting)
+        with gauges.DECIDING.time():
+            decided = self._engine.decide(self._clock.now(), limit=DECISIONS_PER_COMMIT)
+        gauges.WAITING.set(self._engine.waiting)
         # Standing in line behind others like it leaves nothing to store, and may be told of a whole queue at once.
         worth_storing = [each for each in decided if not isinstance(each, decisions.Wait) or each.trace is not None]
         for first in range(0, len(worth_storing), DECISIONS_PER_COMMIT):
@@ -147,22 +151,26 @@ class Router:
 
     async def _commit(self, epoch: int, decided: list[decisions.Decision]) -> None:
         act = system_act(self._clock, ROUTER)
-        async with self._database.transaction() as session:
-            committed = await commit_decisions(session, act, epoch, decided)
+        causes = {each.work_id: self._causes[each.work_id] for each in decided if each.work_id in self._causes}
+        with tracing.batch("router.commit", causes.values(), decisions=len(decided)):
+            async with self._database.transaction() as session:
+                committed = await commit_decisions(session, act, epoch, decided, causes=causes)
         # Only now: the transaction holds.
         await self._remember(committed, decided)
 
     async def _remember(self, committed: Committed, decided: list[decisions.Decision]) -> None:
         made = set(committed.made)
-        OFFERS.inc(len(made))
+        gauges.OFFERS.inc(len(made))
         for work_id in committed.made:
             self._engine.confirm(work_id)
         changed = Changed()
         for decision in decided:
             if isinstance(decision, decisions.Offer):
                 changed.agents.add(decision.agent_id)
+            elif isinstance(decision, decisions.Unroutable):
+                gauges.UNROUTABLE.labels(decision.reason).inc()
         for stale, rule in committed.stale:
-            STALE.labels(rule).inc()
+            gauges.STALE.labels(rule).inc()
             self._engine.undo(stale.work_id)
             changed.works.add(stale.work_id)
         await self._reload(changed)
@@ -175,6 +183,8 @@ class Router:
             events = await self._log.read(self._position, limit=event_log.READ_LIMIT)
             for event in events:
                 changed.add(event)
+                if tracing.is_carried(event.request_id):
+                    self._note_cause(event)
             if events:
                 self._position = events[-1].cursor
             if len(events) < event_log.READ_LIMIT:
@@ -182,6 +192,13 @@ class Router:
         if changed:
             await self._reload(changed)
         return bool(changed)
+
+    def _note_cause(self, event: StoredEvent) -> None:
+        if event.type not in WORK_TYPES:
+            return
+        if len(self._causes) >= MAX_CAUSES:
+            del self._causes[next(iter(self._causes))]
+        self._causes[UUID(event.payload["work_id"])] = event.request_id
 
     async def _reload(self, changed: Changed) -> None:
         async with self._database.transaction() as session:
@@ -201,6 +218,7 @@ class Router:
             self._put_work(work)
         for work_id in changed.works - {work.id for work in waiting}:
             self._engine.remove_work(work_id)
+            self._causes.pop(work_id, None)
             self._sweep.forget(work_id)
 
     def _put_agent(self, loaded: loading.LoadedAgent) -> None:
@@ -235,6 +253,7 @@ class Router:
 
     async def _run_sweep(self) -> None:
         self._sweep_at = self._clock.now() + timedelta(seconds=SWEEP_SECONDS)
+        gauges.show_waiting(self._engine.waiting_by_queue(), self._clock.now())
         async with self._database.transaction() as session:
             works, agents = await self._sweep.find_missed(session)
         if works or agents:

@@ -6,12 +6,14 @@ from prometheus_client import Counter
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.metrics import at_nought
 from app.routing.facts import AgentFacts, WorkFacts
 from app.routing.models import WorkItem
 from app.routing.service import loading
 
 PAGE = 5_000
 MISSED = Counter("switchboard_routing_missed_total", "Changes the router had not heard of; target 0", ["kind"])
+at_nought(MISSED, ("work", "agent"))
 
 Digest = tuple[object, ...]
 

@@ -7,18 +7,26 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
+from prometheus_client import Counter, Histogram
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core import event_log
 from app.core.act import Act
 from app.core.database import columns, driver_connection
+from app.events.sla import SlaBreached
 from app.sla import telling
 from app.sla.policies import PolicyBody
 from app.sla.service import effects
 from app.sla.service.book import body_of
-from app.sla.telling import Ringing
+from app.sla.telling import Ringing, Rung
 from app.sla.timers import Timer
 
+TOLD = Counter("switchboard_sla_told_total", "Warnings, breaches, escalations and ends of pauses", ["event", "metric"])
+LATENESS = Histogram(
+    "switchboard_sla_breach_lateness_seconds",
+    "From a breach to its being told",
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 60),
+)
 _LOCK = """
 SELECT id, conversation_id, metric, seq, state, due_at, breached_at, detected_at, stopped_at, policy_version_id,
        timers::text AS timers, fired::text AS fired
@@ -46,6 +54,14 @@ async def ring(session: AsyncSession, act: Act, clock_ids: Sequence[UUID]) -> No
     rungs = [telling.ring(_ringing(row, bodies[row["policy_version_id"]]), act.now) for row in rows]
     await _store(session, [rung.clock for rung in rungs])
     await event_log.append(session, act, await effects.bring_about(session, act, rungs))
+    _count(rungs)
+
+
+def _count(rungs: Sequence[Rung]) -> None:
+    for event in (saying.event for rung in rungs for saying in rung.sayings):
+        TOLD.labels(event.type, event.metric).inc()
+        if isinstance(event, SlaBreached):
+            LATENESS.observe((event.detected_at - event.breached_at).total_seconds())
 
 
 async def _bodies(session: AsyncSession, version_ids: Collection[UUID | None]) -> dict[UUID | None, PolicyBody]:

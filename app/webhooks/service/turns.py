@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import __version__
@@ -16,16 +16,19 @@ from app.core import event_log
 from app.core.act import Act
 from app.core.database import Database
 from app.core.due_rows import announce
+from app.core.metrics import at_nought
 from app.events.webhooks import DisabledReason, WebhookEndpointDisabled
 from app.webhooks import repository
 from app.webhooks.attempts import BREAKER_FAILURES, Attempt, Health, health_after, step_after
 from app.webhooks.delivery_client import DeliveryClient
 from app.webhooks.models import WebhookEndpoint
 from app.webhooks.repository import Due, Target
+from app.webhooks.schemas import ENDPOINTS_MAX
 from app.webhooks.signing import secret_of, signature_header
 
 BACKLOG_MAX = 100_000
 """Deliveries that may wait for an endpoint that fails; a replay from the log does for the rest."""
+MEASURED_UP_TO = 10_000
 TURN_LIMIT = 100
 SENT_AT_ONCE = 10
 BEGIN_SECONDS = 5
@@ -33,6 +36,11 @@ BEGIN_SECONDS = 5
 TICK = timedelta(microseconds=1)
 
 log = structlog.get_logger(__name__)
+breakers_total = Counter("switchboard_webhook_breakers_opened_total", "Times an endpoint was left alone for failing")
+disabled_total = Counter("switchboard_webhook_endpoints_disabled_total", "Endpoints switched off by us", ["reason"])
+at_nought(disabled_total, ("gone", "failing", "backlog"))
+pending_gauge = Gauge("switchboard_webhook_pending_deliveries", "Deliveries that wait, up to 10,000 an endpoint")
+broken_gauge = Gauge("switchboard_webhook_broken_endpoints", "Endpoints that are left alone at present for failing")
 attempts_total = Counter("switchboard_webhook_attempts_total", "Webhook attempts by what became of them", ["state"])
 
 
@@ -63,6 +71,14 @@ async def record_turn(session: AsyncSession, act: Act, endpoint_id: UUID, attemp
     await session.flush()
 
 
+async def measure_backlog(session: AsyncSession) -> None:
+    """Show what waits for all endpoints together."""
+    endpoints = await repository.list_endpoints(session, after=None, limit=ENDPOINTS_MAX)
+    waiting = [await repository.count_pending(session, each.id, up_to=MEASURED_UP_TO) for each in endpoints]
+    pending_gauge.set(sum(waiting))
+    broken_gauge.set(sum(each.enabled and each.failures >= BREAKER_FAILURES for each in endpoints))
+
+
 def _count(attempts: Sequence[Attempt]) -> None:
     for attempt in attempts:
         attempts_total.labels(step_after(attempt).state).inc()
@@ -77,12 +93,14 @@ async def _note_health(session: AsyncSession, act: Act, endpoint: WebhookEndpoin
         health.wait_until,
     )
     if health.is_broken and not before.is_broken:
+        breakers_total.inc()
         log.warning("webhook_breaker_open", endpoint=str(endpoint.id), error=attempts[-1].answer.error)
     reason: DisabledReason | None = health.disabled_reason(act.now)
     if reason is None and health.is_broken:
         pending = await repository.count_pending(session, endpoint.id, up_to=BACKLOG_MAX + 1)
         reason = "backlog" if pending > BACKLOG_MAX else None
     if reason is not None and endpoint.enabled:
+        disabled_total.labels(reason).inc()
         await disable(session, act, endpoint, reason)
 
 

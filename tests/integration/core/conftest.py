@@ -1,18 +1,22 @@
-"""Fixtures of the event log's tests."""
+"""Fixtures of the event log's tests, and a collector to which a test may switch traces on."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
 
-from app.core import event_log
+from app.core import event_log, tracing
 from app.core.act import Act
+from app.core.config import Settings
 from app.core.database import Database
 from app.core.driver import connect_to_log
 from tests.clocks import ManualClock
+from tests.collector import Collector, collecting
 from tests.event_logs import ByHand, Happened, Say, opened_by_hand
+
+Switch = Callable[..., Awaitable[None]]
 
 
 @pytest.fixture
@@ -43,3 +47,21 @@ def say(database: Database, act: Act) -> Say:
 async def by_hand(database_url: str, clock: ManualClock) -> AsyncIterator[ByHand]:
     async with opened_by_hand(database_url, clock) as opened:
         yield opened
+
+
+@pytest.fixture
+async def collector() -> AsyncIterator[Collector]:
+    async with collecting() as opened:
+        yield opened
+
+
+@pytest.fixture
+async def switch_on(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Switch]:
+    async def start(url: str, **environment: str) -> None:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        tracing.start(Settings(tracing="on"), "tests")
+
+    yield start
+    await tracing.stop()

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core import due_rows
+from app.core import due_rows, tracing
 from app.core.act import Act
 from app.core.clock import DatabaseClock
 from app.core.database import Database
@@ -20,6 +20,8 @@ from app.core.due_outcomes import back_off_seconds
 from app.core.due_rows import DueRowRunner, DueTable
 from app.core.ids import new_id
 from tests.clocks import ManualClock
+from tests.collector import Collector
+from tests.integration.core.conftest import Switch
 
 WAIT_SECONDS = 30
 
@@ -69,6 +71,19 @@ async def mark_all_done(session: AsyncSession, act: Act, row_ids: Sequence[UUID]
         await mark_done(session, act, row_id, None)
 
 
+told: dict[UUID, str] = {}
+
+
+async def tell(session: AsyncSession, act: Act, row_id: UUID, outcome: Any) -> None:
+    told[row_id] = tracing.carry(act.request_id)
+    await mark_done(session, act, row_id, outcome)
+
+
+async def tell_all(session: AsyncSession, act: Act, row_ids: Sequence[UUID]) -> None:
+    for row_id in row_ids:
+        await tell(session, act, row_id, None)
+
+
 async def send(database: Database, act: Act, row_id: UUID) -> None:
     """An effect outside the database: what such rows are leased for."""
 
@@ -92,6 +107,26 @@ class TestDueRows:
         assert await runner.run_once(table) == 1
         assert await runner.run_once(table) == 0
         assert ((await row(database, now_due)).done, (await row(database, later)).done) == (1, 0)
+
+    @pytest.mark.parametrize(
+        "table",
+        [
+            DueTable("reminder", tell),
+            DueTable("reminder", record_batch=tell_all),
+            DueTable("reminder", tell, perform=send),
+        ],
+    )
+    async def test_what_a_row_brings_about_is_a_trace_of_its_own(
+        self, database: Database, clock: ManualClock, collector: Collector, switch_on: Switch, table: DueTable
+    ) -> None:
+        await switch_on(collector.url)
+        row_id = await add(database, clock)
+        assert await DueRowRunner(database, clock, [table]).run_once(table) == 1
+        assert await DueRowRunner(database, clock, [table]).run_once(table) == 0
+        await tracing.stop()
+        (span,) = collector.named("due.reminder")
+        mark = tracing.mark_of(told[row_id])
+        assert mark == tracing.Mark(span.trace, span.span.span_id.hex())
 
     async def test_two_claimers_never_get_the_same_row(self, database: Database, clock: ManualClock) -> None:
         for _ in range(20):

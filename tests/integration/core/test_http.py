@@ -5,13 +5,14 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 from fastapi import FastAPI, Response
+from prometheus_client import REGISTRY
 from pydantic import BaseModel, Field
 from sqlalchemy import text
 
 from app.core.act import system_act
 from app.core.database import Database, SessionDep
 from app.core.errors import Conflict, InvalidInput, TooManyRequests
-from app.core.http import BODY_LIMIT_BYTES, Manners, decode_cursor, encode_cursor, install_error_handlers
+from app.core.http import BODY_LIMIT_BYTES, NO_ROUTE, Manners, decode_cursor, encode_cursor, install_error_handlers
 from app.core.idempotency import OnceDep
 from tests.clocks import ManualClock
 
@@ -152,6 +153,22 @@ async def test_an_oversize_body_without_a_length_is_stopped_while_it_comes(clien
 async def test_unknown_paths_and_methods_are_problems_too(client: httpx.AsyncClient) -> None:
     assert (await client.get("/nowhere")).json()["code"] == "not_found"
     assert (await client.delete("/entries")).json()["code"] == "method_not_allowed"
+
+
+async def test_requests_are_counted_by_few_words_whatever_callers_send(client: httpx.AsyncClient) -> None:
+    def counted(method: str, route: str, status: int) -> float:
+        labels = {"method": method, "route": route, "status": str(status)}
+        return REGISTRY.get_sample_value("switchboard_http_requests_total", labels) or 0
+
+    names = [("POST", "/entries", 201), ("GET", NO_ROUTE, 404), ("OTHER", NO_ROUTE, 404), ("POST", "/crash", 500)]
+    before = [counted(*name) for name in names]
+    await client.post("/entries", json={"word": "one"})
+    await client.get("/nowhere/1")
+    await client.get("/nowhere/2")
+    await client.request("BREW", "/nowhere")
+    await client.post("/crash", json={"word": "one"})
+    after = [counted(*name) for name in names]
+    assert [later - earlier for earlier, later in zip(before, after, strict=True)] == [1, 2, 1, 1]
 
 
 async def test_rate_limits_say_when_to_come_back(client: httpx.AsyncClient) -> None:

@@ -306,3 +306,12 @@ def test_no_offer_breaks_capacity_skills_presence_or_order(seed: int, arrivals: 
         own = {"override": taken.requirements, "language": taken.language}
         assert meets(chosen.skills, terms_at(queues[taken.queue_id], offer.ring, **own).requirements)
         assert taken.cool_downs.get(chosen.id, NOON) <= NOON
+
+
+def test_what_waits_is_counted_by_queue_without_what_is_offered() -> None:
+    earlier = work(1, ready_at=at(-30), due_at=at(10))
+    engine = engine_with(queue(), queue(CALLS), agent(ANNE, queues=frozenset({CALLS})))
+    for each in (earlier, work(2), work(3, CALLS), work(4, CALLS, ready_at=at(5), due_at=at(90))):
+        put(engine, each)
+    assert len(offers(engine.decide(at(6)))) == 1
+    assert engine.waiting_by_queue() == {CHATS: (2, at(-30)), CALLS: (1, at(5))}
