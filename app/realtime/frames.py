@@ -6,6 +6,10 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from app.realtime.shapes import AgentIdentity, PublicConversation, PublicMessage, PublicQueue, VisitorIdentity
+from app.routing.schemas import OfferView, PresenceView
+from app.sla.schemas import ClockedSummary
+
 PROTOCOL = 1
 HEARTBEAT_SECONDS = 15
 MAX_FRAME_BYTES = 64 * 1024
@@ -113,7 +117,14 @@ class Hello(Frame):
     heartbeat_seconds: int = HEARTBEAT_SECONDS
     server_time: datetime
     incarnation: int
-    principal: Json
+
+
+class AgentHello(Hello):
+    principal: AgentIdentity
+
+
+class VisitorHello(Hello):
+    principal: VisitorIdentity
 
 
 class AgentSnapshot(Frame):
@@ -121,17 +132,17 @@ class AgentSnapshot(Frame):
 
     type: Literal["snapshot"] = "snapshot"
     position: str
-    conversations: list[Json]
-    offers: list[Json]
-    presence: Json | None
+    conversations: list[ClockedSummary]
+    offers: list[OfferView]
+    presence: PresenceView | None
 
 
 class VisitorSnapshot(Frame):
     type: Literal["snapshot"] = "snapshot"
     position: str
-    conversation: Json | None
-    messages: list[Json]
-    queue: Json | None
+    conversation: PublicConversation | None
+    messages: list[PublicMessage]
+    queue: PublicQueue | None
 
 
 class CaughtUp(Frame):
