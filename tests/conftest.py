@@ -15,6 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.database import Database
 from app.ops import migrate
 from app.ops.embedded_postgres import EmbeddedPostgres
+from app.ops.socket_client import ResumingSocket
+from tests import protocol
 from tests.clocks import ManualClock
 
 # No deadline: how long an example takes says nothing here. In CI the same examples each time.
@@ -31,6 +33,8 @@ structlog.configure(
     ]
 )
 
+ResumingSocket.connection = protocol.JudgedConnection
+
 TEMPLATE = "switchboard_template"
 # Tests lose nothing in a power cut. The chaos journey starts its own PostgreSQL with fsync on.
 FAST_AND_UNSAFE = {
@@ -39,6 +43,13 @@ FAST_AND_UNSAFE = {
     "full_page_writes": "off",
     "max_wal_senders": "0",
 }
+
+
+@pytest.fixture(autouse=True)
+def frames_as_published() -> Iterator[None]:
+    """Whatever our clients and browsers heard and sent in a test is as the AsyncAPI document has it."""
+    yield
+    assert protocol.take_complaints() == []
 
 
 @pytest.fixture(scope="session")

@@ -32,6 +32,22 @@ class Close:
     TRY_AGAIN_LATER = 1013
 
 
+CLOSE_MEANINGS = {
+    1002: "Not the WebSocket protocol: unmasked, a control frame in parts, an unknown opcode.",
+    1007: "A text that is no UTF-8.",
+    Close.FRAME_TOO_LARGE: "A frame over 64 KiB.",
+    Close.RESTARTING: "Restart; come back after `retry_after_ms`.",
+    Close.TRY_AGAIN_LATER: "A part we need does not answer; try again later.",
+    Close.SLOW_READER: "1,000 frames or 4 MiB were waiting for you. Reconnect and resume.",
+    Close.MALFORMED: "No frame of ours; the reason says which part. A bug in the client.",
+    Close.NOT_AUTHENTICATED: "Unknown, expired or revoked token. Log in again.",
+    Close.NOT_ALLOWED: "Known, but a scope is missing.",
+    Close.TOO_LATE: "No authentication in 10 s, or no frame for 45 s. Reconnect.",
+    Close.TOO_MANY: "Over 20 frames a second, 60 at once; or the oldest of more than 20 sockets of one person.",
+}
+"""For clients: the first two are the WebSocket engine's own."""
+
+
 class Frame(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
