@@ -3,6 +3,7 @@
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from typing import Any
 from uuid import uuid4
 
 import asyncpg
@@ -43,6 +44,24 @@ FAST_AND_UNSAFE = {
     "full_page_writes": "off",
     "max_wal_senders": "0",
 }
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["messages_seen"] = sorted(protocol.seen)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    protocol.seen.update(getattr(node, "workeroutput", {}).get("messages_seen", ()))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """After the whole suite: what of the AsyncAPI document went over no socket and to no webhook."""
+    if config.args_source is pytest.Config.ArgsSource.TESTPATHS and protocol.seen:
+        unseen = protocol.unseen()
+        terminalreporter.write_line(f"AsyncAPI: {len(protocol.seen)} messages met, {len(unseen)} not:")
+        terminalreporter.write_line("  " + " ".join(unseen))
 
 
 @pytest.fixture(autouse=True)

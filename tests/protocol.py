@@ -22,10 +22,7 @@ seen: set[str] = set()
 @cache
 def judge_of(message: str, part: str = "payload") -> jsonschema_rs.Draft7Validator | None:
     """None: the document knows no such message."""
-    # Here, so that tests without a socket do not pay for it.
-    from app.ops.asyncapi.document import asyncapi_document
-
-    components = asyncapi_document()["components"]
+    components = _components()
     if message not in components["messages"]:
         return None
     reference = components["messages"][message][part]
@@ -38,6 +35,18 @@ def is_uuid(text: str) -> bool:
     return UUID_TEXT.fullmatch(text) is not None
 
 
+def _components() -> dict[str, Any]:
+    # Here, so that tests without a socket do not pay for it.
+    from app.ops.asyncapi.document import asyncapi_document
+
+    components: dict[str, Any] = asyncapi_document()["components"]
+    return components
+
+
+def unseen() -> list[str]:
+    return sorted(set(_components()["messages"]) - seen)
+
+
 def fault_of(message: str, value: Any, part: str = "payload") -> str | None:
     """What the document has against it, if anything."""
     judge = judge_of(message, part)
@@ -46,8 +55,15 @@ def fault_of(message: str, value: Any, part: str = "payload") -> str | None:
     fault = next(iter(judge.iter_errors(value)), None)
     if fault is not None:
         return f"{message}: {'.'.join(map(str, fault.instance_path))}: {fault.message} in {value}"
-    seen.add(message)
     return None
+
+
+def meet(message: str, value: Any) -> str | None:
+    """As `fault_of`, of what really went over the line."""
+    fault = fault_of(message, value)
+    if fault is None:
+        seen.add(message)
+    return fault
 
 
 class Line:
@@ -70,7 +86,7 @@ class Line:
         except (ValueError, TypeError, KeyError):
             self._complain(f"{self._channel}: {text!r} is no frame" if self._strict else None)
             return
-        fault = fault_of(f"{self._channel}.{name}", frame)
+        fault = meet(f"{self._channel}.{name}", frame)
         self._complain(fault if self._strict else None)
         if frame["type"] == "command":
             self._asked[frame.get("id")] = frame["name"]
@@ -79,7 +95,7 @@ class Line:
 
     def hears(self, text: str | bytes) -> None:
         frame = json.loads(text)
-        self._complain(fault_of(f"{self._channel}.{self._name_of(frame)}", frame))
+        self._complain(meet(f"{self._channel}.{self._name_of(frame)}", frame))
         if frame["type"] == "result" and frame["ok"] and frame["id"] in self._faults:
             self._complain(f"The server took what the document does not: {self._faults[frame['id']]}")
 
@@ -124,7 +140,7 @@ def judge_webhook(headers: Mapping[str, str], body: bytes) -> None:
     value = json.loads(body)
     message = f"{WEBHOOKS}.{value['type']}"
     sent = {name: value for name, value in headers.items() if name.startswith("webhook-")}
-    for fault in (fault_of(message, value), fault_of(message, sent, "headers")):
+    for fault in (meet(message, value), fault_of(message, sent, "headers")):
         if fault is not None:
             complaints.append(fault)
 

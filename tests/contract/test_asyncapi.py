@@ -23,6 +23,7 @@ from app.realtime.audience import Delivery, Visitor, delivery_to_agent, delivery
 from app.realtime.commands import VISITOR_COMMANDS
 from app.realtime.event_data import AGENT_DATA, VISITOR_DATA
 from app.realtime.service.agent_commands import AGENT_COMMANDS
+from tests import protocol
 from tests.protocol import AGENT, WEBHOOKS, WIDGET, Line, fault_of, judge_webhook, take_complaints
 from tests.real_parts import published
 
@@ -33,6 +34,11 @@ MESSAGES: dict[str, Any] = DOCUMENT["components"]["messages"]
 SCHEMAS: dict[str, Any] = DOCUMENT["components"]["schemas"]
 SOMEBODY = UUID(int=1)
 CLIENT_TYPES = ("authenticate", "subscribe", "ping", "command")
+
+
+@pytest.fixture(autouse=True)
+def made_up_frames_are_not_met(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "seen", set())
 
 
 def names_of(channel: str, prefix: str) -> set[str]:
