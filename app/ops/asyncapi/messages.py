@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from app.core.http import Problem
 from app.events.catalogue import EVENTS
+from app.events.event import Event
 from app.realtime import frames
 from app.realtime.commands import AGENT_SIGNALS, VISITOR_COMMANDS, VisitorMark
 from app.realtime.event_data import AGENT_DATA, VISITOR_DATA
@@ -113,7 +114,7 @@ def agent_socket() -> Socket:
             *TO_ANY_CLIENT,
             Message("removed", frames.Removed, "You may not see this conversation any more"),
             Message("board", BOARD, "The wallboard, as GET /v1/wallboard"),
-            *(_event("Agent", event.type, event.version, data) for event, data in AGENT_DATA.items()),
+            *(_event("Agent", event, data) for event, data in AGENT_DATA.items()),
         ),
     )
 
@@ -129,7 +130,7 @@ def widget_socket() -> Socket:
             Message("hello", frames.VisitorHello, "Authenticated"),
             Message("snapshot", frames.VisitorSnapshot, "The running conversation, as of `position`"),
             *TO_ANY_CLIENT,
-            *(_event("Visitor", event.type, event.version, data) for event, data in VISITOR_DATA.items()),
+            *(_event("Visitor", event, data) for event, data in VISITOR_DATA.items()),
         ),
     )
 
@@ -140,18 +141,19 @@ def webhooks() -> tuple[Message, ...]:
 
 
 def summary_of(model: type[BaseModel]) -> str:
-    return (model.__doc__ or "").strip().partition("\n")[0]
+    """The first sentence of its docstring; "" without one."""
+    return " ".join((model.__doc__ or "").split()).partition(". ")[0].removesuffix(".")
 
 
-def _event(audience: str, event: str, version: int, data: type[BaseModel]) -> Message:
+def _event(audience: str, event: type[Event], data: type[BaseModel]) -> Message:
     frame = create_model(
-        f"{audience}{_camel(event)}Event",
+        f"{audience}{_camel(event.type)}Event",
         __base__=frames.EventFrame,
-        event=(_only(event), ...),
-        version=(_only(version), ...),
+        event=(_only(event.type), ...),
+        version=(_only(event.version), ...),
         data=(data, ...),
     )
-    return Message(f"event.{event}", frame, event)
+    return Message(f"event.{event.type}", frame, summary_of(event) or event.type)
 
 
 def _asked(audience: str, name: str, data: type[BaseModel], answer: type[BaseModel]) -> Asked:
@@ -164,7 +166,7 @@ def _asked(audience: str, name: str, data: type[BaseModel], answer: type[BaseMod
         data=(data, Field(default_factory=data) if optional else ...),
     )
     result = create_model(f"{audience}{_camel(name)}Result", __base__=frames.Result, data=(answer, ...))
-    return Asked(Message(f"command.{name}", command, name), Message(f"result.{name}", result, f"{name}: done"))
+    return Asked(Message(f"command.{name}", command, name), Message(f"result.{name}", result, name))
 
 
 def _posted(event: str, data: type[BaseModel], title: str) -> Message:
