@@ -6,6 +6,7 @@ from typing import Any, Literal, get_type_hints
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic.config import JsonDict
 
 from app.core.http import Problem
 from app.events.catalogue import EVENTS
@@ -67,12 +68,19 @@ class WebhookBody(BaseModel):
     data: dict[str, Any]
 
 
+def _forget_default(schema: JsonDict) -> None:
+    """A header that is not there has no value."""
+    del schema["default"]
+
+
 class WebhookHeaders(BaseModel):
-    """`webhook-id` stays the same over retries and replays; `webhook-timestamp` is of this try, seconds since 1970."""
+    """`webhook-id` stays the same over retries and replays, and replays say so; `webhook-timestamp` is of this try,
+    seconds since 1970."""
 
     id: UUID = Field(alias="webhook-id")
     timestamp: str = Field(alias="webhook-timestamp", pattern=r"^[0-9]{1,12}$")
     signature: str = Field(alias="webhook-signature", pattern=r"^v1,[A-Za-z0-9+/=]+( v1,[A-Za-z0-9+/=]+)*$")
+    replayed: Literal["true"] = Field(default="true", alias="webhook-replayed", json_schema_extra=_forget_default)
 
 
 class WebhookTestData(BaseModel):
