@@ -15,6 +15,7 @@ def _written() -> bytes:
     return json.dumps(asyncapi_document(), ensure_ascii=False, separators=(",", ":")).encode()
 
 
+# In a thread: the first answer takes a tenth of a second to make, in which sockets and requests go on.
 @router.get("/asyncapi.json")
-async def asyncapi() -> Response:
+def asyncapi() -> Response:
     return Response(_written(), media_type="application/json")
