@@ -27,7 +27,8 @@ from app.workspace.service import Wallboards
 DESCRIPTION = """The open contact-centre backend: chat, e-mail, phone and social messages become one conversation model.
 
 Errors are RFC 9457 problem documents with a stable `code`. Lists are paged by cursor. Writes take an
-`Idempotency-Key`. Every answer carries `X-Request-Id`.
+`Idempotency-Key`. Every answer carries `X-Request-Id`. The sockets and webhooks have a page of their own:
+[/docs/sockets](/docs/sockets), for programs [/asyncapi.json](/asyncapi.json).
 """
 
 # The framework's own would believe every caller's `traceparent` and tell the callers' addresses.

@@ -28,6 +28,7 @@ from app.core.hot_routes import Endpoint
 from app.core.tasks import Periodic
 from app.customers import api as customers
 from app.ops import api as operations
+from app.ops.asyncapi import api as asyncapi
 from app.pages import api as pages
 from app.realtime import agent_socket, widget_socket
 from app.routing import api as routing
@@ -60,6 +61,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     agent_socket.router,
     widget_socket.router,
     operations.router,
+    asyncapi.router,
     pages.router,
 )
 

@@ -2,11 +2,14 @@
 # Install the real counterparts that some tests talk to. Only root on Debian or Ubuntu can; others get told.
 set -eu
 cd "$(dirname "$0")/.."
-# The accessibility rules come as one file into a folder git ignores; without npm the test that needs it is skipped.
-axe=axe-core@4.14.1
-if command -v npm >/dev/null 2>&1 && ! grep -qs '"version": "4.14.1"' .real-parts/node_modules/axe-core/package.json; then
-  npm install --silent --no-audit --no-fund --ignore-scripts --no-save --prefix .real-parts "$axe" ||
-    echo "real parts: $axe not installed. The accessibility journeys are skipped." >&2
+# Rules to test by come as files into a folder git ignores; without npm the tests that need them are skipped.
+axe=4.14.1 asyncapi=6.11.1
+has() { grep -qs "\"version\": \"$2\"" ".real-parts/node_modules/$1/package.json"; }
+if command -v npm >/dev/null 2>&1 && ! { has axe-core $axe && has @asyncapi/specs $asyncapi; }; then
+  # In one go: npm takes away what an install without a record does not name.
+  npm install --silent --no-audit --no-fund --ignore-scripts --no-save --prefix .real-parts \
+    axe-core@$axe @asyncapi/specs@$asyncapi ||
+    echo "real parts: axe-core and @asyncapi/specs not installed. The tests that need them are skipped." >&2
 fi
 parts="chromium fonts-noto-cjk nats-server nginx-light"
 missing=

@@ -3,6 +3,7 @@
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from typing import Any
 from uuid import uuid4
 
 import asyncpg
@@ -15,6 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.database import Database
 from app.ops import migrate
 from app.ops.embedded_postgres import EmbeddedPostgres
+from app.ops.socket_client import ResumingSocket
+from tests import protocol
 from tests.clocks import ManualClock
 
 # No deadline: how long an example takes says nothing here. In CI the same examples each time.
@@ -31,6 +34,8 @@ structlog.configure(
     ]
 )
 
+ResumingSocket.connection = protocol.JudgedConnection
+
 TEMPLATE = "switchboard_template"
 # Tests lose nothing in a power cut. The chaos journey starts its own PostgreSQL with fsync on.
 FAST_AND_UNSAFE = {
@@ -39,6 +44,31 @@ FAST_AND_UNSAFE = {
     "full_page_writes": "off",
     "max_wal_senders": "0",
 }
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["messages_seen"] = sorted(protocol.seen)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    protocol.seen.update(getattr(node, "workeroutput", {}).get("messages_seen", ()))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """After the whole suite: what of the AsyncAPI document went over no socket and to no webhook."""
+    if config.args_source is pytest.Config.ArgsSource.TESTPATHS and protocol.seen:
+        unseen = protocol.unseen()
+        terminalreporter.write_line(f"AsyncAPI: {len(protocol.seen)} messages met, {len(unseen)} not:")
+        terminalreporter.write_line("  " + " ".join(unseen))
+
+
+@pytest.fixture(autouse=True)
+def frames_as_published() -> Iterator[None]:
+    """Whatever our clients and browsers heard and sent in a test is as the AsyncAPI document has it."""
+    yield
+    assert protocol.take_complaints() == []
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -15,3 +16,11 @@ def program(name: str) -> str:
     if os.environ.get("CI"):
         pytest.fail(message)
     pytest.skip(message)
+
+
+def published(path: str) -> Path:
+    """A file of a package that `make setup-real-parts` installs from npm."""
+    found = Path(__file__).parents[1] / ".real-parts/node_modules" / path
+    if not found.exists():
+        pytest.skip(f"{path} is not installed: run `make setup-real-parts`")
+    return found

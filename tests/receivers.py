@@ -11,6 +11,8 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.protocol import judge_webhook
+
 WAIT_SECONDS = 30
 
 
@@ -76,6 +78,7 @@ class Receiver:
         lines = head.split("\r\n")[1:-2]
         headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
         sent = Sent(headers, await reader.readexactly(int(headers["content-length"])))
+        judge_webhook(sent.headers, sent.body)
         self.got.append(sent)
         self._more.set()
         if self.on_request is not None:

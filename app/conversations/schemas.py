@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
 
 from app.conversations.texts import MAX_BODY_CHARACTERS
 from app.events.conversations import DeliveryState, MessageClass, Status
@@ -22,6 +22,23 @@ Body = Annotated[str, StringConstraints(max_length=MAX_BODY_CHARACTERS)]
 Disposition = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,60}$")]
 Category = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{0,60}$")]
 SequenceNumber = Annotated[int, Field(ge=0, le=MAX_SEQUENCE)]
+# Passed on as stored; the package of the files makes and checks them.
+AttachmentDescription = Annotated[
+    dict[str, Any],
+    WithJsonSchema(
+        {
+            "type": "object",
+            "properties": {
+                "id": {"type": "string", "format": "uuid"},
+                "name": {"type": "string"},
+                "media_type": {"type": "string"},
+                "size_bytes": {"type": "integer"},
+            },
+            "required": ["id", "name", "media_type", "size_bytes"],
+            "additionalProperties": False,
+        }
+    ),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +123,7 @@ class MessageOut(BaseModel):
     visibility: Literal["public", "internal"]
     author: AuthorRef | None
     body: str
-    attachments: list[dict[str, Any]]
+    attachments: list[AttachmentDescription]
     client_id: str | None
     provider_at: datetime | None
     arrived_at: datetime

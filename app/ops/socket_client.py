@@ -42,6 +42,9 @@ class ResumingSocket:
     `events` are the log's events in the order they came, each position once; so are `removed`.
     """
 
+    connection: type[ClientConnection] = ClientConnection
+    """What carries the frames. Tests put one here that judges each of them."""
+
     def __init__(self, url: str, token: str, *, origin: str | None = None, board: bool = False) -> None:
         self.events: list[Frame] = []
         self.snapshots: list[Frame] = []
@@ -145,7 +148,12 @@ class ResumingSocket:
         while True:
             try:
                 async with connect(
-                    self._url, origin=self._origin, compression=None, max_size=FRAME_MAX_BYTES, open_timeout=10
+                    self._url,
+                    origin=self._origin,
+                    compression=None,
+                    max_size=FRAME_MAX_BYTES,
+                    open_timeout=10,
+                    create_connection=self.connection,
                 ) as connection:
                     self._connection = connection
                     self.connections += 1

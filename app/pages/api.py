@@ -94,6 +94,11 @@ async def docs(request: Request) -> Response:
     return page(request, "docs/index.html", DOCS_CSP)
 
 
+@router.get("/docs/sockets")
+async def socket_docs(request: Request) -> Response:
+    return page(request, "docs/sockets.html", PAGE_CSP)
+
+
 @router.get("/widget.js")
 async def widget_loader(request: Request) -> Response:
     headers = {"Cache-Control": WIDGET_CACHE, "Access-Control-Allow-Origin": "*"}

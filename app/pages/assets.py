@@ -34,6 +34,7 @@ JOINED = {
     "widget/all.css": ("shared/tokens.css", "widget/panel.css"),
     "console/all.css": ("shared/tokens.css", "shared/page.css", "console/console.css"),
     "admin/all.css": ("shared/tokens.css", "shared/page.css", "admin/admin.css"),
+    "docs/all.css": ("shared/tokens.css", "shared/page.css", "docs/sockets.css"),
     "wallboard/all.css": ("shared/tokens.css", "shared/page.css", "wallboard/wallboard.css"),
 }
 

@@ -11,14 +11,14 @@ from app.access.schemas import Principal
 from app.agents import service as agents
 from app.core.errors import Forbidden
 from app.realtime.audience import Viewer
-from app.realtime.commands import PassingSignal
+from app.realtime.commands import AGENT_SIGNALS
 from app.realtime.frame_socket import FrameSocket
-from app.realtime.frames import Close, Command, Frame, Hello, Refused, Result, Who
+from app.realtime.frames import AgentHello, Close, Command, Frame, Refused, Result, Who
 from app.realtime.pace import Pace
 from app.realtime.service import agent_commands, snapshots
+from app.realtime.shapes import AgentIdentity
 from app.routing import service as routing
 
-SIGNAL_NAMES = frozenset({"typing", "viewing"})
 SIGNALS_A_SECOND = 2.0
 SIGNALS_AT_ONCE = 10.0
 SESSION_COOKIE = "switchboard_session"
@@ -72,26 +72,23 @@ class AgentSocket(FrameSocket):
         async with self.database.transaction() as session:
             profiles = await agents.list_facts(session, [viewer.id]) if viewer.kind == "agent" else []
         self.name = profiles[0].name if profiles else ""
-        return Hello(
-            server_time=self.clock.now(),
-            incarnation=self.hub.incarnation,
-            principal={
-                "kind": viewer.kind,
-                "id": str(viewer.id),
-                "name": self.name,
-                "role": viewer.role,
-                "visibility": viewer.visibility,
-                "team_id": str(viewer.team_id) if viewer.team_id else None,
-                "scopes": sorted(viewer.scopes),
-            },
+        identity = AgentIdentity(
+            kind=viewer.kind,
+            id=viewer.id,
+            name=self.name,
+            role=viewer.role,
+            visibility=viewer.visibility,
+            team_id=viewer.team_id,
+            scopes=sorted(viewer.scopes),
         )
+        return AgentHello(server_time=self.clock.now(), incarnation=self.hub.incarnation, principal=identity)
 
     async def snapshot(self, session: AsyncSession, viewer: Viewer, position: str) -> Frame:
         assert isinstance(viewer, Principal)
         return await snapshots.agent_snapshot(session, viewer, position)
 
     async def obey(self, command: Command) -> Result | Refused:
-        if command.name in SIGNAL_NAMES:
+        if command.name in AGENT_SIGNALS:
             return await self._signal(command)
         async with self.database.transaction() as session:
             return await agent_commands.obey(session, self.act, self.principal, command)
@@ -119,7 +116,7 @@ class AgentSocket(FrameSocket):
         return self.principal.kind == "agent" and "work" in self.principal.scopes
 
     async def _signal(self, command: Command) -> Result:
-        given = PassingSignal.model_validate(command.data)
+        given = AGENT_SIGNALS[command.name].model_validate(command.data)
         who = Who(kind="agent", id=self.principal.id, name=self.name)
         if not self._signal_pace.allows(asyncio.get_running_loop().time()):
             return Result(id=command.id, data={"dropped": True}, events=[])

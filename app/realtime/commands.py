@@ -1,10 +1,11 @@
-"""What may be asked for over a socket: the strict data of each command that has no schema elsewhere."""
+"""What may be asked for over a socket: the strict data of each command that has no schema elsewhere, and its name."""
 
 from typing import Annotated
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from app.channels.chat.schemas import WidgetMessageIn
 from app.conversations.schemas import MAX_ATTACHMENTS, ClientId, SequenceNumber
 from app.core.plain_text import NO_NUL
 from app.events.routing import Readiness
@@ -76,3 +77,13 @@ class VisitorTyping(CommandData):
 
 class VisitorMark(CommandData):
     sequence: SequenceNumber
+
+
+AGENT_SIGNALS = {"typing": PassingSignal, "viewing": PassingSignal}
+"""Beside the commands of app/realtime/service/agent_commands.py."""
+VISITOR_COMMANDS: dict[str, type[BaseModel]] = {
+    "message.send": WidgetMessageIn,
+    "typing": VisitorTyping,
+    "delivered": VisitorMark,
+    "read": VisitorMark,
+}

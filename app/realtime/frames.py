@@ -6,6 +6,10 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from app.realtime.shapes import AgentIdentity, PublicConversation, PublicMessage, PublicQueue, VisitorIdentity
+from app.routing.schemas import OfferView, PresenceView
+from app.sla.schemas import ClockedSummary
+
 PROTOCOL = 1
 HEARTBEAT_SECONDS = 15
 MAX_FRAME_BYTES = 64 * 1024
@@ -26,6 +30,22 @@ class Close:
     TOO_LATE = 4408
     TOO_MANY = 4429
     TRY_AGAIN_LATER = 1013
+
+
+CLOSE_MEANINGS = {
+    1002: "Not the WebSocket protocol: unmasked, a control frame in parts, an unknown opcode.",
+    1007: "A text that is no UTF-8.",
+    Close.FRAME_TOO_LARGE: "A frame over 64 KiB.",
+    Close.RESTARTING: "Restart; come back after `retry_after_ms`.",
+    Close.TRY_AGAIN_LATER: "A part we need does not answer; try again later.",
+    Close.SLOW_READER: "1,000 frames or 4 MiB were waiting for you. Reconnect and resume.",
+    Close.MALFORMED: "No frame of ours; the reason says which part. A bug in the client.",
+    Close.NOT_AUTHENTICATED: "Unknown, expired or revoked token. Log in again.",
+    Close.NOT_ALLOWED: "Known, but a scope is missing.",
+    Close.TOO_LATE: "No authentication in 10 s, or no frame for 45 s. Reconnect.",
+    Close.TOO_MANY: "Over 20 frames a second, 60 at once; or the oldest of more than 20 sockets of one person.",
+}
+"""For clients: the first two are the WebSocket engine's own."""
 
 
 class Frame(BaseModel):
@@ -113,7 +133,14 @@ class Hello(Frame):
     heartbeat_seconds: int = HEARTBEAT_SECONDS
     server_time: datetime
     incarnation: int
-    principal: Json
+
+
+class AgentHello(Hello):
+    principal: AgentIdentity
+
+
+class VisitorHello(Hello):
+    principal: VisitorIdentity
 
 
 class AgentSnapshot(Frame):
@@ -121,17 +148,17 @@ class AgentSnapshot(Frame):
 
     type: Literal["snapshot"] = "snapshot"
     position: str
-    conversations: list[Json]
-    offers: list[Json]
-    presence: Json | None
+    conversations: list[ClockedSummary]
+    offers: list[OfferView]
+    presence: PresenceView | None
 
 
 class VisitorSnapshot(Frame):
     type: Literal["snapshot"] = "snapshot"
     position: str
-    conversation: Json | None
-    messages: list[Json]
-    queue: Json | None
+    conversation: PublicConversation | None
+    messages: list[PublicMessage]
+    queue: PublicQueue | None
 
 
 class CaughtUp(Frame):

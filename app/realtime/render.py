@@ -21,21 +21,12 @@ from app.events.sla import ClocksChanged
 from app.realtime import audience
 from app.realtime.audience import Delivery, Viewer, Visitor
 from app.realtime.frames import EventFrame, Json, Removed, position_text
+from app.realtime.shapes import PublicMessage
 
 PUBLIC_DATA = {"conversation_id", "number", "message_id", "sequence", "message_class", "arrived_at", "client_id"}
 PUBLIC_DATA |= {"state", "watermark", "before", "after", "reopened"}
 """Members of an event's payload that a visitor may learn; `before` and `after` only where they are statuses."""
-PUBLIC_MESSAGE: tuple[str, ...] = (
-    "id",
-    "conversation_id",
-    "sequence",
-    "message_class",
-    "direction",
-    "body",
-    "attachments",
-    "client_id",
-)
-PUBLIC_MESSAGE += ("provider_at", "arrived_at", "delivery_state")
+PUBLIC_MESSAGE = tuple(name for name in PublicMessage.model_fields if name != "author")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,9 @@ from app.core.errors import Forbidden, NotFound, Unauthenticated, Unavailable
 from app.core.http import problem_of, problem_response, request_id_of
 from app.realtime.audience import Viewer, Visitor
 from app.realtime.frame_socket import FrameSocket
-from app.realtime.frames import Close, Command, Frame, Hello, Refused, Result
+from app.realtime.frames import Close, Command, Frame, Refused, Result, VisitorHello
 from app.realtime.service import snapshots, visitor_commands
+from app.realtime.shapes import VisitorIdentity
 
 PUBLIC_KEY = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
@@ -77,11 +78,8 @@ class WidgetSocket(FrameSocket):
         return self.visitor.expires_at <= self.clock.now()
 
     async def welcome(self, viewer: Viewer) -> Frame:
-        return Hello(
-            server_time=self.clock.now(),
-            incarnation=self.hub.incarnation,
-            principal={"kind": "visitor", "id": str(self.visitor.id)},
-        )
+        identity = VisitorIdentity(id=self.visitor.id)
+        return VisitorHello(server_time=self.clock.now(), incarnation=self.hub.incarnation, principal=identity)
 
     async def snapshot(self, session: AsyncSession, viewer: Viewer, position: str) -> Frame:
         assert isinstance(viewer, Visitor)

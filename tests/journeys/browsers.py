@@ -4,8 +4,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from playwright.async_api import BrowserContext, Page, async_playwright
+from playwright.async_api import BrowserContext, Page, WebSocket, async_playwright
 
+from tests.protocol import Line
 from tests.real_parts import program
 
 ARGUMENTS = [
@@ -37,6 +38,14 @@ async def browser(folder: Path, *, language: str, width: int, height: int, dark:
 
 def complaints_of(page: Page) -> list[str]:
     found: list[str] = []
+    page.on("websocket", judge_frames)
     page.on("console", lambda message: found.append(message.text) if message.type in ("error", "warning") else None)
     page.on("pageerror", lambda error: found.append(str(error)))
     return found
+
+
+def judge_frames(socket: WebSocket) -> None:
+    """Our pages never send what the AsyncAPI document does not know, nor hear it."""
+    line = Line(socket.url, strict=True)
+    socket.on("framesent", line.says)
+    socket.on("framereceived", line.hears)

@@ -15,6 +15,7 @@ from app.core.database import Database
 from tests.conftest import fresh_clone
 from tests.journeys.processes import processes
 from tests.journeys.town import Town, begin_visitor, found, log_in, write
+from tests.protocol import Line
 
 TEXT, BINARY, CLOSE, PING = 1, 2, 8, 9
 PATIENCE_SECONDS = 20
@@ -23,14 +24,15 @@ PATIENCE_SECONDS = 20
 class RawSocket:
     """A WebSocket without a library between: it sends whatever bytes a test wants."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str) -> None:
         self._reader, self._writer = reader, writer
+        self._line = Line(path, strict=False)
 
     @classmethod
     async def open(cls, port: int, path: str, *headers: str) -> tuple["RawSocket", int]:
         """The socket and the handshake's status."""
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        opened.append(cls(reader, writer))
+        opened.append(cls(reader, writer, path))
         lines = [f"GET {path} HTTP/1.1", f"Host: 127.0.0.1:{port}", "Connection: Upgrade", "Upgrade: websocket",
                  "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", *headers]  # fmt: skip
         writer.write("\r\n".join([*lines, "", ""]).encode("latin-1"))
@@ -47,7 +49,9 @@ class RawSocket:
         self._writer.write(head + mask + body)
 
     def say(self, **frame: Any) -> None:
-        self.write(TEXT, json.dumps(frame).encode())
+        text = json.dumps(frame)
+        self._line.says(text)
+        self.write(TEXT, text.encode())
 
     async def read(self) -> tuple[int, bytes]:
         async with asyncio.timeout(PATIENCE_SECONDS):
@@ -62,6 +66,7 @@ class RawSocket:
         while True:
             opcode, payload = await self.read()
             assert opcode == TEXT, payload
+            self._line.hears(payload)
             frame: dict[str, Any] = json.loads(payload)
             if frame["type"] == kind:
                 return frame

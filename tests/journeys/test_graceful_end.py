@@ -16,6 +16,7 @@ from app.ops.socket_client import websocket_url
 from tests.conftest import fresh_clone
 from tests.journeys.processes import Served, processes
 from tests.journeys.town import Town, begin_visitor, found, log_in
+from tests.protocol import JudgedConnection
 
 SOCKETS = 12
 PATIENCE_SECONDS = 30
@@ -57,7 +58,7 @@ async def test_an_api_that_ends_says_goodbye_to_all_and_finishes_what_it_began(
         sockets = []
         for number in range(SOCKETS):
             path = f"/v1/widget/socket?key={town.public_key}" if number % 3 == 0 else "/v1/socket"
-            socket = await websockets.connect(websocket_url(running.url, path))
+            socket = await websockets.connect(websocket_url(running.url, path), create_connection=JudgedConnection)
             await socket.send(json.dumps({"type": "authenticate", "token": agent if number % 3 else visitor}))
             assert json.loads(await socket.recv())["type"] == "hello"
             if number % 2:

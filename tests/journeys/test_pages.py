@@ -1,6 +1,7 @@
 """The five pages in a real browser: they open without a complaint, fit their screens and speak their language."""
 
 import asyncio
+import json
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,6 +11,8 @@ import uvicorn
 from fastapi import FastAPI
 
 from app.core.http import Manners, install_error_handlers
+from app.ops.asyncapi import api as asyncapi
+from app.ops.asyncapi.document import asyncapi_document
 from app.pages import api
 from tests.journeys.browsers import browser, complaints_of
 
@@ -34,6 +37,7 @@ def pages_only() -> FastAPI:
         return {"key": "demo"}
 
     app.include_router(api.router)
+    app.include_router(asyncapi.router)
     install_error_handlers(app)
     app.add_middleware(Manners)
     return app
@@ -74,6 +78,20 @@ async def test_the_documentation_opens_without_a_complaint(address: str, tmp_pat
         complaints = complaints_of(page)
         await page.goto(f"{address}/docs")
         await page.wait_for_selector(OPENING["/docs"])
+        assert complaints == []
+
+
+async def test_the_sockets_page_shows_every_message_with_its_example_and_schema(address: str, tmp_path: Path) -> None:
+    async with browser(tmp_path, language="en", width=1024, height=768, dark=False) as context:
+        page = context.pages[0]
+        complaints = complaints_of(page)
+        await page.goto(f"{address}/docs/sockets")
+        await page.wait_for_selector("main details")
+        shown = set(await page.locator("summary code").all_inner_texts())
+        assert {name.partition(".")[2] for name in asyncapi_document()["components"]["messages"]} == shown
+        await page.click("summary:has-text('command.offer.accept')")
+        example, schema = await page.locator("details[open] pre").all_inner_texts()
+        assert json.loads(example)["name"] == json.loads(schema)["properties"]["name"]["const"] == "offer.accept"
         assert complaints == []
 
 

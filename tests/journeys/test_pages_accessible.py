@@ -161,3 +161,12 @@ async def test_the_administration_breaks_no_rule_in_any_of_its_states(
     await enter(refused, floor, desk.login("anna"), language=language)
     found["refused"] = await violations(refused)
     assert {name: told for name, told in found.items() if told} == {}
+
+
+@pytest.mark.parametrize("dark", [False, True])
+async def test_the_sockets_page_breaks_no_rule(floor: Floor, open_page: OpenPage, dark: bool) -> None:
+    page = await open_page(dark=dark)
+    await page.goto(f"{floor.url}/docs/sockets")
+    await page.locator("summary").first.click()
+    await page.locator("details[open] pre").first.wait_for()
+    assert await violations(page) == []

@@ -4,69 +4,70 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.schemas import Principal
 from app.channels.replies import service as replies
 from app.conversations import service as conversations
+from app.conversations.schemas import PostedMessage
 from app.core.act import Act
 from app.core.errors import Forbidden, InvalidInput
 from app.realtime import commands as data
-from app.realtime.frames import Command, Json, Result
+from app.realtime.frames import Command, Result
 from app.realtime.service.once import run_once
+from app.realtime.shapes import OfferSettled
 from app.routing import service as routing
+from app.routing.schemas import PresenceView
 
 
 @dataclass(frozen=True, slots=True)
 class AgentCommand:
     scope: str
     data: type[data.CommandData]
-    run: Callable[[AsyncSession, Act, Principal, Any], Awaitable[Json]]
+    run: Callable[[AsyncSession, Act, Principal, Any], Awaitable[BaseModel]]
 
 
 async def obey(session: AsyncSession, act: Act, principal: Principal, command: Command) -> Result:
     """Raises ValidationError for malformed data, and whatever the service raises."""
     known = AGENT_COMMANDS.get(command.name)
     if known is None:
-        names = ", ".join(sorted(AGENT_COMMANDS))
-        raise InvalidInput("unknown_command", f"There is no such command. Known: {names}, typing, viewing.")
+        names = ", ".join([*sorted(AGENT_COMMANDS), *data.AGENT_SIGNALS])
+        raise InvalidInput("unknown_command", f"There is no such command. Known: {names}.")
     if known.scope not in principal.scopes:
         raise Forbidden("scope_missing", f"This needs the scope {known.scope}.", scope=known.scope)
     given = known.data.model_validate(command.data)
     return await run_once(session, act, command, lambda: known.run(session, act, principal, given))
 
 
-async def accept_offer(session: AsyncSession, act: Act, principal: Principal, given: data.OfferAccept) -> Json:
+async def accept_offer(session: AsyncSession, act: Act, principal: Principal, given: data.OfferAccept) -> OfferSettled:
     answered = await routing.accept_offer(
         session, act, agent_id=principal.id, offer_id=given.offer_id, token=given.token
     )
-    return {"offer_id": str(answered.offer_id), "conversation_id": str(answered.conversation_id)}
+    return OfferSettled(offer_id=answered.offer_id, conversation_id=answered.conversation_id)
 
 
-async def decline_offer(session: AsyncSession, act: Act, principal: Principal, given: data.OfferDecline) -> Json:
+async def decline_offer(
+    session: AsyncSession, act: Act, principal: Principal, given: data.OfferDecline
+) -> OfferSettled:
     answered = await routing.decline_offer(
         session, act, agent_id=principal.id, offer_id=given.offer_id, token=given.token, reason=given.reason
     )
-    return {"offer_id": str(answered.offer_id), "conversation_id": str(answered.conversation_id)}
+    return OfferSettled(offer_id=answered.offer_id, conversation_id=answered.conversation_id)
 
 
-async def set_presence(session: AsyncSession, act: Act, principal: Principal, given: data.PresenceSet) -> Json:
+async def set_presence(session: AsyncSession, act: Act, principal: Principal, given: data.PresenceSet) -> PresenceView:
     await routing.set_presence(session, act, agent_id=principal.id, readiness=given.readiness, reason=given.reason)
-    return await presence_of(session, principal)
+    return await routing.get_presence(session, principal.id)
 
 
-async def clear_penalty(session: AsyncSession, act: Act, principal: Principal, given: data.Nothing) -> Json:
+async def clear_penalty(session: AsyncSession, act: Act, principal: Principal, given: data.Nothing) -> PresenceView:
     await routing.clear_penalty(session, act, agent_id=principal.id)
-    return await presence_of(session, principal)
+    return await routing.get_presence(session, principal.id)
 
 
-async def presence_of(session: AsyncSession, principal: Principal) -> Json:
-    presence = await routing.get_presence(session, principal.id)
-    return presence.model_dump(mode="json")
-
-
-async def send_message(session: AsyncSession, act: Act, principal: Principal, given: data.MessageSend) -> Json:
-    posted = await replies.post_message(
+async def send_message(session: AsyncSession, act: Act, principal: Principal, given: data.MessageSend) -> PostedMessage:
+    return await replies.post_message(
         session,
         act,
         principal,
@@ -76,11 +77,10 @@ async def send_message(session: AsyncSession, act: Act, principal: Principal, gi
         expected_public_sequence=given.expected_public_sequence,
         attachment_ids=given.attachments,
     )
-    return posted.model_dump(mode="json")
 
 
-async def add_note(session: AsyncSession, act: Act, principal: Principal, given: data.NoteAdd) -> Json:
-    posted = await replies.add_note(
+async def add_note(session: AsyncSession, act: Act, principal: Principal, given: data.NoteAdd) -> PostedMessage:
+    return await replies.add_note(
         session,
         act,
         principal,
@@ -89,14 +89,15 @@ async def add_note(session: AsyncSession, act: Act, principal: Principal, given:
         client_id=given.client_id,
         attachment_ids=given.attachments,
     )
-    return posted.model_dump(mode="json")
 
 
-async def mark_read(session: AsyncSession, act: Act, principal: Principal, given: data.ConversationReadMark) -> Json:
+async def mark_read(
+    session: AsyncSession, act: Act, principal: Principal, given: data.ConversationReadMark
+) -> data.ConversationReadMark:
     await conversations.mark_read(
         session, act, principal, conversation_id=given.conversation_id, sequence=given.sequence
     )
-    return given.model_dump(mode="json")
+    return given
 
 
 AGENT_COMMANDS = {

@@ -5,19 +5,21 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from uuid import UUID
 
+from pydantic import BaseModel
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core import idempotency
 from app.core.act import Act
 from app.core.database import APPENDED
-from app.realtime.frames import Command, Json, Result
+from app.realtime.frames import Command, Result
 
+Work = Callable[[], Awaitable[BaseModel]]
 LONGEST_TRANSACTION = timedelta(days=1)
 """Bounds the partitions searched for the transaction's own events."""
 
 
-async def run_once(session: AsyncSession, act: Act, command: Command, work: Callable[[], Awaitable[Json]]) -> Result:
+async def run_once(session: AsyncSession, act: Act, command: Command, work: Work) -> Result:
     """Run `work` and store its answer under (actor, command, key); a repeat gets that answer and does nothing."""
     if command.key is None:
         return await _run(session, act, command, work)
@@ -32,9 +34,9 @@ async def run_once(session: AsyncSession, act: Act, command: Command, work: Call
     return result
 
 
-async def _run(session: AsyncSession, act: Act, command: Command, work: Callable[[], Awaitable[Json]]) -> Result:
-    data = await work()
-    return Result(id=command.id, data=data, events=await _appended(session, act))
+async def _run(session: AsyncSession, act: Act, command: Command, work: Work) -> Result:
+    answer = await work()
+    return Result(id=command.id, data=answer.model_dump(mode="json"), events=await _appended(session, act))
 
 
 async def _appended(session: AsyncSession, act: Act) -> list[UUID]:

@@ -7,6 +7,7 @@ from app.conversations import service as conversations
 from app.realtime.audience import Visitor
 from app.realtime.frames import AgentSnapshot, VisitorSnapshot
 from app.realtime.render import public_message
+from app.realtime.shapes import PublicConversation, PublicMessage, PublicName, PublicQueue
 from app.routing import service as routing
 from app.sla.service import faces
 
@@ -24,11 +25,9 @@ async def agent_snapshot(session: AsyncSession, principal: Principal, position: 
     presence = await routing.get_presence(session, principal.id) if works else None
     return AgentSnapshot(
         position=position,
-        conversations=[
-            summary.model_dump(mode="json") for summary in await faces.with_faces(session, [*mine, *queued])
-        ],
-        offers=[offer.model_dump(mode="json") for offer in offers],
-        presence=presence.model_dump(mode="json") if presence else None,
+        conversations=await faces.with_faces(session, [*mine, *queued]),
+        offers=offers,
+        presence=presence,
     )
 
 
@@ -44,12 +43,12 @@ async def visitor_snapshot(session: AsyncSession, visitor: Visitor, position: st
     waits = summary.owner is None and summary.queue is not None and summary.status == "open"
     return VisitorSnapshot(
         position=position,
-        conversation={
-            "id": str(summary.id),
-            "number": summary.number,
-            "status": summary.status,
-            "agent": {"name": summary.owner.name} if summary.owner else None,
-        },
-        messages=[shown for each in messages if (shown := public_message(each.model_dump(mode="json")))],
-        queue={"name": summary.queue.name, "names": summary.queue.names} if waits and summary.queue else None,
+        conversation=PublicConversation(
+            id=summary.id,
+            number=summary.number,
+            status=summary.status,
+            agent=PublicName(name=summary.owner.name) if summary.owner else None,
+        ),
+        messages=[PublicMessage(**shown) for each in messages if (shown := public_message(each.model_dump()))],
+        queue=PublicQueue(name=summary.queue.name, names=summary.queue.names) if waits and summary.queue else None,
     )

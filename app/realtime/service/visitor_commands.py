@@ -12,10 +12,11 @@ from app.channels.intake import Intake
 from app.core.act import Act
 from app.core.database import Database
 from app.core.errors import InvalidInput, NotFound
-from app.realtime.commands import VisitorMark, VisitorTyping
-from app.realtime.frames import Command, Json, Result, Who
+from app.realtime.commands import VISITOR_COMMANDS, VisitorMark, VisitorTyping
+from app.realtime.frames import Command, Result, Who
 from app.realtime.service.once import run_once
 from app.realtime.service.signals import Signals
+from app.realtime.shapes import VisitorPosted
 
 
 async def send(
@@ -24,14 +25,14 @@ async def send(
     """A message into the door. The client id makes a repeat safe, so the command's key has nothing to add."""
     given = WidgetMessageIn.model_validate(command.data)
     received = await chat.send_message(database, intake, visitor, given, request_id=request_id)
-    data = {
-        "conversation_id": str(received.conversation_id),
-        "message_id": str(received.message_id),
-        "sequence": received.sequence,
-        "client_id": given.client_id,
-        "duplicate": received.duplicate,
-    }
-    return Result(id=command.id, data=data, events=[])
+    posted = VisitorPosted(
+        conversation_id=received.conversation_id,
+        message_id=received.message_id,
+        sequence=received.sequence,
+        client_id=given.client_id,
+        duplicate=received.duplicate,
+    )
+    return Result(id=command.id, data=posted.model_dump(mode="json"), events=[])
 
 
 async def obey(
@@ -43,14 +44,14 @@ async def obey(
         who = Who(kind="customer", id=None, name=visitor.name)
         await signals.tell_as_visitor(who, await _conversation_of(session, visitor), on=typing.on)
         return Result(id=command.id, data={}, events=[])
-    if command.name not in ("delivered", "read"):
-        raise InvalidInput("unknown_command", "There is no such command. Known: message.send, typing, delivered, read.")
+    if command.name not in VISITOR_COMMANDS:
+        raise InvalidInput("unknown_command", f"There is no such command. Known: {', '.join(VISITOR_COMMANDS)}.")
     mark = VisitorMark.model_validate(command.data)
 
-    async def move_mark() -> Json:
+    async def move_mark() -> VisitorMark:
         state: Literal["read", "delivered"] = "read" if command.name == "read" else "delivered"
         await chat.mark(session, act, visitor, state=state, sequence=mark.sequence)
-        return mark.model_dump()
+        return mark
 
     # Marks move only up, so a repeat does no harm: the key is not stored for what every shown message sends.
     return await run_once(session, act, command.model_copy(update={"key": None}), move_mark)

@@ -31,6 +31,7 @@ from app.events.event import Event, Rights
 from app.realtime import agent_socket, widget_socket
 from app.realtime.hub import Hub
 from tests.clocks import ManualClock
+from tests.protocol import JudgedConnection
 
 PATIENCE_SECONDS = 10
 SECRET_KEY = "a secret of the tests, long enough to sign"
@@ -233,7 +234,13 @@ class Running:
     clients: list["Client"] = field(default_factory=list)
 
     async def open(self, path: str = "/v1/socket", **options: Any) -> "Client":
-        socket = await websockets.connect(f"ws://{self.address}{path}", compression=None, max_size=None, **options)
+        socket = await websockets.connect(
+            f"ws://{self.address}{path}",
+            compression=None,
+            max_size=None,
+            create_connection=JudgedConnection,
+            **options,
+        )
         self.clients.append(Client(socket))
         return self.clients[-1]
 

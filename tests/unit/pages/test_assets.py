@@ -21,7 +21,7 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-@pytest.mark.parametrize("path", ["/console", "/wallboard", "/admin", "/widget/demo", "/docs"])
+@pytest.mark.parametrize("path", ["/console", "/wallboard", "/admin", "/widget/demo", "/docs", "/docs/sockets"])
 async def test_each_page_allows_no_inline_script_and_revalidates(client: httpx.AsyncClient, path: str) -> None:
     answer = await client.get(path)
     policy = answer.headers["content-security-policy"]
