@@ -20,6 +20,7 @@ from app.core.database import Database
 from app.ops import migrate
 from app.routing import service as routing
 from app.routing.schemas import QueueBody
+from tests.access_apps import CHEAP
 from tests.journeys.relay import Relay, relay_to
 from tests.simulation.actors import AgentBot, Line, Observer, Visitor
 from tests.simulation.cluster import API, WORKERS, Cluster, cluster
@@ -146,6 +147,7 @@ async def furnish(database: Database, form: Form) -> Organisation:
                 act,
                 login=login_of(number),
                 password=PASSWORD,
+                hasher=CHEAP,
                 name=login_of(number),
                 role="admin" if number == 0 else "agent",
                 team_id=front_team.id if number else None,

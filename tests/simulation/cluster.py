@@ -11,6 +11,7 @@ from pathlib import Path
 from app.ops.embedded_postgres import DATABASE_NAME, SOCKET_NAME, EmbeddedPostgres
 from app.ops.serve import listen
 from app.ops.supervisor import Child, stop_all
+from tests.forked import ForkedChild
 
 ROOT = Path(__file__).parents[2]
 SHIFTED = Path(__file__).with_name("shifted.py")
@@ -80,7 +81,7 @@ def cluster(
         if offsets is not None:
             environment["SIMULATED_CLOCK_OFFSET_SECONDS"] = str(offsets[name])
             program = [str(SHIFTED)]
-        return Child(name, [sys.executable, *program, *arguments], environment, folder / f"{name}.log", fds)
+        return ForkedChild(name, [sys.executable, *program, *arguments], environment, folder / f"{name}.log", fds)
 
     # The harness keeps the listening socket, as `up` does: while api starts again, clients wait.
     api = child(API, "api", "--listen-fd", str(listener.fileno()), fds=(listener.fileno(),))

@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
+from sqlalchemy import text
 
 from app.core import event_log
 from app.core.act import Act
@@ -43,3 +44,15 @@ def say(database: Database, act: Act) -> Say:
 async def by_hand(database_url: str, clock: ManualClock) -> AsyncIterator[ByHand]:
     async with opened_by_hand(database_url, clock) as opened:
         yield opened
+
+
+@pytest.fixture
+async def reminders(database: Database) -> None:
+    async with database.transaction() as session:
+        await session.execute(
+            text(
+                "CREATE TABLE reminder (id uuid PRIMARY KEY, line uuid, place int, run_at timestamptz,"
+                " leased_until timestamptz, attempts int NOT NULL DEFAULT 0, last_error text,"
+                " parked_at timestamptz, done int NOT NULL DEFAULT 0)"
+            )
+        )
