@@ -38,7 +38,15 @@ PARTS = (
         "PostgreSQL), refused writes, posts that come twice and late, machines whose clocks are 3 s wrong: after each "
         "round nothing is lost, doubled, misordered, owned twice or drifting; at least 1,000 kills in all.",
         ("-m", "benchmarks.prove.chaos"),
-        limit_seconds=4 * 3600,
+        limit_seconds=2 * 3600,
+        is_seeded=True,
+    ),
+    Part(
+        "chaos-nats",
+        "Chaos with NATS",
+        "The same for five rounds with two apis and two workers on NATS, which is killed and frozen too.",
+        ("-m", "benchmarks.prove.chaos", "--bus", "nats"),
+        limit_seconds=3600,
         is_seeded=True,
     ),
     Part(
