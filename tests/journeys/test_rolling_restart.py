@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import os
 import signal
+from collections.abc import Sequence
 from contextlib import AsyncExitStack, nullcontext
 from pathlib import Path
 
@@ -102,7 +103,7 @@ def count_starts(worker: Child) -> int:
     return worker.log.read_text(errors="replace").count("worker_started")
 
 
-def pids(children: list[Child]) -> set[int]:
+def pids(children: Sequence[Child]) -> set[int]:
     return {child.process.pid for child in children if child.process}
 
 
