@@ -30,7 +30,7 @@ TABLES_MIB, LOG_MIB = 300, 160
 CUSTOMERS = 400
 HANDS = 8
 """Customers who write at the same time."""
-REFUSALS = 100
+REFUSALS = 40
 """So many must be told of the trouble before it ends."""
 ANSWERS = 200
 """So many must be taken in again for it to be over."""
@@ -199,7 +199,7 @@ async def _measure(
     installation: Scratch, customers: Customers, tables: Path, log: Path
 ) -> tuple[list[Spell], list[str]]:
     postgres = installation.postgres
-    troubles = [_tables_full(tables), _read_only(postgres), _log_full(postgres, log), _tables_full(tables)]
+    troubles = [_tables_full(tables), _read_only(postgres), _log_full(postgres, log)]
     spells = []
     async with asyncio.TaskGroup() as group:
         for hand in range(HANDS):

@@ -50,6 +50,15 @@ PARTS = (
         is_seeded=True,
     ),
     Part(
+        "disk-full",
+        "A full disk",
+        "PostgreSQL has no room for its tables, takes no writes, has no room for its log: customers are told each "
+        "apart (`database_full`, `database_read_only`, `database_unavailable`), nothing that was answered is lost, and "
+        "within 30 s of its end messages are taken in again without anybody's help but room and a start.",
+        ("-m", "benchmarks.prove.disk_full"),
+        limit_seconds=1800,
+    ),
+    Part(
         "storm",
         "Storm of service times",
         "Ten thousand clocks that are due at one instant are each told exactly once, with every action done once, "

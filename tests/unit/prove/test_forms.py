@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from benchmarks.prove import chaos, growth_history, growth_memory, growth_sockets
+from benchmarks.prove import chaos, disk_full, growth_history, growth_memory, growth_sockets
 from benchmarks.prove.growth_sockets import Cost
 from tests.simulation.chaos import Story
 from tests.simulation.harm import Form, plan_harm
@@ -85,3 +85,12 @@ def test_memory_that_grows_beyond_its_line_does_not_hold() -> None:
     flat, growing = [(100.0, 80.0), (1_000.0, 84.0)], [(100.0, 80.0), (1_000.0, 120.0)]
     outcome = growth_memory.tell({"api": flat, "worker": growing}, [])
     assert held(outcome.figures) == {"api": True, "worker": False}
+
+
+def test_a_database_that_comes_back_too_late_does_not_hold() -> None:
+    def went(back_seconds: float) -> disk_full.Spell:
+        return disk_full.Spell("read-only", Counter({"database_read_only": 40}), 8, back_seconds)
+
+    assert disk_full.tell([went(2.0)], []).holds
+    assert not disk_full.tell([went(31.0)], []).holds
+    assert "database_read_only 40 times" in disk_full.tell([went(2.0)], []).notes[0]
