@@ -23,11 +23,13 @@ from app.routing.schemas import QueueBody
 from tests.access_apps import CHEAP
 from tests.journeys.relay import Relay, relay_to
 from tests.nats_server import nats_server
-from tests.simulation.actors import AgentBot, Line, Observer, Visitor
+from tests.simulation.actors import AgentBot, Observer, Visitor
 from tests.simulation.cluster import Cluster, cluster
 from tests.simulation.hand import Hand, tend
 from tests.simulation.harm import APIS, CLIENTS, WORKERS, Form, Harm, Kind, plan_harm
-from tests.simulation.invariants import find_faults, list_unsettled, read_truth
+from tests.simulation.invariants import find_faults
+from tests.simulation.line import Line
+from tests.simulation.truth import list_unsettled, read_truth
 
 PASSWORD = "a password for the chaos journey"
 SETTLE_POLL_SECONDS = 0.2
