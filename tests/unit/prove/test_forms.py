@@ -85,6 +85,7 @@ def test_memory_that_grows_beyond_its_line_does_not_hold() -> None:
     flat, growing = [(100.0, 80.0), (1_000.0, 84.0)], [(100.0, 80.0), (1_000.0, 120.0)]
     outcome = growth_memory.tell({"api": flat, "worker": growing}, [])
     assert held(outcome.figures) == {"api": True, "worker": False}
+    assert outcome.notes[1].endswith("79.6 MiB and +4444.4 a million")
 
 
 def test_a_database_that_comes_back_too_late_does_not_hold() -> None:
