@@ -14,6 +14,8 @@ from tests.simulation.harm import Bus, Form
 ROUNDS = {"postgres": 20, "nats": 5}
 """By the bus: its kills are a variant, with two apis at one address."""
 CONVERSATIONS_A_ROUND = 200
+MESSAGES = 2
+"""Of each customer; the second of some asks for somebody else. More would be more work between the kills."""
 KILLS_A_ROUND = {"api_kills": 20, "worker_kills": 20, "postgres_kills": 10}
 BUS_HARMS_A_ROUND = {"bus_kills": 10, "bus_freezes": 2}
 KILLS_OF_A_ROUND = sum(KILLS_A_ROUND.values())
@@ -32,6 +34,7 @@ def long_form(seed: int, *, bus: Bus, rounds: int, conversations: int, kills_sha
     return Form(
         seed=seed,
         conversations=conversations * rounds,
+        messages=MESSAGES,
         agents=10,
         arriving_seconds=ARRIVING_SECONDS,
         rounds=rounds,
