@@ -1,6 +1,7 @@
 """A real nats-server that can be killed and started again under the same address."""
 
 import random
+import signal
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -39,6 +40,15 @@ class NatsServer:
         self._process.kill()
         self._process.communicate()
         self._process = None
+
+    def freeze(self) -> None:
+        """It holds its connections and answers nobody, until `thaw` or `kill`."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        if self._process is not None:
+            self._process.send_signal(signal.SIGCONT)
 
 
 def free_port() -> int:

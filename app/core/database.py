@@ -141,8 +141,10 @@ def _ask_the_idle(engine: AsyncEngine) -> None:
     """
 
     @event.listens_for(engine.sync_engine, "checkin")
-    def note(_: Any, record: Any) -> None:
+    def note(connection: Any, record: Any) -> None:
         record.info["used_at"] = time.monotonic()
+        if connection is not None and _is_unsettled(connection.driver_connection):
+            record.invalidate()
 
     @event.listens_for(engine.sync_engine, "checkout")
     def ask(connection: Any, record: Any, _: Any) -> None:
@@ -154,6 +156,18 @@ def _ask_the_idle(engine: AsyncEngine) -> None:
                 engine.dialect.do_ping(connection)
             except (engine.dialect.loaded_dbapi.Error, OSError) as error:
                 raise InvalidatePoolError from error
+
+
+def _is_unsettled(connection: Any) -> bool:
+    """Whether a transaction is open that nobody will end, or the server still owes its answer to a cancelled statement.
+
+    A task that is cancelled while BEGIN, COMMIT or ROLLBACK is under way leaves its connection so, for SQLAlchemy
+    takes for begun only what was answered. Handed out again, it would hold its locks, and whatever followed on it would
+    seem to be committed and never be.
+    """
+    if connection.is_closed():
+        return False
+    return bool(connection._top_xact is not None or connection._cancellations or connection.is_in_transaction())
 
 
 async def driver_connection(session: AsyncSession) -> "asyncpg.Connection[Any]":

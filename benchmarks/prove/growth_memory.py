@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
+from statistics import linear_regression
 
 import asyncpg
 import psutil
@@ -42,8 +43,14 @@ def tell(samples: Samples, faults: list[str]) -> Outcome:
         figures.append(counted(name, what, ended[1] / begun[1], "times", must=MUST))
         title = f"Memory of the {name}"
         curves.append(Curve(f"growth-memory-{name}", title, "messages", "MiB resident", points, begun[1] * MUST))
-    note = f"from {KNOWN:,} customers, whose conversations wait for an agent, over {CONNECTIONS} connections"
-    return Outcome(figures, curves, faults, [note])
+    how = f"from {KNOWN:,} customers, whose conversations wait for an agent, over {CONNECTIONS} connections"
+    return Outcome(figures, curves, faults, [how, *(_fitted(name, points) for name, points in samples.items())])
+
+
+def _fitted(name: str, points: Sequence[tuple[float, float]]) -> str:
+    """A leak is a slope, however far below its line it ends."""
+    slope, begun = linear_regression([messages for messages, _ in points], [mebibytes for _, mebibytes in points])
+    return f"{name}: the line fitted to its {len(points)} samples is {begun:.1f} MiB and {slope * 1e6:+.1f} a million"
 
 
 async def _prepare(installation: Scratch) -> list[Sender]:

@@ -38,8 +38,25 @@ PARTS = (
         "PostgreSQL), refused writes, posts that come twice and late, machines whose clocks are 3 s wrong: after each "
         "round nothing is lost, doubled, misordered, owned twice or drifting; at least 1,000 kills in all.",
         ("-m", "benchmarks.prove.chaos"),
-        limit_seconds=4 * 3600,
+        limit_seconds=2 * 3600,
         is_seeded=True,
+    ),
+    Part(
+        "chaos-nats",
+        "Chaos with NATS",
+        "The same for five rounds with two apis and two workers on NATS, which is killed and frozen too.",
+        ("-m", "benchmarks.prove.chaos", "--bus", "nats"),
+        limit_seconds=3600,
+        is_seeded=True,
+    ),
+    Part(
+        "disk-full",
+        "A full disk",
+        "PostgreSQL has no room for its tables, takes no writes, has no room for its log: customers are told each "
+        "apart (`database_full`, `database_read_only`, `database_unavailable`), nothing that was answered is lost, and "
+        "within 30 s of its end messages are taken in again without anybody's help but room and a start.",
+        ("-m", "benchmarks.prove.disk_full"),
+        limit_seconds=1800,
     ),
     Part(
         "storm",

@@ -5,6 +5,7 @@ from playwright.async_api import Page
 from app.agents.service import people
 from app.core.act import system_act
 from app.core.clock import DatabaseClock
+from tests.access_apps import CHEAP
 from tests.journeys.floor import PASSWORD, Desk, Floor
 
 
@@ -27,6 +28,7 @@ async def administrator(floor: Floor, desk: Desk) -> str:
             system_act(DatabaseClock(), "journey"),
             login=login,
             password=PASSWORD,
+            hasher=CHEAP,
             name="Root",
             role="admin",
             team_id=None,

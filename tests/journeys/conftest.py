@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
+from tests.conftest import fresh_clone
 from tests.journeys.browsers import ARGUMENTS, complaints_of
 from tests.journeys.floor import Floor, open_floor
 from tests.real_parts import program
@@ -23,8 +24,13 @@ async def chromium() -> AsyncIterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-async def floor(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Floor]:
-    async with open_floor(tmp_path_factory.mktemp("cluster")) as opened:
+async def floor(
+    postgres: str, template_database: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Floor]:
+    async with (
+        fresh_clone(postgres, template_database) as url,
+        open_floor(url, tmp_path_factory.mktemp("floor")) as opened,
+    ):
         yield opened
 
 

@@ -4,12 +4,13 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from app.ops.supervisor import Child, stop_all
+from tests.forked import ForkedChild
 from tests.nats_server import free_port
 from tests.real_parts import program
 from tests.simulation.cluster import SECRET_KEY
@@ -20,8 +21,8 @@ PLACES = ("172.30.77.11:8080", "172.30.77.12:8080")
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    apis: list[Child]
-    workers: list[Child]
+    apis: Sequence[Child]
+    workers: Sequence[Child]
     proxy: Child
     api_urls: list[str]
     url: str
@@ -46,10 +47,10 @@ def fleet(database_url: str, folder: Path, *, bus_url: str = "") -> Iterator[Fle
     }
     command = [sys.executable, "-m", "app.cli"]
     apis = [
-        Child(f"api{port}", [*command, "api"], {**common, "PORT": str(port)}, folder / f"api{port}.log")
+        ForkedChild(f"api{port}", [*command, "api"], {**common, "PORT": str(port)}, folder / f"api{port}.log")
         for port in ports
     ]
-    workers = [Child(f"worker{n}", [*command, "worker"], common, folder / f"worker{n}.log") for n in (1, 2)]
+    workers = [ForkedChild(f"worker{n}", [*command, "worker"], common, folder / f"worker{n}.log") for n in (1, 2)]
     urls = [f"http://127.0.0.1:{port}" for port in ports]
     configuration = folder / "nginx.conf"
     configuration.write_text(configuration_here(folder, api_ports=ports, plain=plain, secure=None))

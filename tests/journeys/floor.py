@@ -1,6 +1,5 @@
 """A running installation for the page journeys: desks made at will, and people who act over the public API."""
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -17,10 +16,10 @@ from app.channels.schemas import ChannelAccountIn
 from app.core.act import system_act
 from app.core.clock import DatabaseClock
 from app.core.database import Database
-from app.ops import migrate
 from app.routing import service as routing
 from app.routing.schemas import QueueBody
-from tests.simulation.cluster import cluster
+from tests.access_apps import CHEAP
+from tests.journeys.processes import processes
 
 PASSWORD = "a password for the journey"
 NAMES = {"anna": "Anna Berg", "chen": "陈思远", "lin": "林薇"}
@@ -107,6 +106,7 @@ class Floor:
                     act,
                     login=f"{name}{number}",
                     password=PASSWORD,
+                    hasher=CHEAP,
                     name=NAMES[name],
                     role="supervisor" if name == "lin" else "agent",
                     team_id=team.id,
@@ -154,28 +154,18 @@ class Owned:
     lead: Agent
 
 
-async def _is_ready(url: str) -> None:
-    async with httpx.AsyncClient() as client, asyncio.timeout(30):
-        while True:
-            try:
-                if (await client.get(f"{url}/readyz")).status_code == 200:
-                    return
-            except httpx.TransportError:
-                await asyncio.sleep(0.1)  # not listening yet: nothing to await but time
-
-
 @asynccontextmanager
-async def open_floor(folder: Path) -> AsyncIterator[Floor]:
-    with cluster(folder, workers=1) as served:
-        await migrate.upgrade(served.database_url)
-        database = Database(served.database_url, application_name="journey", pool_size=2)
-        for child in (served.api, *served.workers):
-            child.start()
-        await _is_ready(served.url)
+async def open_floor(database_url: str, folder: Path, **environment: str) -> AsyncIterator[Floor]:
+    """An api and a worker on this database, with these settings."""
+    database = Database(database_url, application_name="journey", pool_size=2)
+    with processes(database_url, folder, **environment) as served:
+        served.api.start()
+        served.worker.start()
+        await served.ready()
         floor = Floor(served.url, database)
         async with floor.closing:
             yield floor
-        await database.close()
+    await database.close()
 
 
 async def log_in(page: Page, url: str, login: str, path: str = "/console") -> None:

@@ -12,6 +12,7 @@ import httpx
 
 from app.ops.serve import listen
 from app.ops.supervisor import Child, stop_all
+from tests.forked import ForkedChild
 from tests.simulation.cluster import SECRET_KEY
 
 START_SECONDS = 30
@@ -38,7 +39,9 @@ class Served:
 
 
 @contextmanager
-def processes(database_url: str, folder: Path, **environment: str) -> Iterator[Served]:
+def processes(
+    database_url: str, folder: Path, *, kind: type[Child] = ForkedChild, **environment: str
+) -> Iterator[Served]:
     """An api and a worker, not started yet; whichever runs at the end is stopped."""
     listener = listen("127.0.0.1", 0)
     port = listener.getsockname()[1]
@@ -52,8 +55,8 @@ def processes(database_url: str, folder: Path, **environment: str) -> Iterator[S
     }
     program = [sys.executable, "-m", "app.cli"]
     fd = listener.fileno()
-    api = Child("api", [*program, "api", "--listen-fd", str(fd)], common, folder / "api.log", (fd,))
-    worker = Child("worker", [*program, "worker"], common, folder / "worker.log")
+    api = kind("api", [*program, "api", "--listen-fd", str(fd)], common, folder / "api.log", (fd,))
+    worker = kind("worker", [*program, "worker"], common, folder / "worker.log")
     try:
         yield Served(api, worker, f"http://127.0.0.1:{port}", folder)
     finally:

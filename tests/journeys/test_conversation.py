@@ -1,13 +1,11 @@
 """A customer on a phone and an agent at a desk, two browsers: one conversation over the whole product."""
 
-import asyncio
 import re
 import struct
 import zlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import httpx
 import pytest
 from playwright.async_api import Page, expect
 
@@ -17,11 +15,12 @@ from app.channels.schemas import ChannelAccountIn
 from app.core.act import system_act
 from app.core.clock import DatabaseClock
 from app.core.database import Database
-from app.ops import migrate
 from app.routing import service as routing
 from app.routing.schemas import QueueBody
+from tests.access_apps import CHEAP
+from tests.conftest import fresh_clone
 from tests.journeys.browsers import browser, complaints_of
-from tests.simulation.cluster import cluster
+from tests.journeys.processes import processes
 
 LOGIN = "siyuan"
 PASSWORD = "a password for the journey"
@@ -38,6 +37,7 @@ async def furnish(database_url: str) -> None:
             act,
             login=LOGIN,
             password=PASSWORD,
+            hasher=CHEAP,
             name="陈思远",
             role="supervisor",
             team_id=team.id,
@@ -50,26 +50,17 @@ async def furnish(database_url: str) -> None:
     await database.close()
 
 
-async def is_ready(url: str) -> None:
-    async with httpx.AsyncClient() as client:
-        async with asyncio.timeout(30):
-            while True:
-                try:
-                    if (await client.get(f"{url}/readyz")).status_code == 200:
-                        return
-                except httpx.TransportError:
-                    await asyncio.sleep(0.1)  # not listening yet: nothing to await but time
-
-
 @pytest.fixture(scope="module")
-async def address(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
-    with cluster(tmp_path_factory.mktemp("cluster"), workers=1) as served:
-        await migrate.upgrade(served.database_url)
-        await furnish(served.database_url)
-        for child in (served.api, *served.workers):
-            child.start()
-        await is_ready(served.url)
-        yield served.url
+async def address(
+    postgres: str, template_database: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[str]:
+    async with fresh_clone(postgres, template_database) as database_url:
+        await furnish(database_url)
+        with processes(database_url, tmp_path_factory.mktemp("processes")) as served:
+            served.api.start()
+            served.worker.start()
+            await served.ready()
+            yield served.url
 
 
 async def log_in(page: Page, address: str) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import text
 
 from app.core.database import Database
 from app.ops.socket_client import websocket_url
+from app.ops.supervisor import Child
 from tests.conftest import fresh_clone
 from tests.journeys.processes import Served, processes
 from tests.journeys.town import Town, begin_visitor, found, log_in
@@ -27,7 +28,7 @@ async def served(postgres: str, template_database: str, tmp_path: Path) -> Async
     async with fresh_clone(postgres, template_database) as database_url:
         database = Database(database_url, application_name="journey", pool_size=2)
         town = await found(database)
-        with processes(database_url, tmp_path) as running:
+        with processes(database_url, tmp_path, kind=Child) as running:
             yield running, town, database
         await database.close()
 

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import os
 import signal
+from collections.abc import Sequence
 from contextlib import AsyncExitStack, nullcontext
 from pathlib import Path
 
@@ -16,11 +17,12 @@ from app.ops.supervisor import Child
 from tests.conftest import fresh_clone
 from tests.journeys.fleet import Fleet, fleet
 from tests.nats_server import NatsServer, nats_server
-from tests.simulation.actors import Line
 from tests.simulation.chaos import Organisation, furnish, hire, invite, settle
 from tests.simulation.hand import is_ready
 from tests.simulation.harm import Form, Progress
-from tests.simulation.invariants import find_faults, read_truth
+from tests.simulation.invariants import find_faults
+from tests.simulation.line import Line
+from tests.simulation.truth import read_truth
 
 FORM = Form(seed=11, conversations=12, messages=3, agents=3, arriving_seconds=10)
 BUSES = ("nats", "postgres") if os.environ.get("PROVE") else ("nats",)
@@ -102,7 +104,7 @@ def count_starts(worker: Child) -> int:
     return worker.log.read_text(errors="replace").count("worker_started")
 
 
-def pids(children: list[Child]) -> set[int]:
+def pids(children: Sequence[Child]) -> set[int]:
     return {child.process.pid for child in children if child.process}
 
 

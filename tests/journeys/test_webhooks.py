@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,7 @@ import pytest
 from app.agents.service import people
 from app.core.act import system_act
 from app.core.clock import DatabaseClock
+from tests.access_apps import CHEAP
 from tests.journeys.floor import PASSWORD, Agent, Desk, Floor, open_floor
 from tests.journeys.promises import promise
 from tests.receivers import Receiver, Sent, receiving
@@ -17,13 +19,11 @@ from tests.receivers import Receiver, Sent, receiving
 PATIENCE_SECONDS = 30.0
 
 
-@pytest.fixture(scope="module")
-async def floor(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Floor]:
+@pytest.fixture
+async def floor(database_url: str, tmp_path: Path) -> AsyncIterator[Floor]:
     """One whose webhooks may go to loopback."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SWITCHBOARD_WEBHOOK_ALLOWED_DESTINATIONS", "127.0.0.0/8")
-        async with open_floor(tmp_path_factory.mktemp("cluster")) as opened:
-            yield opened
+    async with open_floor(database_url, tmp_path, SWITCHBOARD_WEBHOOK_ALLOWED_DESTINATIONS="127.0.0.0/8") as opened:
+        yield opened
 
 
 async def test_a_breach_reaches_the_endpoint_the_policy_names_and_only_that(floor: Floor) -> None:
@@ -63,6 +63,7 @@ async def an_admin(floor: Floor, desk: Desk) -> Agent:
             system_act(DatabaseClock(), "journey"),
             login=desk.login("root"),
             password=PASSWORD,
+            hasher=CHEAP,
             name="Root",
             role="admin",
             team_id=None,

@@ -15,6 +15,7 @@ from app.core.clock import DatabaseClock
 from app.core.database import Database
 from app.routing import service as routing
 from app.routing.schemas import QueueBody
+from tests.access_apps import CHEAP
 
 PASSWORD = "a password for the journey"
 
@@ -43,7 +44,7 @@ async def found(database: Database, *, extra_name: str = "") -> Town:
 
         async def person(login: str, role: Role, team: str) -> UUID:
             return await agents.create_agent(
-                session, act, login=login, password=PASSWORD, name=login.title() + extra_name, role=role,
+                session, act, login=login, password=PASSWORD, hasher=CHEAP, name=login.title() + extra_name, role=role,
                 team_id=teams[team], languages=["en"], skills={},
             )  # fmt: skip
 

@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -20,12 +20,16 @@ from app.core.database import Database
 from app.ops import migrate
 from app.routing import service as routing
 from app.routing.schemas import QueueBody
+from tests.access_apps import CHEAP
 from tests.journeys.relay import Relay, relay_to
-from tests.simulation.actors import AgentBot, Line, Observer, Visitor
-from tests.simulation.cluster import API, WORKERS, Cluster, cluster
+from tests.nats_server import nats_server
+from tests.simulation.actors import AgentBot, Observer, Visitor
+from tests.simulation.cluster import Cluster, cluster
 from tests.simulation.hand import Hand, tend
-from tests.simulation.harm import LINES, Form, Harm, Kind, plan_harm
-from tests.simulation.invariants import find_faults, list_unsettled, read_truth
+from tests.simulation.harm import APIS, CLIENTS, WORKERS, Form, Harm, Kind, plan_harm
+from tests.simulation.invariants import find_faults
+from tests.simulation.line import Line
+from tests.simulation.truth import list_unsettled, read_truth
 
 PASSWORD = "a password for the chaos journey"
 SETTLE_POLL_SECONDS = 0.2
@@ -76,7 +80,11 @@ class Stage:
 async def run_chaos(form: Form, folder: Path) -> Story:
     """Raises AssertionError when it does not come to rest. A failure prints seed, plan and the place of the logs."""
     plan = plan_harm(form)
-    with told_on_failure(form, plan, folder), cluster(folder, offsets=offsets_of(form)) as served:
+    with (
+        told_on_failure(form, plan, folder),
+        nats_server() if form.bus == "nats" else nullcontext() as bus,
+        cluster(folder, apis=form.apis, bus=bus, offsets=offsets_of(form)) as served,
+    ):
         await migrate.upgrade(served.database_url)
         database = Database(served.database_url, application_name="chaos", pool_size=2)
         try:
@@ -103,15 +111,14 @@ def told_on_failure(form: Form, plan: Sequence[list[Harm]], folder: Path) -> Ite
 def tell(form: Form, plan: Sequence[list[Harm]], folder: Path) -> None:
     print(f"{form}\nlogs in {folder}")
     for harm in (each for harms in plan for each in harms):
-        target = harm.line or (f"worker{harm.worker}" if harm.kind == "kill_worker" else "")
-        print(f"  after {harm.after_messages} messages {harm.kind} {target} for {harm.lasts_seconds:.2f} s")
+        print(f"  after {harm.after_messages} messages {harm.kind} {harm.whom} for {harm.lasts_seconds:.2f} s")
 
 
 def offsets_of(form: Form) -> dict[str, float] | None:
     if not form.offset_seconds:
         return None
     ahead, behind = WORKERS
-    return {API: 0.0, ahead: form.offset_seconds, behind: -form.offset_seconds}
+    return dict.fromkeys(APIS, 0.0) | {ahead: form.offset_seconds, behind: -form.offset_seconds}
 
 
 @asynccontextmanager
@@ -119,10 +126,10 @@ async def lines_of(form: Form, served: Cluster) -> AsyncIterator[Mapping[str, Re
     """Relays by name, where the form cuts lines: every process reaches PostgreSQL and all clients the api by one."""
     async with AsyncExitStack() as stack:
         lines = {}
-        for name in LINES if form.has_lines else ():
-            target = served.url if name == "clients" else served.postgres_socket
+        for name in form.lines:
+            target = served.url if name == CLIENTS else served.postgres_socket
             lines[name] = await stack.enter_async_context(relay_to(target))
-            if name != "clients":
+            if name != CLIENTS:
                 served.reach_postgres_by(name, lines[name].address)
         yield lines
 
@@ -146,6 +153,7 @@ async def furnish(database: Database, form: Form) -> Organisation:
                 act,
                 login=login_of(number),
                 password=PASSWORD,
+                hasher=CHEAP,
                 name=login_of(number),
                 role="admin" if number == 0 else "agent",
                 team_id=front_team.id if number else None,
@@ -170,7 +178,7 @@ async def play(
     plan: Sequence[list[Harm]],
 ) -> Story:
     """Round after round, until one breaks a promise."""
-    url = lines["clients"].url if lines else served.url
+    url = lines[CLIENTS].url if lines else served.url
     started, story, gone = monotonic(), Story(), list[Visitor]()
     async with AsyncExitStack() as stack:
         line = Line(
@@ -223,7 +231,7 @@ def count_round(story: Story, stage: Stage, visitors: list[Visitor]) -> None:
 
 def find_crashes(served: Cluster) -> list[str]:
     """What nobody in the api was prepared for."""
-    lines = served.api.log.read_text(errors="replace").splitlines()
+    lines = [line for api in served.apis for line in api.log.read_text(errors="replace").splitlines()]
     return [line[:500] for line in lines if "Exception in ASGI application" in line]
 
 

@@ -25,7 +25,7 @@ OWNER_POLL_SECONDS = 0.1
 async def tend(cluster: Cluster) -> None:
     """Start again what ended, with the pauses of `up`. Until cancelled."""
     while True:
-        for child in (cluster.api, *cluster.workers):
+        for child in cluster.processes:
             child.tend()
         await asyncio.sleep(TEND_SECONDS)
 
@@ -39,6 +39,7 @@ class Hand:
     done: Counter[Kind] = field(default_factory=Counter)
     _calm: asyncio.Lock = field(default_factory=asyncio.Lock)
     """While something is frozen no worker and no database dies, so that the second worker can take over."""
+    _bus_turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def inflict(self, plan: list[Harm], progress: Progress) -> None:
         async with asyncio.TaskGroup() as group:
@@ -51,13 +52,16 @@ class Hand:
         match harm.kind:
             case "kill_api":
                 await is_ready(cluster.url)
-                await _kill(cluster.api)
+                await _kill(cluster.process(harm.whom))
             case "freeze_api":
-                await _freeze_api(cluster, seconds)
+                await _freeze_api(cluster, harm.whom, seconds)
             case "slow_line":
-                await _slow(self.lines[harm.line], seconds)
+                await _slow(self.lines[harm.whom], seconds)
             case "cut_line":
-                await _cut(self.lines[harm.line], seconds)
+                await _cut(self.lines[harm.whom], seconds)
+            case "kill_bus" | "freeze_bus":
+                async with self._bus_turn:
+                    await _harm_bus(cluster, harm)
             case _:
                 async with self._calm:
                     await _inflict_in_calm(cluster, harm)
@@ -75,7 +79,7 @@ async def _inflict_in_calm(cluster: Cluster, harm: Harm) -> None:
         case "read_only":
             await _refuse_writes(cluster, harm.lasts_seconds)
         case _:
-            await _kill(cluster.workers[harm.worker])
+            await _kill(cluster.process(harm.whom))
 
 
 async def _slow(line: Relay, seconds: float) -> None:
@@ -90,9 +94,22 @@ async def _cut(line: Relay, seconds: float) -> None:
     line.mend()
 
 
-async def _freeze_api(cluster: Cluster, seconds: float) -> None:
+async def _harm_bus(cluster: Cluster, harm: Harm) -> None:
+    bus = cluster.bus
+    assert bus is not None
+    if harm.kind == "kill_bus":
+        await asyncio.to_thread(bus.kill)
+        await asyncio.sleep(harm.lasts_seconds)
+        await asyncio.to_thread(bus.start)
+    else:
+        bus.freeze()
+        await asyncio.sleep(harm.lasts_seconds)
+        bus.thaw()
+
+
+async def _freeze_api(cluster: Cluster, name: str, seconds: float) -> None:
     await is_ready(cluster.url)
-    frozen = cluster.api.process
+    frozen = cluster.process(name).process
     if frozen is None:
         return
     frozen.send_signal(signal.SIGSTOP)
@@ -142,6 +159,7 @@ async def _kill(child: Child) -> None:
         await asyncio.sleep(TEND_SECONDS)
     child.process.kill()
     child.process.wait()
+    child.ends_in_a_row = 0  # not the fault of its own for which `up` would wait longer each time
 
 
 async def _kill_postgres(cluster: Cluster, down_seconds: float) -> None:

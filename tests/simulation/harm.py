@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import inf
 from typing import Literal
@@ -10,22 +11,31 @@ Kind = Literal[
     "kill_api",
     "kill_worker",
     "kill_postgres",
+    "kill_bus",
     "freeze_router",
     "freeze_api",
     "freeze_postgres",
+    "freeze_bus",
     "read_only",
     "slow_line",
     "cut_line",
 ]
 
+Bus = Literal["postgres", "nats"]
+
 POSTGRES_DOWN_SECONDS = (0.2, 2.0)
+BUS_DOWN_SECONDS = (0.0, 3.0)
+BUS_FROZEN_SECONDS = (0.5, 4.0)
 API_FROZEN_SECONDS = (1.0, 6.0)
 POSTGRES_FROZEN_SECONDS = (0.5, 4.0)
 LINE_SLOW_SECONDS = (2.0, 8.0)
 LINE_CUT_SECONDS = (0.0, 3.0)
 READ_ONLY_SECONDS = (1.0, 5.0)
-LINES = ("clients", "api", "worker0", "worker1")
-"""From the clients to the api; from each process to PostgreSQL."""
+APIS, WORKERS = ("api", "api1"), ("worker0", "worker1")
+CLIENTS = "clients"
+"""The line from the clients to the api; the others have the names of the processes that reach PostgreSQL by them."""
+AT_ONCE = (0.0, 0.0)
+ONLY = ("",)
 HARM_SHARE = (0.03, 0.9)
 FREEZE_SHARE = (0.1, 0.6)
 """In which part of a round's progress the harm falls."""
@@ -49,15 +59,19 @@ class Form:
     api_kills: int = 3
     worker_kills: int = 3
     postgres_kills: int = 2
+    bus_kills: int = 0
     freeze_seconds: float = 10.0
     hand_on_share: float = 0.2
     """Of customers who ask for somebody else: the agent transfers the conversation."""
     api_freezes: int = 0
     postgres_freezes: int = 0
+    bus_freezes: int = 0
     read_only_spells: int = 0
     """PostgreSQL refuses to write, as one that has just become a replica."""
     slow_lines: int = 0
     cut_lines: int = 0
+    apis: int = 1
+    bus: Bus = "postgres"
     offset_seconds: float = 0.0
     """By how much the machines of the two workers are ahead and behind."""
     repeat_share: float = 0.0
@@ -70,6 +84,14 @@ class Form:
     def has_lines(self) -> bool:
         return self.slow_lines + self.cut_lines > 0
 
+    @property
+    def processes(self) -> tuple[str, ...]:
+        return (*APIS[: self.apis], *WORKERS)
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        return (CLIENTS, *self.processes) if self.has_lines else ()
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Harm:
@@ -78,8 +100,8 @@ class Harm:
     after_messages: int
     kind: Kind
     lasts_seconds: float
-    worker: int = 0
-    line: str = ""
+    whom: str = ""
+    """A process, or a line, where there are several."""
 
 
 class Progress:
@@ -114,23 +136,21 @@ def plan_harm(form: Form) -> list[list[Harm]]:
 
 def _plan_round(form: Form, dice: random.Random, messages: int) -> list[Harm]:
     plan = [Harm(int(messages * dice.uniform(*FREEZE_SHARE)), "freeze_router", form.freeze_seconds)]
-    plan += [Harm(at, "kill_api", 0) for at in _moments(form.api_kills, dice, messages)]
-    plan += [Harm(at, "kill_worker", 0, dice.randrange(2)) for at in _moments(form.worker_kills, dice, messages)]
-    lasting: tuple[tuple[Kind, int, tuple[float, float]], ...] = (
-        ("kill_postgres", form.postgres_kills, POSTGRES_DOWN_SECONDS),
-        ("freeze_api", form.api_freezes, API_FROZEN_SECONDS),
-        ("freeze_postgres", form.postgres_freezes, POSTGRES_FROZEN_SECONDS),
-        ("read_only", form.read_only_spells, READ_ONLY_SECONDS),
+    apis = form.processes[: form.apis]
+    kinds: tuple[tuple[Kind, int, tuple[float, float], Sequence[str]], ...] = (
+        ("kill_api", form.api_kills, AT_ONCE, apis),
+        ("kill_worker", form.worker_kills, AT_ONCE, WORKERS),
+        ("kill_postgres", form.postgres_kills, POSTGRES_DOWN_SECONDS, ONLY),
+        ("kill_bus", form.bus_kills, BUS_DOWN_SECONDS, ONLY),
+        ("freeze_api", form.api_freezes, API_FROZEN_SECONDS, apis),
+        ("freeze_postgres", form.postgres_freezes, POSTGRES_FROZEN_SECONDS, ONLY),
+        ("freeze_bus", form.bus_freezes, BUS_FROZEN_SECONDS, ONLY),
+        ("read_only", form.read_only_spells, READ_ONLY_SECONDS, ONLY),
+        ("slow_line", form.slow_lines, LINE_SLOW_SECONDS, form.lines),
+        ("cut_line", form.cut_lines, LINE_CUT_SECONDS, form.lines),
     )
-    for kind, count, span in lasting:
-        plan += [Harm(at, kind, dice.uniform(*span)) for at in _moments(count, dice, messages)]
-    lines: tuple[tuple[Kind, int, tuple[float, float]], ...] = (
-        ("slow_line", form.slow_lines, LINE_SLOW_SECONDS),
-        ("cut_line", form.cut_lines, LINE_CUT_SECONDS),
-    )
-    for kind, count, span in lines:
-        for at in _moments(count, dice, messages):
-            plan.append(Harm(at, kind, dice.uniform(*span), line=dice.choice(LINES)))
+    for kind, count, span, whom in kinds:
+        plan += [Harm(at, kind, dice.uniform(*span), dice.choice(whom)) for at in _moments(count, dice, messages)]
     return plan
 
 

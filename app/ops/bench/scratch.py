@@ -22,7 +22,7 @@ from app.ops.serve import listen
 from app.ops.supervisor import Child, stop_all
 
 SECRET_KEY = "a bench has no secrets worth keeping"  # noqa: S105
-READY_WITHIN_SECONDS = 30.0
+READY_WITHIN_SECONDS = 90.0
 HOST = "127.0.0.1"
 
 T = TypeVar("T")

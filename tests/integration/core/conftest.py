@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
+from sqlalchemy import text
 
 from app.core import event_log, tracing
 from app.core.act import Act
@@ -65,3 +66,15 @@ async def switch_on(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Switch]:
 
     yield start
     await tracing.stop()
+
+
+@pytest.fixture
+async def reminders(database: Database) -> None:
+    async with database.transaction() as session:
+        await session.execute(
+            text(
+                "CREATE TABLE reminder (id uuid PRIMARY KEY, line uuid, place int, run_at timestamptz,"
+                " leased_until timestamptz, attempts int NOT NULL DEFAULT 0, last_error text,"
+                " parked_at timestamptz, done int NOT NULL DEFAULT 0)"
+            )
+        )

@@ -1,5 +1,6 @@
 """Transactions and looks: what is committed when, and what becomes of connections that the server has ended."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -10,6 +11,8 @@ from fastapi import FastAPI
 from sqlalchemy import text
 
 from app.core.database import Database, SessionDep, driver_connection
+
+MOST_TURNS = 25
 
 
 @pytest.fixture
@@ -88,3 +91,37 @@ async def test_connections_that_the_server_ended_are_not_handed_out(notes: Datab
     async with notes.transaction() as session:
         await (await driver_connection(session)).execute("INSERT INTO note VALUES ('after')")
     assert await count(notes) == 1
+
+
+@pytest.mark.parametrize("by_driver", [True, False])
+async def test_however_far_a_cancelled_transaction_came_the_next_one_is_committed(
+    notes: Database, *, by_driver: bool
+) -> None:
+    """BEGIN, the statement, COMMIT: it is cancelled after ever more turns of the loop, amid each of them."""
+    victim = Database(notes.url, application_name="victim", pool_size=1)
+
+    async def write(body: str) -> None:
+        async with victim.transaction() as session:
+            if by_driver:
+                await (await driver_connection(session)).execute("INSERT INTO note VALUES ($1)", body)
+            else:
+                await session.execute(text("INSERT INTO note VALUES (:body)"), {"body": body})
+
+    for turns in range(MOST_TURNS):
+        cancelled = asyncio.create_task(write("perhaps"))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        cancelled.cancel()
+        await asyncio.gather(cancelled, return_exceptions=True)
+        assert await open_transactions(notes) == 0, f"cancelled after {turns} turns"
+        await write(f"after {turns}")
+    await victim.close()
+    async with notes.look() as session:
+        kept = (await session.execute(text("SELECT body FROM note WHERE body <> 'perhaps'"))).scalars().all()
+    assert sorted(kept) == sorted(f"after {turns}" for turns in range(MOST_TURNS))
+
+
+async def open_transactions(database: Database) -> int:
+    statement = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'victim' AND state LIKE 'idle in %'"
+    async with database.look() as session:
+        return int((await session.execute(text(statement))).scalar_one())

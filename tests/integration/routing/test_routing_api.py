@@ -6,12 +6,9 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
-from fastapi import FastAPI
 
-from app.access import tokens
-from app.core.config import Settings
-from app.core.http import install_error_handlers
 from app.routing.api import router
+from tests.access_apps import app_of, bearer_of
 from tests.integration.routing.world import Routed, World
 
 ORIGIN = "http://test"
@@ -21,27 +18,15 @@ NOBODY = UUID(int=7)  # fixed: the names of parametrised tests must be the same 
 
 @pytest.fixture
 async def client(world: World) -> AsyncIterator[httpx.AsyncClient]:
-    app = FastAPI()
-    app.state.database, app.state.clock, app.state.settings = world.database, world.clock, Settings()
-    install_error_handlers(app)
-    app.include_router(router)
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=ORIGIN) as opened:
+    transport = httpx.ASGITransport(app_of(world.database, world.clock, router))
+    async with httpx.AsyncClient(transport=transport, base_url=ORIGIN) as opened:
         yield opened
 
 
 async def bearer(world: World, agent_id: UUID, role: str = "agent") -> dict[str, str]:
     """Log the agent in with a role."""
-    token = f"token-{agent_id}-{role}"
     await world.execute("UPDATE account SET role = :role WHERE id = :id", role=role, id=agent_id)
-    await world.execute(
-        "INSERT INTO login_session (id, account_id, token_hash, created_at, expires_at)"
-        " VALUES (:id, :account, :hash, :now, CAST(:now AS timestamptz) + interval '1 hour')",
-        id=uuid4(),
-        account=agent_id,
-        hash=tokens.hash_of(token),
-        now=world.clock.now(),
-    )
-    return {"Authorization": f"Bearer {token}"}
+    return await bearer_of(world.database, world.clock, agent_id)
 
 
 def code(answer: httpx.Response) -> tuple[int, str]:

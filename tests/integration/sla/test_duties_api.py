@@ -6,13 +6,10 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
-from fastapi import FastAPI
 
-from app.access import tokens
-from app.core.config import Settings
-from app.core.http import install_error_handlers
 from app.sla.api import router
 from app.sla.duties.api import router as duties
+from tests.access_apps import app_of, bearer_of
 from tests.integration.sla.floor import Floor
 from tests.integration.sla.world import World
 
@@ -21,26 +18,13 @@ TARGET = {"metric": "first_reply", "seconds": 100}
 
 @pytest.fixture
 async def client(world: World) -> AsyncIterator[httpx.AsyncClient]:
-    app = FastAPI()
-    app.state.database, app.state.clock, app.state.settings = world.database, world.clock, Settings()
-    install_error_handlers(app)
-    app.include_router(router)
-    app.include_router(duties)
+    app = app_of(world.database, world.clock, router, duties)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test/v1/sla/") as opened:
         yield opened
 
 
 async def log_in(world: World, agent_id: UUID, **headers: str) -> dict[str, str]:
-    token = f"token-{uuid4()}"
-    await world.execute(
-        "INSERT INTO login_session (id, account_id, token_hash, created_at, expires_at)"
-        " VALUES (:id, :account, :hash, :now, CAST(:now AS timestamptz) + interval '9 days')",
-        id=uuid4(),
-        account=agent_id,
-        hash=tokens.hash_of(token),
-        now=world.clock.now(),
-    )
-    return {"Authorization": f"Bearer {token}", **headers}
+    return await bearer_of(world.database, world.clock, agent_id) | headers
 
 
 async def breached(world: World, floor: Floor, owner: UUID, **body: Any) -> str:

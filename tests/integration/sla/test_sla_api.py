@@ -7,12 +7,9 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from fastapi import FastAPI
 
-from app.access import tokens
-from app.core.config import Settings
-from app.core.http import install_error_handlers
 from app.sla.api import router
+from tests.access_apps import app_of, bearer_of
 from tests.integration.sla.world import World
 
 WEEK = {day: ["09:00-17:00"] for day in ("mon", "tue", "wed", "thu", "fri")}
@@ -21,18 +18,14 @@ TARGET = {"metric": "first_reply", "seconds": 60}
 
 @pytest.fixture
 async def client(world: World) -> AsyncIterator[httpx.AsyncClient]:
-    app = FastAPI()
-    app.state.database, app.state.clock, app.state.settings = world.database, world.clock, Settings()
-    install_error_handlers(app)
-    app.include_router(router)
-    headers = {"Authorization": f"Bearer {await log_in(world, 'admin', 'all')}"}
-    transport = httpx.ASGITransport(app)
+    transport = httpx.ASGITransport(app_of(world.database, world.clock, router))
+    headers = await log_in(world, "admin", "all")
     async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers) as opened:
         yield opened
 
 
-async def log_in(world: World, role: str, visibility: str) -> str:
-    account_id, token = uuid4(), f"token-{uuid4()}"
+async def log_in(world: World, role: str, visibility: str) -> dict[str, str]:
+    account_id = uuid4()
     await world.execute(
         "INSERT INTO account (id, login, password_hash, role, visibility, created_at)"
         " VALUES (:id, :login, '', :role, :visibility, :now)",
@@ -42,15 +35,7 @@ async def log_in(world: World, role: str, visibility: str) -> str:
         visibility=visibility,
         now=world.clock.now(),
     )
-    await world.execute(
-        "INSERT INTO login_session (id, account_id, token_hash, created_at, expires_at)"
-        " VALUES (:id, :account, :hash, :now, CAST(:now AS timestamptz) + interval '9 days')",
-        id=uuid4(),
-        account=account_id,
-        hash=tokens.hash_of(token),
-        now=world.clock.now(),
-    )
-    return token
+    return await bearer_of(world.database, world.clock, account_id)
 
 
 def calendar(**spec: Any) -> dict[str, Any]:
@@ -128,7 +113,7 @@ async def test_due_soon_shows_only_what_the_caller_may_see(world: World, client:
     seen = [item["conversation_id"] for item in first["items"] + rest["items"]]
     assert sorted(seen) == sorted(map(str, opened))
     assert rest["next_cursor"] is None
-    stranger = {"Authorization": f"Bearer {await log_in(world, 'agent', 'own')}"}
+    stranger = await log_in(world, "agent", "own")
     assert (await client.get("/v1/sla/due", headers=stranger)).json()["items"] == []
 
 
@@ -169,7 +154,7 @@ async def test_an_edit_is_tried_dry_and_then_adopted(world: World, client: httpx
 
 
 async def test_agents_may_not_edit_policies(world: World, client: httpx.AsyncClient) -> None:
-    stranger = {"Authorization": f"Bearer {await log_in(world, 'agent', 'own')}"}
+    stranger = await log_in(world, "agent", "own")
     answer = await client.post("/v1/sla/policies", json=policy(), headers=stranger)
     assert answer.status_code == 403
 

@@ -4,14 +4,12 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from fastapi import FastAPI
 
 from app.access.schemas import Principal
 from app.access.visibility import may_see
-from app.core.config import Settings
 from app.core.database import Database
-from app.core.http import install_error_handlers
 from app.workspace import api
+from tests.access_apps import app_of
 from tests.clocks import ManualClock
 from tests.integration.realtime.world import Person, World, make_world
 
@@ -23,12 +21,8 @@ async def world(database: Database, clock: ManualClock) -> World:
 
 @pytest.fixture
 async def client(world: World) -> AsyncIterator[httpx.AsyncClient]:
-    app = FastAPI()
-    app.include_router(api.router)
-    install_error_handlers(app)
-    app.state.settings = Settings(_env_file=None)
-    app.state.clock, app.state.database = world.clock, world.database
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as opened:
+    transport = httpx.ASGITransport(app_of(world.database, world.clock, api.router))
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as opened:
         yield opened
 
 

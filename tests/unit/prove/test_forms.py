@@ -2,12 +2,13 @@
 
 from collections import Counter
 
-from benchmarks.prove import chaos, growth_history, growth_memory, growth_sockets
+from benchmarks.prove import chaos, disk_full, growth_history, growth_memory, growth_sockets
 from benchmarks.prove.growth_sockets import Cost
 from tests.simulation.chaos import Story
 from tests.simulation.harm import Form, plan_harm
 
-FULL = chaos.long_form(1, rounds=20, conversations=200, kills_share=1.0)
+FULL = chaos.long_form(1, bus="postgres", rounds=20, conversations=200, kills_share=1.0)
+WITH_NATS = chaos.long_form(1, bus="nats", rounds=5, conversations=200, kills_share=1.0)
 
 
 def held(figures: object) -> dict[str, bool]:
@@ -16,10 +17,17 @@ def held(figures: object) -> dict[str, bool]:
 
 def test_a_full_run_plans_at_least_a_thousand_kills_and_every_kind_of_harm() -> None:
     plan = [harm for harms in plan_harm(FULL) for harm in harms]
-    assert sum(harm.kind.startswith("kill") for harm in plan) >= chaos.ALL_KILLS
+    assert sum(harm.kind.startswith("kill") for harm in plan) >= 1_000
     assert {"freeze_router", "freeze_api", "freeze_postgres", "read_only", "slow_line", "cut_line"} <= {
         harm.kind for harm in plan
     }
+
+
+def test_with_nats_the_bus_dies_too_and_each_of_the_two_apis() -> None:
+    plan = [harm for harms in plan_harm(WITH_NATS) for harm in harms]
+    assert {"kill_bus", "freeze_bus"} <= {harm.kind for harm in plan}
+    assert {harm.whom for harm in plan if harm.kind == "kill_api"} == {"api", "api1"}
+    assert {harm.whom for harm in plan if harm.kind == "kill_worker"} == {"worker0", "worker1"}
 
 
 def test_harm_of_a_round_falls_within_its_messages_and_the_same_seed_plans_the_same() -> None:
@@ -77,3 +85,13 @@ def test_memory_that_grows_beyond_its_line_does_not_hold() -> None:
     flat, growing = [(100.0, 80.0), (1_000.0, 84.0)], [(100.0, 80.0), (1_000.0, 120.0)]
     outcome = growth_memory.tell({"api": flat, "worker": growing}, [])
     assert held(outcome.figures) == {"api": True, "worker": False}
+    assert outcome.notes[1].endswith("79.6 MiB and +4444.4 a million")
+
+
+def test_a_database_that_comes_back_too_late_does_not_hold() -> None:
+    def went(back_seconds: float) -> disk_full.Spell:
+        return disk_full.Spell("read-only", Counter({"database_read_only": 40}), 8, back_seconds)
+
+    assert disk_full.tell([went(2.0)], []).holds
+    assert not disk_full.tell([went(31.0)], []).holds
+    assert "database_read_only 40 times" in disk_full.tell([went(2.0)], []).notes[0]

@@ -78,7 +78,7 @@ def test_time_around_the_clock_is_time() -> None:
     assert list(always.spans(start, start + timedelta(days=400))) == [(start, start + timedelta(days=400))]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(calendars(), instants, amounts, amounts)
 def test_adding_is_monotone_and_additive(calendar: Calendar, start: datetime, one: timedelta, two: timedelta) -> None:
     working = BusinessHours(calendar)
@@ -93,7 +93,7 @@ def test_adding_is_monotone_and_additive(calendar: Calendar, start: datetime, on
     assert later >= first
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(calendars(), instants, amounts)
 def test_a_due_time_lies_inside_or_at_the_end_of_an_open_span(
     calendar: Calendar, start: datetime, amount: timedelta
@@ -107,7 +107,7 @@ def test_a_due_time_lies_inside_or_at_the_end_of_an_open_span(
     assert working.between(due - microsecond, due) == microsecond
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(calendars(), instants, amounts)
 def test_subtracting_is_the_latest_start_that_still_has_the_amount(
     calendar: Calendar, end: datetime, amount: timedelta

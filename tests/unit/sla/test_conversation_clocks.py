@@ -49,7 +49,7 @@ def kept(changes: Changes) -> Changes:
     return {key: clock for key, clock in changes.items() if clock is not None}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(histories(), st.lists(st.integers(0, 30), max_size=6), st.booleans())
 def test_incremental_is_recompute_for_any_history_and_any_batch_cut(
     facts: list[Fact], cuts: list[int], grace: bool
@@ -61,7 +61,7 @@ def test_incremental_is_recompute_for_any_history_and_any_batch_cut(
     assert kept(stored) == kept(whole)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(histories())
 def test_an_explanation_counts_what_the_clock_counted_and_leaves_no_gap(facts: list[Fact]) -> None:
     rules_ = rules(OFFICE, 7_200)
@@ -79,7 +79,7 @@ def test_an_explanation_counts_what_the_clock_counted_and_leaves_no_gap(facts: l
         assert ends[-1] == (reading.stopped_at or now)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(histories(), st.integers(0, 7_199), st.integers(1, 500_000))
 def test_pause_and_resume_keep_the_rest(facts: list[Fact], worked: int, paused: int) -> None:
     rules_ = rules(ALWAYS, 7_200)

@@ -136,7 +136,7 @@ def test_a_queue_that_is_left_by_merging_is_waited_in_no_more() -> None:
     assert not any(metric == "queue_wait" for metric, _ in readings(facts, 30))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(histories(merges=False), histories(merges=False), st.integers(0, 900))
 def test_of_two_open_clocks_the_one_that_began_first_goes_on_and_is_explained(
     own: list[Fact], theirs: list[Fact], later: int

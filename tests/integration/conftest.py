@@ -1,4 +1,4 @@
-"""The app over a database of the test's own, with an admin in it."""
+"""An app of access and agents over a database of the test's own, with an admin in it, for whoever asks for it."""
 
 from collections.abc import AsyncIterator
 
