@@ -76,5 +76,5 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.include_router(router)
     app.add_middleware(HotRoutes, routes=wiring.HOT_ROUTES)
     app.add_middleware(WidgetCors)
-    app.add_middleware(Manners)
+    app.add_middleware(Manners, hsts_seconds=settings.hsts_seconds)
     return app

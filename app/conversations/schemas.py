@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints
 
 from app.conversations.texts import MAX_BODY_CHARACTERS
 from app.events.conversations import DeliveryState, MessageClass, Status
@@ -193,7 +193,7 @@ class MergeIn(BaseModel):
     )
 
     into: UUID
-    other_customer: bool = False
+    other_customer: StrictBool = False
 
 
 class ReadIn(BaseModel):

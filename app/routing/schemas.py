@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from app.events.routing import Penalty, Readiness, SessionState
 from app.routing.facts import MAX_LEVEL, MAX_RINGS, MIN_LEVEL
@@ -45,14 +45,14 @@ class QueueBody(Body):
     priority: int = Field(default=5, ge=0, le=9)
     target_seconds: int = Field(default=60, ge=1, le=30 * 86_400)
     offer_timeout_seconds: int = Field(default=30, ge=5, le=900)
-    auto_accept: bool = False
+    auto_accept: StrictBool = False
     requirements: dict[UUID, Level] = Field(default={}, max_length=MAX_REQUIREMENTS)
     rings: list[RingBody] = Field(default=[], max_length=MAX_RINGS)
     policy: Literal["default", "longest_idle", "least_loaded"] = "default"
 
 
 class NewQueue(QueueBody):
-    synthetic: bool = Field(default=False, description="Made by a probe: left out of reports, SLA and webhooks")
+    synthetic: StrictBool = Field(default=False, description="Made by a probe: left out of reports, SLA and webhooks")
 
 
 class QueueView(QueueBody):
@@ -149,7 +149,7 @@ class AssignBody(Body):
 
     agent_id: UUID
     note: str = Field(default="", max_length=100, pattern=r"^[a-z0-9_]*$")
-    override: bool = False
+    override: StrictBool = False
 
 
 class TransferBody(Body):

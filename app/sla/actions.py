@@ -4,7 +4,7 @@ from itertools import pairwise
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, model_validator
 
 from app.sla.case_file import TARGET_LIMIT_SECONDS
 
@@ -136,7 +136,7 @@ class Step(Part):
     after_seconds: int = Field(ge=0, le=TARGET_LIMIT_SECONDS)
     team_id: UUID | None = None
     agent_id: UUID | None = None
-    lead: bool = False
+    lead: StrictBool = False
 
     @property
     def asked(self) -> tuple[UUID | None, UUID | None, bool]:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import Field, model_validator
+from pydantic import Field, StrictBool, model_validator
 
 from app.sla.actions import Ladders, Part, Threshold
 from app.sla.calendar_spec import CalendarHistory, working_time
@@ -78,7 +78,7 @@ class PolicyBody(Part):
         description="Metrics that keep this policy when priority, segment or queue change",
     )
     reopen_grace_seconds: int = Field(default=600, ge=0, le=GRACE_LIMIT_SECONDS)
-    bot_answers: bool = False
+    bot_answers: StrictBool = False
 
     @model_validator(mode="after")
     def _says_each_thing_once(self) -> Self:

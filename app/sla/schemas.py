@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool, StringConstraints
 
 from app.conversations.schemas import Summary
 from app.events.sla import ClockFace, ClockState
@@ -284,7 +284,7 @@ class PromiseView(BaseModel):
 class AdoptBody(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"dry_run": True}})
 
-    dry_run: bool = True
+    dry_run: StrictBool = True
     after: UUID | None = Field(default=None, description="`next_after` of the answer before; null begins")
     limit: int = Field(default=500, ge=1, le=TRIAL_LIMIT)
 
