@@ -31,13 +31,13 @@ class SwitchboardError(Exception):
     def problem(self, request_id: str) -> dict[str, Any]:
         """The RFC 9457 document."""
         return {
+            **self.extra,
             "type": f"/docs/errors#{self.code}",
             "title": HTTPStatus(self.status).phrase,
             "status": self.status,
             "code": self.code,
             "detail": self.detail,
             "request_id": request_id,
-            **self.extra,
         }
 
 

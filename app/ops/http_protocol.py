@@ -22,6 +22,7 @@ HEAD_SECONDS = 10.0
 """From the connection, or from the first bytes of a further request, to the end of the head."""
 HEAD_MAX_BYTES = 64 * 1024
 HEADERS_MAX = 100
+VERSIONS = ("1.0", "1.1")
 BODY_WINDOW_SECONDS = 15.0
 BODY_LEAST_BYTES = 16 * 1024
 """In each window, unless the body ends in it."""
@@ -84,15 +85,21 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._stop_timer()
-        self._is_in_head, self._head_bytes = False, 0
-        if len(self.headers) > HEADERS_MAX:
+        if len(self.headers) > HEADERS_MAX or (self._head_bytes > HEAD_MAX_BYTES and self._is_head_too_large()):
             self._refusal = HEAD_TOO_LARGE
             raise RefusedHead
-        if sum(name == b"host" for name, _ in self.headers) != 1 and self.parser.get_http_version() == "1.1":
-            raise RefusedHead  # a proxy may have read another of them
+        version = self.parser.get_http_version()
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        if version not in VERSIONS or (hosts != 1 and version == "1.1"):
+            raise RefusedHead  # of several hosts a proxy may have read another
+        self._is_in_head, self._head_bytes = False, 0
         self._body_bytes = self._unread_bytes = 0
         self._body_deadline = self.loop.time() + BODY_MAX_SECONDS
         super().on_headers_complete()
+
+    def _is_head_too_large(self) -> bool:
+        """What has come may hold a body, too."""
+        return len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > HEAD_MAX_BYTES
 
     def on_body(self, body: bytes) -> None:
         super().on_body(body)
