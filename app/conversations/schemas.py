@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StringConstraints
 
 from app.conversations.texts import MAX_BODY_CHARACTERS
 from app.events.conversations import DeliveryState, MessageClass, Status
@@ -21,7 +21,7 @@ ClientId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]+$", max_l
 Body = Annotated[str, StringConstraints(max_length=MAX_BODY_CHARACTERS)]
 Disposition = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,60}$")]
 Category = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{0,60}$")]
-SequenceNumber = Annotated[int, Field(ge=0, le=MAX_SEQUENCE)]
+SequenceNumber = Annotated[StrictInt, Field(ge=0, le=MAX_SEQUENCE)]
 
 
 @dataclass(frozen=True, slots=True)

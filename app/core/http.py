@@ -32,6 +32,7 @@ from app.core.errors import (
     Unauthenticated,
 )
 from app.core.methods import Methods
+from app.core.openapi import say_all
 from app.core.security_headers import SECURITY_HEADERS
 
 log = structlog.get_logger(__name__)
@@ -120,6 +121,7 @@ class Api(FastAPI):
     def openapi(self) -> dict[str, Any]:
         document = super().openapi()
         document["components"]["schemas"].setdefault("Problem", Problem.model_json_schema())
+        say_all(document)
         return document
 
 

@@ -4,7 +4,7 @@ from itertools import pairwise
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, model_validator
 
 from app.sla.case_file import TARGET_LIMIT_SECONDS
 
@@ -37,7 +37,7 @@ class Notify(Part):
 
 class RaisePriority(Part):
     do: Literal["raise_priority"]
-    to: int = Field(ge=0, le=9)
+    to: StrictInt = Field(ge=0, le=9)
 
 
 class AdvanceDue(Part):
@@ -70,7 +70,7 @@ class OpenRing(Part):
     """Waiting work asks the agents of this ring of its queue at once; null: of the next one."""
 
     do: Literal["open_ring"]
-    ring: int | None = Field(default=None, ge=1, le=RINGS_LIMIT)
+    ring: StrictInt | None = Field(default=None, ge=1, le=RINGS_LIMIT)
 
 
 class Webhook(Part):
@@ -104,8 +104,8 @@ Action = Annotated[
 class Threshold(Part):
     """At a share of the target, at an absolute rest before it is used up, or at the breach: exactly one of them."""
 
-    percent: int | None = Field(default=None, ge=1, le=99)
-    rest_seconds: int | None = Field(default=None, gt=0, le=TARGET_LIMIT_SECONDS)
+    percent: StrictInt | None = Field(default=None, ge=1, le=99)
+    rest_seconds: StrictInt | None = Field(default=None, gt=0, le=TARGET_LIMIT_SECONDS)
     breach: Literal[True] | None = None
     actions: list[Action] = Field(default=[], max_length=ACTIONS_LIMIT)
 
@@ -133,7 +133,7 @@ class Step(Part):
     """Whoever is asked so long after the breach: a team, an agent, or the lead of a team (`lead`, with `team_id` or,
     if none is named, of the conversation's team)."""
 
-    after_seconds: int = Field(ge=0, le=TARGET_LIMIT_SECONDS)
+    after_seconds: StrictInt = Field(ge=0, le=TARGET_LIMIT_SECONDS)
     team_id: UUID | None = None
     agent_id: UUID | None = None
     lead: StrictBool = False
