@@ -69,6 +69,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         generate_unique_id_function=operation_id,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # the address to go to would be made of the Host header
     )
     install_error_handlers(app)
     app.include_router(health.router)

@@ -78,6 +78,8 @@ def _read(role: str, report: dict[str, Any], said: str) -> Run:
         for operation in failure["operations"]
     ]
     faults += [f"{role}: {error}" for error in report["errors"]]
+    if not report["operations"]:
+        return Run(role, 0, 0, [*faults, f"{role}: called nothing; it said: {said[-DETAILS_CHARACTERS:]}"])
     if not report["complete"]:
         faults.append(f"{role}: stopped early: {report['stop_reason']}")
     if faults:
