@@ -5,9 +5,10 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints
 
 from app.conversations.texts import MAX_BODY_CHARACTERS
+from app.core.numbers import WholeNumber
 from app.events.conversations import DeliveryState, MessageClass, Status
 from app.events.event import Rights
 
@@ -21,7 +22,7 @@ ClientId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]+$", max_l
 Body = Annotated[str, StringConstraints(max_length=MAX_BODY_CHARACTERS)]
 Disposition = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,60}$")]
 Category = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{0,60}$")]
-SequenceNumber = Annotated[StrictInt, Field(ge=0, le=MAX_SEQUENCE)]
+SequenceNumber = Annotated[WholeNumber, Field(ge=0, le=MAX_SEQUENCE)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,13 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
+from app.core.numbers import WholeNumber
 from app.events.routing import Penalty, Readiness, SessionState
 from app.routing.facts import MAX_LEVEL, MAX_RINGS, MIN_LEVEL
 
-Level = Annotated[StrictInt, Field(ge=MIN_LEVEL, le=MAX_LEVEL)]
+Level = Annotated[WholeNumber, Field(ge=MIN_LEVEL, le=MAX_LEVEL)]
 NO_NUL = r"^[^\x00]*$"
 """PostgreSQL has no place for a NUL in a text."""
 LanguageTag = Annotated[str, Field(max_length=20, pattern=r"^[A-Za-z0-9-]+$")]
@@ -26,7 +27,7 @@ class Body(BaseModel):
 class RingBody(Body):
     """A relaxation after `enter_after_seconds` of waiting: other requirements, further teams let in."""
 
-    enter_after_seconds: StrictInt = Field(ge=1, le=7 * 86_400)
+    enter_after_seconds: WholeNumber = Field(ge=1, le=7 * 86_400)
     requirements: dict[UUID, Level] | None = Field(default=None, max_length=MAX_REQUIREMENTS)
     groups: list[UUID] = Field(default=[], max_length=MAX_GROUPS)
 
@@ -41,10 +42,10 @@ class QueueBody(Body):
     name: str = Field(min_length=1, max_length=100, pattern=NO_NUL)
     names: dict[LanguageTag, TranslatedName] = Field(default={}, max_length=MAX_NAMES)
     team_id: UUID | None = None
-    tier: StrictInt = Field(default=2, ge=0, le=2)
-    priority: StrictInt = Field(default=5, ge=0, le=9)
-    target_seconds: StrictInt = Field(default=60, ge=1, le=30 * 86_400)
-    offer_timeout_seconds: StrictInt = Field(default=30, ge=5, le=900)
+    tier: WholeNumber = Field(default=2, ge=0, le=2)
+    priority: WholeNumber = Field(default=5, ge=0, le=9)
+    target_seconds: WholeNumber = Field(default=60, ge=1, le=30 * 86_400)
+    offer_timeout_seconds: WholeNumber = Field(default=30, ge=5, le=900)
     auto_accept: StrictBool = False
     requirements: dict[UUID, Level] = Field(default={}, max_length=MAX_REQUIREMENTS)
     rings: list[RingBody] = Field(default=[], max_length=MAX_RINGS)

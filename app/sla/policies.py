@@ -6,8 +6,9 @@ from datetime import timedelta
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import Field, StrictBool, StrictInt, model_validator
+from pydantic import Field, StrictBool, model_validator
 
+from app.core.numbers import WholeNumber
 from app.sla.actions import Ladders, Part, Threshold
 from app.sla.calendar_spec import CalendarHistory, working_time
 from app.sla.case_file import GRACE_LIMIT_SECONDS, TARGET_LIMIT_SECONDS, DateMetricName, MetricName
@@ -46,7 +47,7 @@ class Conditions(Part):
     channels: Words = Field(default=[])
     brands: Words = Field(default=[])
     queue_ids: list[UUID] = Field(default=[], max_length=VALUES_LIMIT)
-    priorities: list[Annotated[StrictInt, Field(ge=0, le=9)]] = Field(default=[], max_length=10)
+    priorities: list[Annotated[WholeNumber, Field(ge=0, le=9)]] = Field(default=[], max_length=10)
     categories: Words = Field(default=[])
     segments: Words = Field(default=[])
     languages: Words = Field(default=[])
@@ -54,14 +55,14 @@ class Conditions(Part):
 
 class TargetSpec(Part):
     metric: MetricName
-    seconds: StrictInt = Field(gt=0, le=TARGET_LIMIT_SECONDS)
-    longest_pause_seconds: StrictInt | None = Field(default=None, gt=0, le=TARGET_LIMIT_SECONDS)
+    seconds: WholeNumber = Field(gt=0, le=TARGET_LIMIT_SECONDS)
+    longest_pause_seconds: WholeNumber | None = Field(default=None, gt=0, le=TARGET_LIMIT_SECONDS)
 
 
 class PolicyBody(Part):
     """One version of a policy. Policies are asked by `position`, the lowest first."""
 
-    position: StrictInt = Field(ge=0, le=100_000)
+    position: WholeNumber = Field(ge=0, le=100_000)
     conditions: Conditions = Conditions()
     calendar_id: UUID | None = Field(default=None, description="Null: round the clock")
     targets: list[TargetSpec] = Field(default=[], max_length=len(FAMILIES))
@@ -77,7 +78,7 @@ class PolicyBody(Part):
         max_length=len(FAMILIES),
         description="Metrics that keep this policy when priority, segment or queue change",
     )
-    reopen_grace_seconds: StrictInt = Field(default=600, ge=0, le=GRACE_LIMIT_SECONDS)
+    reopen_grace_seconds: WholeNumber = Field(default=600, ge=0, le=GRACE_LIMIT_SECONDS)
     bot_answers: StrictBool = False
 
     @model_validator(mode="after")

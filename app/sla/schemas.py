@@ -4,9 +4,10 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool, StrictInt, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool, StringConstraints
 
 from app.conversations.schemas import Summary
+from app.core.numbers import WholeNumber
 from app.events.sla import ClockFace, ClockState
 from app.sla.calendar_spec import CalendarSpec
 from app.sla.case_file import DateMetricName
@@ -228,7 +229,7 @@ class TrialBody(BaseModel):
     replaces_policy_id: UUID | None = Field(default=None, description="The policy this would be a new version of")
     opened_from: datetime
     opened_to: datetime
-    limit: StrictInt = Field(default=500, ge=1, le=TRIAL_LIMIT)
+    limit: WholeNumber = Field(default=500, ge=1, le=TRIAL_LIMIT)
 
 
 class TrialLine(BaseModel):
@@ -286,7 +287,7 @@ class AdoptBody(BaseModel):
 
     dry_run: StrictBool = True
     after: UUID | None = Field(default=None, description="`next_after` of the answer before; null begins")
-    limit: StrictInt = Field(default=500, ge=1, le=TRIAL_LIMIT)
+    limit: WholeNumber = Field(default=500, ge=1, le=TRIAL_LIMIT)
 
 
 class AdoptResult(BaseModel):
