@@ -1,14 +1,8 @@
-"""Whole numbers as JSON has them: 3 and 3.0, but no text that looks like one, and no flag."""
+"""Whole numbers in bodies: no text that looks like one, no flag, and no 3.0."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import BeforeValidator
+from pydantic import Strict
 
-
-def _number(given: Any) -> Any:
-    if isinstance(given, (bool, str)):
-        raise ValueError("expected a whole number, not a text or a flag")
-    return given
-
-
-WholeNumber = Annotated[int, BeforeValidator(_number)]
+# Not a validator of our own: pydantic would then leave the limits of a field out of the document.
+WholeNumber = Annotated[int, Strict()]

@@ -15,8 +15,8 @@ from tests.contract.public_operations import PUBLIC
 SCENE = json.loads(os.environ["STRANGERS_SCENE"])
 """{"ids": {parameter: id that exists}, "role": who asks, "seed": number}"""
 IDS: Mapping[str, str] = SCENE["ids"]
-NOT_FOR_SCHEMAS = ("Value error", "Decimal input")
-"""How messages begin that are about rules between fields, or the digits of a sum of money."""
+NOT_FOR_SCHEMAS = ("Value error", "Decimal input", "Input should be a valid integer")
+"""How messages begin that are about rules between fields, the digits of a sum of money, or 3.0 in place of 3."""
 dice = random.Random(SCENE["seed"])
 
 
