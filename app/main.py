@@ -81,6 +81,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         telemetry=NO_TELEMETRY,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # the address to go to would be made of the Host header
     )
     install_error_handlers(app)
     app.include_router(health.router)
@@ -88,7 +89,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.include_router(router)
     app.add_middleware(HotRoutes, routes=wiring.HOT_ROUTES)
     app.add_middleware(WidgetCors)
-    app.add_middleware(Manners)
+    app.add_middleware(Manners, hsts_seconds=settings.hsts_seconds)
     if settings.tracing != "off":
         from app.core.traced_requests import TracedRequests
 

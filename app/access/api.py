@@ -43,6 +43,11 @@ router = APIRouter(prefix="/v1", tags=["access"])
 AdminDep = Annotated[Principal, Depends(require("access:write"))]
 
 
+def _is_secure(request: Request) -> bool:
+    """Whether the cookie may be kept to TLS. A trusted proxy says by which way the browser came."""
+    return bool(request.app.state.settings.cookie_secure) or request.url.scheme == "https"
+
+
 def _address_of(request: Request) -> str:
     return request.client.host if request.client else ""
 
@@ -75,7 +80,7 @@ async def start_session(
         max_age=SESSION_SECONDS,
         httponly=True,
         samesite="strict",
-        secure=request.app.state.settings.cookie_secure,
+        secure=_is_secure(request),
     )
     return started
 
@@ -92,7 +97,7 @@ async def end_own_session(
     assert person.session_id is not None
     ended = await service.end_session(session, act, person, session_id=person.session_id, reason="logout")
     publish_ended(background, request, person.id, ended)
-    response.delete_cookie(SESSION_COOKIE, httponly=True, samesite="strict")
+    response.delete_cookie(SESSION_COOKIE, httponly=True, samesite="strict", secure=_is_secure(request))
 
 
 @router.put(

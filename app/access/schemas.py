@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StrictBool, StringConstraints
 
 from app.access.permissions import Role, Scope
 
@@ -120,7 +120,7 @@ class AccountCreate(BaseModel):
     role: Role
     visibility: Visibility | None = Field(default=None, description="Left out: what the role has by default")
     team_id: UUID | None = None
-    synthetic: bool = Field(default=False, description="Made by a probe: left out of reports, SLA and webhooks")
+    synthetic: StrictBool = Field(default=False, description="Made by a probe: left out of reports, SLA and webhooks")
 
 
 class AccountPatch(BaseModel):
@@ -131,7 +131,7 @@ class AccountPatch(BaseModel):
     role: Role | None = None
     visibility: Visibility | None = None
     team_id: UUID | None = Field(default=None, description="null takes the account out of its team")
-    disabled: bool | None = Field(default=None, description="true ends all its sessions at once")
+    disabled: StrictBool | None = Field(default=None, description="true ends all its sessions at once")
 
     def changes(self) -> dict[str, Any]:
         """The members to change. null means something for team_id only; elsewhere it is as good as left out."""

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 
 from app.access.permissions import Role
 from app.access.schemas import AccountCreate, AccountPatch, Name, Visibility
+from app.core.numbers import WholeNumber
 
 PROFICIENCY_MIN = 1
 PROFICIENCY_MAX = 10
@@ -20,7 +21,7 @@ LanguageTag = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,8}(-[A-Za-z
 Languages = Annotated[
     list[LanguageTag], Field(min_length=1, max_length=LANGUAGES_MAX, description="Best first; language tags")
 ]
-Proficiency = Annotated[int, Field(ge=PROFICIENCY_MIN, le=PROFICIENCY_MAX)]
+Proficiency = Annotated[WholeNumber, Field(ge=PROFICIENCY_MIN, le=PROFICIENCY_MAX)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StringConstraints
 
 from app.channels.acknowledgement.settings import Acknowledgement
 from app.core.plain_text import NO_NUL
@@ -75,7 +75,7 @@ class ChannelAccountIn(BaseModel):
     queue_id: UUID
     allowed_origins: Origins = Field(default_factory=list)
     acknowledgement: Acknowledgement = Acknowledgement()
-    synthetic: bool = Field(default=False, description="Made by a probe: left out of reports, SLA and webhooks")
+    synthetic: StrictBool = Field(default=False, description="Made by a probe: left out of reports, SLA and webhooks")
 
 
 class ChannelAccountPatch(BaseModel):
@@ -88,7 +88,7 @@ class ChannelAccountPatch(BaseModel):
     queue_id: UUID | None = None
     allowed_origins: Origins | None = None
     acknowledgement: Acknowledgement | None = None
-    enabled: bool | None = None
+    enabled: StrictBool | None = None
 
 
 class ChannelAccountOut(BaseModel):

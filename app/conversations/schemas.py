@@ -5,9 +5,10 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints, WithJsonSchema
 
 from app.conversations.texts import MAX_BODY_CHARACTERS
+from app.core.numbers import WholeNumber
 from app.events.conversations import DeliveryState, MessageClass, Status
 from app.events.event import Rights
 
@@ -21,7 +22,7 @@ ClientId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]+$", max_l
 Body = Annotated[str, StringConstraints(max_length=MAX_BODY_CHARACTERS)]
 Disposition = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,60}$")]
 Category = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{0,60}$")]
-SequenceNumber = Annotated[int, Field(ge=0, le=MAX_SEQUENCE)]
+SequenceNumber = Annotated[WholeNumber, Field(ge=0, le=MAX_SEQUENCE)]
 # Passed on as stored; the package of the files makes and checks them.
 AttachmentDescription = Annotated[
     dict[str, Any],
@@ -210,7 +211,7 @@ class MergeIn(BaseModel):
     )
 
     into: UUID
-    other_customer: bool = False
+    other_customer: StrictBool = False
 
 
 class ReadIn(BaseModel):

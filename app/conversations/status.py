@@ -51,7 +51,9 @@ def change(
     """
     if after not in TRANSITIONS[before]:
         raise Conflict(
-            "status_change_not_allowed", f"A conversation that is {before} cannot become {after}.", status=before
+            "status_change_not_allowed",
+            f"A conversation that is {before} cannot become {after}.",
+            present_status=before,
         )
     if after == "snoozed":
         snoozed_until = _wake_time(snoozed_until, now)

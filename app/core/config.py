@@ -24,6 +24,11 @@ class Settings(BaseSettings):
     """Set behind TLS, so that the session cookie never travels in the clear."""
     trusted_proxies: str = ""
     """Comma-separated addresses whose X-Forwarded-For is believed. Empty: none."""
+    connections_per_address: int = Field(default=4_000, ge=0, le=1_000_000)
+    """HTTP and sockets together, to one api process: an office of a thousand behind one address may need them all.
+    Those of trusted proxies are not counted. 0: no limit."""
+    hsts_seconds: int = Field(default=0, ge=0, le=2 * 366 * 86_400)
+    """How long browsers must not come back without TLS. Set it when every way to this host has TLS; 0: not told."""
     webhook_allowed_destinations: str = ""
     """Comma-separated hosts and networks that webhooks may go to although they are not public, over http too."""
     log_format: Literal["json", "console"] = "json"

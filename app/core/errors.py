@@ -5,6 +5,7 @@ SwitchboardError
 ├── Unauthenticated 401    nobody we know, or no longer
 ├── Forbidden 403          known, but not allowed
 ├── NotFound 404           does not exist, or is not visible to the caller (never told apart)
+├── MethodNotAllowed 405   the address is right, the method is not; Allow names those that are
 ├── Conflict 409           the state does not allow it; nothing was changed
 ├── PreconditionFailed 412 it changed since the caller read it
 ├── PayloadTooLarge 413
@@ -30,13 +31,13 @@ class SwitchboardError(Exception):
     def problem(self, request_id: str) -> dict[str, Any]:
         """The RFC 9457 document."""
         return {
+            **self.extra,
             "type": f"/docs/errors#{self.code}",
             "title": HTTPStatus(self.status).phrase,
             "status": self.status,
             "code": self.code,
             "detail": self.detail,
             "request_id": request_id,
-            **self.extra,
         }
 
 
@@ -54,6 +55,10 @@ class Forbidden(SwitchboardError):
 
 class NotFound(SwitchboardError):
     status = 404
+
+
+class MethodNotAllowed(SwitchboardError):
+    status = 405
 
 
 class Conflict(SwitchboardError):

@@ -19,18 +19,23 @@ from prometheus_client import Counter, Histogram
 from pydantic import BaseModel
 from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
-from starlette.requests import HTTPConnection
+from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.core.driver import trouble_of
 from app.core.errors import (
     Conflict,
     InvalidInput,
+    MethodNotAllowed,
+    NotFound,
     PayloadTooLarge,
     SwitchboardError,
     TooManyRequests,
     Unauthenticated,
 )
+from app.core.methods import Methods
+from app.core.openapi import say_all
+from app.core.security_headers import SECURITY_HEADERS
 
 log = structlog.get_logger(__name__)
 
@@ -38,15 +43,11 @@ BODY_LIMIT_BYTES = 256 * 1024
 UPLOAD_LIMIT_BYTES = 21 * 1024 * 1024
 """20 MiB of file and the form around it."""
 UPLOAD_PATHS = ("/v1/attachments", "/v1/widget/attachments")
+CAUSE_MAX_CHARACTERS = 300
 PAGE_DEFAULT = 50
 PAGE_MAX = 100
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
-_HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 400: "bad_request", 415: "unsupported_media_type"}
-_SECURITY_HEADERS = [
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"strict-origin-when-cross-origin"),
-    (b"x-frame-options", b"DENY"),
-]
+_HTTP_CODES = {400: "bad_request", 415: "unsupported_media_type"}
 
 METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
 NO_ROUTE = "none"
@@ -135,12 +136,17 @@ class Api(FastAPI):
     def openapi(self) -> dict[str, Any]:
         document = super().openapi()
         document["components"]["schemas"].setdefault("Problem", Problem.model_json_schema())
+        say_all(document)
         return document
 
 
 def operation_id(route: APIRoute) -> str:
     """`<tag>_<function>`: generated clients name their methods by it, so neither is renamed lightly."""
     return "_".join(str(part) for part in (*route.tags[:1], route.name))
+
+
+def problem_text(error: SwitchboardError, request_id: str) -> bytes:
+    return json.dumps(error.problem(request_id), ensure_ascii=False).encode()
 
 
 def problem_response(error: SwitchboardError, request_id: str) -> JSONResponse:
@@ -161,6 +167,14 @@ def problem_of(error: Exception) -> SwitchboardError:
     if trouble := trouble_of(error):
         return trouble
     return SwitchboardError("internal_error", "The server failed. Nothing was changed. Try again or report request_id.")
+
+
+def cause_of(error: BaseException) -> str:
+    """One line, for a log: what was raised, and what lay at the bottom of it."""
+    bottom = error
+    while bottom.__cause__ is not None:
+        bottom = bottom.__cause__
+    return f"{type(bottom).__name__}: {bottom}".split("\n", 1)[0][:CAUSE_MAX_CHARACTERS]
 
 
 def request_id_of(request: HTTPConnection) -> str:
@@ -184,22 +198,45 @@ def _is_stranger(request: Request) -> bool:
 
 
 def _validation_problem(request: Request, error: RequestValidationError) -> JSONResponse:
-    malformed = any(item["type"] == "json_invalid" for item in error.errors())
-    if malformed and _is_stranger(request):  # FastAPI reads the body before any guard is asked
-        problem: SwitchboardError = Unauthenticated("not_authenticated", "Log in, or send a valid token.")
-        return problem_response(problem, request_id_of(request))
+    if any(item["type"] == "json_invalid" for item in error.errors()):
+        return _malformed_body(request)
+    if any(item["loc"][0] == "path" for item in error.errors()) and (refused := _method_problem(request)):
+        return refused
     fields = [{"path": ".".join(map(str, item["loc"])), "message": item["msg"]} for item in error.errors()]
-    problem = InvalidInput(
-        "malformed_json" if malformed else "invalid_input",
-        "The body is not JSON." if malformed else "Some fields are not as the operation expects; see errors.",
-        errors=fields,
-    )
+    problem = InvalidInput("invalid_input", "Some fields are not as the operation expects; see errors.", errors=fields)
     return problem_response(problem, request_id_of(request))
+
+
+def _malformed_body(request: Request) -> JSONResponse:
+    problem: SwitchboardError = InvalidInput("malformed_json", "The body is not JSON in UTF-8, or too deeply nested.")
+    if _is_stranger(request):  # FastAPI reads the body before any guard is asked
+        problem = Unauthenticated("not_authenticated", "Log in, or send a valid token.")
+    return problem_response(problem, request_id_of(request))
+
+
+def _method_problem(request: Request) -> JSONResponse | None:
+    """405 when the address does not take the method; None when it does."""
+    if not hasattr(request.app.state, "methods"):
+        request.app.state.methods = Methods(request.app.routes)
+    allowed: frozenset[str] = request.app.state.methods.of(request.scope["path"])
+    if request.method in allowed:
+        return None
+    names = ", ".join(sorted(allowed))
+    response = problem_response(MethodNotAllowed("method_not_allowed", f"Here, use {names}."), request_id_of(request))
+    response.headers["Allow"] = names
+    return response
 
 
 def _http_problem(request: Request, error: HTTPException) -> JSONResponse:
     if isinstance(error.__cause__, SwitchboardError):  # FastAPI wraps what was raised while the body came in
         return problem_response(error.__cause__, request_id_of(request))
+    if error.status_code == 405 and (refused := _method_problem(request)):
+        return refused
+    if error.status_code == 400 and isinstance(error.__cause__, (ValueError, RecursionError)):
+        return _malformed_body(request)
+    if error.status_code == 404:
+        nowhere = NotFound("not_found", "There is nothing at this address; /docs lists what there is.")
+        return problem_response(nowhere, request_id_of(request))
     problem = SwitchboardError(_HTTP_CODES.get(error.status_code, "http_error"), str(error.detail))
     document = problem.problem(request_id_of(request)) | {"status": error.status_code, "title": str(error.detail)}
     return JSONResponse(document, error.status_code, error.headers, media_type="application/problem+json")
@@ -212,10 +249,12 @@ def install_error_handlers(app: FastAPI) -> None:
 
 
 class Manners:
-    """Outermost ASGI layer: request id, body limit, security headers, and an answer for whatever went wrong inside."""
+    """`hsts_seconds`: how long browsers are told not to come back without TLS; 0: not told."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, hsts_seconds: int = 0) -> None:
         self._app = app
+        hsts = (b"strict-transport-security", f"max-age={hsts_seconds}; includeSubDomains".encode())
+        self._headers = [*SECURITY_HEADERS, hsts] if hsts_seconds else SECURITY_HEADERS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -237,7 +276,7 @@ class Manners:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 present = {name.lower() for name, _ in message["headers"]}
-                added = [(b"x-request-id", request_id.encode()), *_SECURITY_HEADERS]
+                added = [(b"x-request-id", request_id.encode()), *self._headers]
                 message["headers"] = [*message["headers"], *(h for h in added if h[0] not in present)]
             await send(message)
 
@@ -246,9 +285,13 @@ class Manners:
             if length.isdigit() and int(length) > limit:
                 raise _too_large(limit)
             await self._app(scope, _limited(receive, limit), send_with_headers)
+        except ClientDisconnect:
+            return  # nobody is there to be answered
         except Exception as error:
             problem = problem_of(error)
-            if problem.status >= 500:
+            if problem.status == 503:  # known trouble: the line that says so is enough
+                log.warning("request_unavailable", path=scope["path"], code=problem.code, cause=cause_of(error))
+            elif problem.status >= 500:
                 log.error("request_failed", path=scope["path"], code=problem.code, exc_info=error)
             if status:
                 raise

@@ -6,6 +6,9 @@ from collections.abc import Awaitable, Callable
 import uvicorn
 
 from app.core.config import Settings
+from app.ops.doors import Doors
+from app.ops.http_protocol import BoundedHttpProtocol
+from app.ops.socket_protocol import BoundedSocketProtocol
 
 APPLICATION = "app.main:create_app"
 WEBSOCKET_FRAME_MAX_BYTES = 64 * 1024
@@ -20,7 +23,12 @@ BACKLOG = 2_048
 class PartingServer(uvicorn.Server):
     """Lets the sockets part with a word. uvicorn itself closes them first and tells the application afterwards."""
 
+    def __init__(self, config: uvicorn.Config, doors: Doors) -> None:
+        super().__init__(config)
+        self.server_state = self._doors = doors
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._doors.is_draining = True
         for server in self.servers:
             server.close()  # nobody new, while the others are sent away
         parting: Callable[[], Awaitable[None]] | None = self.lifespan.state.get(PARTING)
@@ -38,8 +46,8 @@ def serve(settings: Settings, *, listen_fd: int | None = None, application: str 
             host=settings.host,
             port=settings.port,
             loop="uvloop",
-            http="httptools",
-            ws="websockets-sansio",
+            http=BoundedHttpProtocol,
+            ws=BoundedSocketProtocol,
             ws_per_message_deflate=False,  # doubles the memory of each idle socket
             ws_max_size=WEBSOCKET_FRAME_MAX_BYTES,
             access_log=False,
@@ -50,7 +58,8 @@ def serve(settings: Settings, *, listen_fd: int | None = None, application: str 
             backlog=BACKLOG,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_SECONDS,
-        )
+        ),
+        Doors(settings.connections_per_address, settings.trusted_proxies),
     )
     server.run(sockets=[socket.socket(fileno=listen_fd)] if listen_fd is not None else None)
 

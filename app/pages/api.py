@@ -35,6 +35,15 @@ DOCS_CSP = (
     f"connect-src 'self'; {FRAME}"
 )
 
+# Pages that hold a session: no other page keeps a handle on their window.
+PAGE_HEADERS = {
+    "Cache-Control": REVALIDATE,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+}
+FOR_EVERY_PAGE = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
+"""The widget's files are loaded by shops."""
+
 router = APIRouter(include_in_schema=False)
 
 
@@ -60,7 +69,7 @@ def answer(request: Request, asset: Asset, headers: dict[str, str]) -> Response:
 
 
 def page(request: Request, name: str, csp: str) -> Response:
-    return answer(request, assets().pages[name], {"Cache-Control": REVALIDATE, "Content-Security-Policy": csp})
+    return answer(request, assets().pages[name], PAGE_HEADERS | {"Content-Security-Policy": csp})
 
 
 @router.get("/console")
@@ -101,8 +110,7 @@ async def socket_docs(request: Request) -> Response:
 
 @router.get("/widget.js")
 async def widget_loader(request: Request) -> Response:
-    headers = {"Cache-Control": WIDGET_CACHE, "Access-Control-Allow-Origin": "*"}
-    return answer(request, assets().pages["widget/widget.js"], headers)
+    return answer(request, assets().pages["widget/widget.js"], FOR_EVERY_PAGE | {"Cache-Control": WIDGET_CACHE})
 
 
 @router.get("/assets/{version}/{path:path}")
@@ -112,12 +120,7 @@ async def asset(request: Request, version: str, path: str) -> Response:
     if found is None:
         raise NotFound("asset_not_found", "There is no such file. Reload the page.")
     kept = IMMUTABLE if version == assets().version else REVALIDATE
-    headers = {
-        "Cache-Control": kept,
-        "Access-Control-Allow-Origin": "*",
-        "Cross-Origin-Resource-Policy": "cross-origin",
-    }
-    return answer(request, found, headers)
+    return answer(request, found, FOR_EVERY_PAGE | {"Cache-Control": kept})
 
 
 @router.get("/docs/assets/{name}")

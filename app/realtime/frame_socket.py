@@ -15,7 +15,7 @@ from app.core.act import Act
 from app.core.clock import Clock
 from app.core.database import Database
 from app.core.errors import Forbidden, InvalidInput, Unauthenticated
-from app.core.http import problem_of
+from app.core.http import cause_of, problem_of
 from app.realtime.audience import Viewer
 from app.realtime.connection import Connection, Seat, return_delay_ms
 from app.realtime.frames import (
@@ -230,7 +230,9 @@ class FrameSocket(ABC):
             return Refused(id=command.id, problem=refusal.problem(self._request_id))
         except Exception as error:
             problem = problem_of(error)
-            if problem.status >= 500:
+            if problem.status == 503:  # known trouble: the line that says so is enough
+                log.warning("command_unavailable", command=command.name, code=problem.code, cause=cause_of(error))
+            elif problem.status >= 500:
                 log.error("command_failed", command=command.name, exc_info=error)
             return Refused(id=command.id, problem=problem.problem(self._request_id))
 

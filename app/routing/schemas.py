@@ -4,13 +4,14 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
+from app.core.numbers import WholeNumber
 from app.core.plain_text import NO_NUL
 from app.events.routing import Penalty, Readiness, SessionState
 from app.routing.facts import MAX_LEVEL, MAX_RINGS, MIN_LEVEL
 
-Level = Annotated[int, Field(ge=MIN_LEVEL, le=MAX_LEVEL)]
+Level = Annotated[WholeNumber, Field(ge=MIN_LEVEL, le=MAX_LEVEL)]
 LanguageTag = Annotated[str, Field(max_length=20, pattern=r"^[A-Za-z0-9-]+$")]
 TranslatedName = Annotated[str, Field(max_length=100, pattern=NO_NUL)]
 MAX_REQUIREMENTS = 20
@@ -25,7 +26,7 @@ class Body(BaseModel):
 class RingBody(Body):
     """A relaxation after `enter_after_seconds` of waiting: other requirements, further teams let in."""
 
-    enter_after_seconds: int = Field(ge=1, le=7 * 86_400)
+    enter_after_seconds: WholeNumber = Field(ge=1, le=7 * 86_400)
     requirements: dict[UUID, Level] | None = Field(default=None, max_length=MAX_REQUIREMENTS)
     groups: list[UUID] = Field(default=[], max_length=MAX_GROUPS)
 
@@ -40,18 +41,18 @@ class QueueBody(Body):
     name: str = Field(min_length=1, max_length=100, pattern=NO_NUL)
     names: dict[LanguageTag, TranslatedName] = Field(default={}, max_length=MAX_NAMES)
     team_id: UUID | None = None
-    tier: int = Field(default=2, ge=0, le=2)
-    priority: int = Field(default=5, ge=0, le=9)
-    target_seconds: int = Field(default=60, ge=1, le=30 * 86_400)
-    offer_timeout_seconds: int = Field(default=30, ge=5, le=900)
-    auto_accept: bool = False
+    tier: WholeNumber = Field(default=2, ge=0, le=2)
+    priority: WholeNumber = Field(default=5, ge=0, le=9)
+    target_seconds: WholeNumber = Field(default=60, ge=1, le=30 * 86_400)
+    offer_timeout_seconds: WholeNumber = Field(default=30, ge=5, le=900)
+    auto_accept: StrictBool = False
     requirements: dict[UUID, Level] = Field(default={}, max_length=MAX_REQUIREMENTS)
     rings: list[RingBody] = Field(default=[], max_length=MAX_RINGS)
     policy: Literal["default", "longest_idle", "least_loaded"] = "default"
 
 
 class NewQueue(QueueBody):
-    synthetic: bool = Field(default=False, description="Made by a probe: left out of reports, SLA and webhooks")
+    synthetic: StrictBool = Field(default=False, description="Made by a probe: left out of reports, SLA and webhooks")
 
 
 class QueueView(QueueBody):
@@ -148,7 +149,7 @@ class AssignBody(Body):
 
     agent_id: UUID
     note: str = Field(default="", max_length=100, pattern=r"^[a-z0-9_]*$")
-    override: bool = False
+    override: StrictBool = False
 
 
 class TransferBody(Body):

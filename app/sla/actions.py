@@ -4,8 +4,9 @@ from itertools import pairwise
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, model_validator
 
+from app.core.numbers import WholeNumber
 from app.sla.case_file import TARGET_LIMIT_SECONDS
 
 ACTIONS_LIMIT = 10
@@ -37,7 +38,7 @@ class Notify(Part):
 
 class RaisePriority(Part):
     do: Literal["raise_priority"]
-    to: int = Field(ge=0, le=9)
+    to: WholeNumber = Field(ge=0, le=9)
 
 
 class AdvanceDue(Part):
@@ -70,7 +71,7 @@ class OpenRing(Part):
     """Waiting work asks the agents of this ring of its queue at once; null: of the next one."""
 
     do: Literal["open_ring"]
-    ring: int | None = Field(default=None, ge=1, le=RINGS_LIMIT)
+    ring: WholeNumber | None = Field(default=None, ge=1, le=RINGS_LIMIT)
 
 
 class Webhook(Part):
@@ -104,8 +105,8 @@ Action = Annotated[
 class Threshold(Part):
     """At a share of the target, at an absolute rest before it is used up, or at the breach: exactly one of them."""
 
-    percent: int | None = Field(default=None, ge=1, le=99)
-    rest_seconds: int | None = Field(default=None, gt=0, le=TARGET_LIMIT_SECONDS)
+    percent: WholeNumber | None = Field(default=None, ge=1, le=99)
+    rest_seconds: WholeNumber | None = Field(default=None, gt=0, le=TARGET_LIMIT_SECONDS)
     breach: Literal[True] | None = None
     actions: list[Action] = Field(default=[], max_length=ACTIONS_LIMIT)
 
@@ -133,10 +134,10 @@ class Step(Part):
     """Whoever is asked so long after the breach: a team, an agent, or the lead of a team (`lead`, with `team_id` or,
     if none is named, of the conversation's team)."""
 
-    after_seconds: int = Field(ge=0, le=TARGET_LIMIT_SECONDS)
+    after_seconds: WholeNumber = Field(ge=0, le=TARGET_LIMIT_SECONDS)
     team_id: UUID | None = None
     agent_id: UUID | None = None
-    lead: bool = False
+    lead: StrictBool = False
 
     @property
     def asked(self) -> tuple[UUID | None, UUID | None, bool]:

@@ -6,8 +6,9 @@ from datetime import timedelta
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import Field, model_validator
+from pydantic import Field, StrictBool, model_validator
 
+from app.core.numbers import WholeNumber
 from app.core.plain_text import NO_NUL
 from app.sla.actions import Ladders, Part, Threshold
 from app.sla.calendar_spec import CalendarHistory, working_time
@@ -47,7 +48,7 @@ class Conditions(Part):
     channels: Words = Field(default=[])
     brands: Words = Field(default=[])
     queue_ids: list[UUID] = Field(default=[], max_length=VALUES_LIMIT)
-    priorities: list[Annotated[int, Field(ge=0, le=9)]] = Field(default=[], max_length=10)
+    priorities: list[Annotated[WholeNumber, Field(ge=0, le=9)]] = Field(default=[], max_length=10)
     categories: Words = Field(default=[])
     segments: Words = Field(default=[])
     languages: Words = Field(default=[])
@@ -55,14 +56,14 @@ class Conditions(Part):
 
 class TargetSpec(Part):
     metric: MetricName
-    seconds: int = Field(gt=0, le=TARGET_LIMIT_SECONDS)
-    longest_pause_seconds: int | None = Field(default=None, gt=0, le=TARGET_LIMIT_SECONDS)
+    seconds: WholeNumber = Field(gt=0, le=TARGET_LIMIT_SECONDS)
+    longest_pause_seconds: WholeNumber | None = Field(default=None, gt=0, le=TARGET_LIMIT_SECONDS)
 
 
 class PolicyBody(Part):
     """One version of a policy. Policies are asked by `position`, the lowest first."""
 
-    position: int = Field(ge=0, le=100_000)
+    position: WholeNumber = Field(ge=0, le=100_000)
     conditions: Conditions = Conditions()
     calendar_id: UUID | None = Field(default=None, description="Null: round the clock")
     targets: list[TargetSpec] = Field(default=[], max_length=len(FAMILIES))
@@ -78,8 +79,8 @@ class PolicyBody(Part):
         max_length=len(FAMILIES),
         description="Metrics that keep this policy when priority, segment or queue change",
     )
-    reopen_grace_seconds: int = Field(default=600, ge=0, le=GRACE_LIMIT_SECONDS)
-    bot_answers: bool = False
+    reopen_grace_seconds: WholeNumber = Field(default=600, ge=0, le=GRACE_LIMIT_SECONDS)
+    bot_answers: StrictBool = False
 
     @model_validator(mode="after")
     def _says_each_thing_once(self) -> Self:

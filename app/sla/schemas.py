@@ -4,9 +4,10 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool, StringConstraints
 
 from app.conversations.schemas import Summary
+from app.core.numbers import WholeNumber
 from app.core.plain_text import NO_NUL
 from app.events.sla import ClockFace, ClockState
 from app.sla.calendar_spec import CalendarSpec
@@ -229,7 +230,7 @@ class TrialBody(BaseModel):
     replaces_policy_id: UUID | None = Field(default=None, description="The policy this would be a new version of")
     opened_from: datetime
     opened_to: datetime
-    limit: int = Field(default=500, ge=1, le=TRIAL_LIMIT)
+    limit: WholeNumber = Field(default=500, ge=1, le=TRIAL_LIMIT)
 
 
 class TrialLine(BaseModel):
@@ -285,9 +286,9 @@ class PromiseView(BaseModel):
 class AdoptBody(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"dry_run": True}})
 
-    dry_run: bool = True
+    dry_run: StrictBool = True
     after: UUID | None = Field(default=None, description="`next_after` of the answer before; null begins")
-    limit: int = Field(default=500, ge=1, le=TRIAL_LIMIT)
+    limit: WholeNumber = Field(default=500, ge=1, le=TRIAL_LIMIT)
 
 
 class AdoptResult(BaseModel):

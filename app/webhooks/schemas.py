@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StrictBool, StringConstraints
 
 from app.events.webhooks import DisabledReason
 from app.webhooks.attempts import State
@@ -30,7 +30,8 @@ EventTypes = Annotated[
     list[EventType], Field(max_length=TYPES_MAX, description='"*" for all; empty: only what names it')
 ]
 Ordered = Annotated[
-    bool, Field(description="Events of one conversation (else of one customer, agent, ...) go out one after the other")
+    StrictBool,
+    Field(description="Events of one conversation (else of one customer, agent, ...) go out one after the other"),
 ]
 
 
@@ -62,7 +63,7 @@ class EndpointPatch(BaseModel):
     url: Url | None = None
     event_types: EventTypes | None = None
     ordered: Ordered | None = None
-    enabled: bool | None = None
+    enabled: StrictBool | None = None
 
 
 class EndpointView(BaseModel):

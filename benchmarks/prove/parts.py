@@ -67,6 +67,16 @@ PARTS = (
         limit_seconds=3600,
         is_seeded=True,
     ),
+    Part(
+        "schemathesis",
+        "Strangers of every kind",
+        "Schemathesis over the OpenAPI document as stranger, visitor, agent, supervisor and administrator: no 5xx, "
+        "every answer as documented, wrong data refused; a stranger gets 401 everywhere but at the operations listed "
+        "as public.",
+        ("-m", "benchmarks.prove.strangers"),
+        limit_seconds=3 * 3600,
+        is_seeded=True,
+    ),
     _bench(
         "ingest",
         "Messages in",

@@ -1,8 +1,5 @@
 """Raw bytes on the sockets of a real server: each mistake gets its close code, and the others are served on."""
 
-import asyncio
-import json
-import os
 import struct
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -15,96 +12,31 @@ from app.core.database import Database
 from tests.conftest import fresh_clone
 from tests.journeys.processes import processes
 from tests.journeys.town import Town, begin_visitor, found, log_in, write
-from tests.protocol import Line
-
-TEXT, BINARY, CLOSE, PING = 1, 2, 8, 9
-PATIENCE_SECONDS = 20
-
-
-class RawSocket:
-    """A WebSocket without a library between: it sends whatever bytes a test wants."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str) -> None:
-        self._reader, self._writer = reader, writer
-        self._line = Line(path, strict=False)
-
-    @classmethod
-    async def open(cls, port: int, path: str, *headers: str) -> tuple["RawSocket", int]:
-        """The socket and the handshake's status."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        opened.append(cls(reader, writer, path))
-        lines = [f"GET {path} HTTP/1.1", f"Host: 127.0.0.1:{port}", "Connection: Upgrade", "Upgrade: websocket",
-                 "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", *headers]  # fmt: skip
-        writer.write("\r\n".join([*lines, "", ""]).encode("latin-1"))
-        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), PATIENCE_SECONDS)
-        return opened[-1], int(head.split()[1])
-
-    def write(self, opcode: int, payload: bytes, *, final: bool = True, masked: bool = True) -> None:
-        length = len(payload)
-        size = bytes([length]) if length < 126 else struct.pack("!BH", 126, length) if length < 65_536 else b""
-        size = size or struct.pack("!BQ", 127, length)
-        head = bytes([(128 if final else 0) | opcode, size[0] | (128 if masked else 0)]) + size[1:]
-        mask = os.urandom(4) if masked else b""
-        body = bytes(byte ^ mask[index % 4] for index, byte in enumerate(payload)) if masked else payload
-        self._writer.write(head + mask + body)
-
-    def say(self, **frame: Any) -> None:
-        text = json.dumps(frame)
-        self._line.says(text)
-        self.write(TEXT, text.encode())
-
-    async def read(self) -> tuple[int, bytes]:
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            first, second = await self._reader.readexactly(2)
-            length = second & 127
-            if length > 125:
-                width = {126: 2, 127: 8}[length]
-                length = int.from_bytes(await self._reader.readexactly(width), "big")
-            return first & 15, await self._reader.readexactly(length)
-
-    async def until(self, kind: str) -> dict[str, Any]:
-        while True:
-            opcode, payload = await self.read()
-            assert opcode == TEXT, payload
-            self._line.hears(payload)
-            frame: dict[str, Any] = json.loads(payload)
-            if frame["type"] == kind:
-                return frame
-
-    async def close_code(self) -> int:
-        """Of the server's close frame; 1006 when it only hung up."""
-        try:
-            while True:
-                opcode, payload = await self.read()
-                if opcode == CLOSE:
-                    return int.from_bytes(payload[:2], "big")
-        except (asyncio.IncompleteReadError, ConnectionError):
-            return 1006
-
-    def hang_up(self, last: bytes = b"") -> None:
-        self._writer.write(last)
-        self._writer.transport.abort()
-
-
-opened: list[RawSocket] = []
+from tests.raw_socket import BINARY, CLOSE, PING, TEXT, RawSocket, cut_all
 
 
 @pytest.fixture(autouse=True)
 async def no_socket_left_open() -> AsyncIterator[None]:
     yield
-    while opened:
-        opened.pop().hang_up()
+    cut_all()
 
 
 class Scene:
-    def __init__(self, url: str, town: Town, http: httpx.AsyncClient, token: str) -> None:
+    def __init__(self, url: str, town: Town, http: httpx.AsyncClient, token: str, visitor_token: str) -> None:
         self.port = int(url.rpartition(":")[2])
-        self.town, self.http, self.token = town, http, token
+        self.town, self.http, self.token, self.visitor_token = town, http, token, visitor_token
 
     async def agent(self) -> RawSocket:
         socket, status = await RawSocket.open(self.port, "/v1/socket")
         assert status == 101
         socket.say(type="authenticate", token=self.token)
+        await socket.until("hello")
+        return socket
+
+    async def visitor(self) -> RawSocket:
+        socket, status = await RawSocket.open(self.port, f"/v1/widget/socket?key={self.town.public_key}")
+        assert status == 101
+        socket.say(type="authenticate", token=self.visitor_token)
         await socket.until("hello")
         return socket
 
@@ -122,10 +54,11 @@ async def scene(
             served.api.start()
             await served.ready()
             async with httpx.AsyncClient(base_url=served.url, timeout=30) as http:
-                yield Scene(served.url, town, http, await log_in(http, "ada"))
-            # uvicorn has its own words, with a traceback, about bytes that are no UTF-8.
-            log = [line for line in served.log_text().splitlines() if "Invalid UTF-8" not in line]
-            assert [line for line in log if '"level": "error"' in line or "Traceback" in line] == []
+                tokens = await log_in(http, "ada"), await begin_visitor(http, town.public_key)
+                yield Scene(served.url, town, http, *tokens)
+            assert [
+                line for line in served.log_text().splitlines() if '"level": "error"' in line or "Traceback" in line
+            ] == []
 
 
 def bad_utf8(socket: RawSocket) -> None:
@@ -147,6 +80,50 @@ def too_large_in_parts(socket: RawSocket) -> None:
 
 def ping_in_parts(socket: RawSocket) -> None:
     socket.write(PING, b"half", final=False)
+
+
+def ping_too_long(socket: RawSocket) -> None:
+    socket.write(PING, b"x" * 126)
+
+
+def close_too_long(socket: RawSocket) -> None:
+    socket.write(CLOSE, b"\x03\xe8" + b"x" * 124)
+
+
+def close_without_a_code(socket: RawSocket) -> None:
+    socket.write(CLOSE, b"\x03")
+
+
+def close_with_a_code_of_nobody(socket: RawSocket) -> None:
+    socket.write(CLOSE, struct.pack("!H", 1005))
+
+
+def reserved_bits(socket: RawSocket) -> None:
+    socket.write(TEXT, b'{"type":"ping"}', reserved=0x40)
+
+
+def nothing_to_continue(socket: RawSocket) -> None:
+    socket.write(0, b"rest")
+
+
+def a_second_beginning(socket: RawSocket) -> None:
+    socket.write(TEXT, b'{"type":', final=False)
+    socket.write(TEXT, b'{"type":"ping"}')
+
+
+def length_beyond_all(socket: RawSocket) -> None:
+    socket.write_bytes(b"\x81\xff" + b"\xff" * 8 + b"\0" * 4)
+
+
+def parts_without_end(socket: RawSocket) -> None:
+    socket.write(TEXT, b"", final=False)
+    for _ in range(1_100):
+        socket.write(0, b"", final=False)
+
+
+def too_fast(socket: RawSocket) -> None:
+    for _ in range(100):
+        socket.say(type="authenticate", token="again")  # once is enough, and costs the server nothing
 
 
 def binary(socket: RawSocket) -> None:
@@ -177,6 +154,7 @@ def far_position(socket: RawSocket) -> None:
     socket.say(type="subscribe", after="9" * 30 + "-1")
 
 
+@pytest.mark.parametrize("who", ["agent", "visitor"])
 @pytest.mark.parametrize(
     ("mistake", "code"),
     [
@@ -186,6 +164,16 @@ def far_position(socket: RawSocket) -> None:
         (too_large_in_parts, 1009),
         (ping_in_parts, 1002),
         (no_such_opcode, 1002),
+        (ping_too_long, 1002),
+        (close_too_long, 1002),
+        (close_without_a_code, 1002),
+        (close_with_a_code_of_nobody, 1002),
+        (reserved_bits, 1002),
+        (nothing_to_continue, 1002),
+        (a_second_beginning, 1002),
+        (length_beyond_all, 1009),
+        (parts_without_end, 1009),
+        (too_fast, 4429),
         (binary, 4400),
         (no_json, 4400),
         (deep_json, 4400),
@@ -194,8 +182,10 @@ def far_position(socket: RawSocket) -> None:
         (far_position, 4400),
     ],
 )
-async def test_a_broken_frame_gets_its_close_code_and_harms_nobody_else(scene: Scene, mistake: Any, code: int) -> None:
-    neighbour, socket = await scene.agent(), await scene.agent()
+async def test_a_broken_frame_gets_its_close_code_and_harms_nobody_else(
+    scene: Scene, mistake: Any, code: int, who: str
+) -> None:
+    neighbour, socket = await scene.agent(), await getattr(scene, who)()
     mistake(socket)
     assert await socket.close_code() == code
     neighbour.say(type="ping")

@@ -128,7 +128,10 @@ _MESSAGE_DOCS: dict[str, Any] = {
     summary="Write to us",
     description="The same `client_id` again gives the first result: a resend is safe.",
     response_model=WidgetReceived,
-    responses=problems(401, 403, 409, 422, 429, 503),
+    responses={
+        200: {"model": WidgetReceived, "description": "A resend: the first result again"},
+        **problems(401, 403, 409, 422, 429, 503),
+    },
     openapi_extra=_MESSAGE_DOCS,
 )
 async def post_message(request: Request) -> Response:

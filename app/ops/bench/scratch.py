@@ -65,6 +65,7 @@ class Scratch:
             "SWITCHBOARD_SECRET_KEY": SECRET_KEY,
             "SWITCHBOARD_DATA_DIR": str(self.folder),
             "SWITCHBOARD_LOG_LEVEL": "warning",
+            "SWITCHBOARD_CONNECTIONS_PER_ADDRESS": "0",  # all of the load comes from this machine
         }
         command = [sys.executable, "-c", code, *arguments]
         child = Child(name, command, environment, self.folder / f"{name}.log", descriptors)

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints, model_validator
 
 from app.core.plain_text import NO_NUL
 from app.events.sla import EscalationEnd, Ladder, RemedyKind
@@ -68,7 +68,7 @@ class CauseCodeIn(BaseModel):
     )
 
     names: dict[LanguageTag, ShownName] = Field(min_length=1, max_length=NAMES_LIMIT)
-    retired: bool = False
+    retired: StrictBool = False
 
 
 class CauseIn(BaseModel):

@@ -1,0 +1,53 @@
+"""Schemathesis as everybody who may come, with every phase it has."""
+
+import argparse
+import asyncio
+import sys
+import tempfile
+from contextlib import redirect_stdout
+from dataclasses import replace
+from pathlib import Path
+
+from app.ops import migrate
+from app.ops.embedded_postgres import EmbeddedPostgres
+from benchmarks.prove.records import Outcome, counted
+from tests.strangers.driver import NOT_CALLED, NOT_CHECKED, Run
+from tests.strangers.roles import FULL, Form, run_strangers
+
+
+async def run(form: Form, folder: Path) -> list[Run]:
+    server = EmbeddedPostgres(folder / "postgres")
+    url = server.start()
+    try:
+        await migrate.upgrade(url)
+        return await run_strangers(form, url, folder)
+    finally:
+        server.stop()
+
+
+def measure(form: Form) -> Outcome:
+    with tempfile.TemporaryDirectory(prefix="switchboard-strangers-") as folder, redirect_stdout(sys.stderr):
+        runs = asyncio.run(run(form, Path(folder)))
+    faults = [fault for each in runs for fault in each.faults]
+    figures = [counted("faults", "answers that break the document, or a promise", len(faults), "faults", must=0)]
+    for each in runs:
+        figures.append(counted(f"cases-{each.role}", f"requests as {each.role}", each.cases, "", must=1, at_least=True))
+    left_out = [f"left out: {name}: {why}" for name, why in (NOT_CALLED | NOT_CHECKED).items()]
+    return Outcome(figures, faults=faults, notes=left_out)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seed", type=int, default=FULL.seed)
+    parser.add_argument("--examples", type=int, default=0, help="per operation and role; 0 for the full form's")
+    asked = parser.parse_args()
+    form = replace(FULL, seed=asked.seed)
+    if asked.examples:
+        form = replace(form, options=[*form.options, "--max-examples", str(asked.examples)])
+    outcome = measure(form)
+    print(outcome.as_text())
+    return 0 if outcome.holds else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

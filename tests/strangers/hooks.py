@@ -1,0 +1,72 @@
+"""What schemathesis is told about Switchboard, in its own process: existing ids, and promises it cannot know."""
+
+import json
+import os
+import random
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import schemathesis
+from schemathesis import Case, CheckContext, HookContext, Response
+
+from tests.contract.public_operations import PUBLIC
+
+SCENE = json.loads(os.environ["STRANGERS_SCENE"])
+"""{"ids": {parameter: id that exists}, "role": who asks, "seed": number}"""
+IDS: Mapping[str, str] = SCENE["ids"]
+NOT_FOR_SCHEMAS = ("Value error", "Decimal input", "Input should be a valid integer")
+"""How messages begin that are about rules between fields, the digits of a sum of money, or 3.0 in place of 3."""
+dice = random.Random(SCENE["seed"])
+
+
+@schemathesis.hook
+def before_call(context: HookContext, case: Case, kwargs: dict[str, Any]) -> None:
+    """From an address of its own, or the throttles would hide what lies behind them; half the time about things
+    that exist, or nearly every answer would be 404.
+    """
+    case.headers["X-Forwarded-For"] = f"10.{dice.randrange(256)}.{dice.randrange(256)}.{dice.randrange(1, 255)}"
+    if dice.random() < 0.5:
+        case.path_parameters.update(_known(case.path_parameters))
+        if isinstance(case.body, dict):
+            case.body.update(_known(case.body))
+
+
+def _known(given: Mapping[str, Any]) -> dict[str, str]:
+    """Ids that exist in place of ids that do not. What is no id stays, being the point of it."""
+    return {name: IDS[name] for name, value in given.items() if name in IDS and _is_id(value)}
+
+
+def _is_id(value: Any) -> bool:
+    try:
+        return bool(UUID(str(value)))
+    except ValueError:
+        return False
+
+
+@schemathesis.check
+def strangers_get_401(context: CheckContext, response: Response, case: Case) -> None:
+    """Without credentials nothing is told, but that an address, or a method of it, is none of ours."""
+    shows = {name.lower() for name in case.headers} & {"authorization", "cookie"} or case.cookies
+    key = (case.operation.method.lower(), case.operation.path)
+    if SCENE["role"] == "stranger" and key not in PUBLIC and not shows:
+        assert response.status_code in (401, 404, 405, 413, 431), f"a stranger got {response.status_code}"
+
+
+@schemathesis.check
+def the_schema_tells_all_that_is_checked(context: CheckContext, response: Response, case: Case) -> None:
+    """What fits the schema may break a rule (a code of its own) or a rule between fields, never a type or range."""
+    fits = case.meta is not None and case.meta.generation.mode.is_positive
+    if fits and response.status_code == 422 and response.json().get("code") == "invalid_input":
+        plain = [each for each in response.json()["errors"] if not each["message"].startswith(NOT_FOR_SCHEMAS)]
+        assert not plain, f"the schema does not say: {plain}"
+
+
+@schemathesis.check
+def errors_are_problems(context: CheckContext, response: Response, case: Case) -> None:
+    if response.status_code >= 400 and case.operation.method.lower() != "head":
+        assert response.headers["content-type"] == ["application/problem+json"], response.headers["content-type"]
+        problem = response.json()
+        assert problem["status"] == response.status_code
+        assert len(problem["detail"]) > 5
+        assert problem["request_id"] == response.headers["x-request-id"][0]
