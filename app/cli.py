@@ -82,6 +82,21 @@ def doctor(as_json: AsJson = False) -> None:
 
 
 @cli.command()
+def retention(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say what is kept how long, and drop the months of the event log that are over. The worker does it every hour."""
+    from app.ops import retention as program
+
+    report = asyncio.run(program.run(_settings(), _database_url(), dry_run=dry_run))
+    if as_json:
+        _print_json(report.as_dict())
+    else:
+        typer.echo(report.as_text())
+
+
+@cli.command()
 def probe(
     url: Annotated[str, typer.Argument(help="Address of the installation, such as http://127.0.0.1:8080")],
     key: Annotated[str | None, typer.Option(help="API key; found by itself beside a running `up`.")] = None,

@@ -6,6 +6,11 @@ from typing import Literal
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.core.retention import KEEP_MONTHS_MIN
+
+KEEP_MONTHS_MAX = 1_200
+"""A hundred years: for ever."""
+
 
 class Settings(BaseSettings):
     """One installation's settings. Every variable is prefixed `SWITCHBOARD_`, but DATABASE_URL and PORT."""
@@ -33,3 +38,7 @@ class Settings(BaseSettings):
     )
     """Addresses of a NATS that carries wake-ups and signals between processes. Empty: PostgreSQL carries them."""
     database_pool_size: int = Field(default=10, ge=2, le=100)
+    keep_events_months: int = Field(default=13, ge=KEEP_MONTHS_MIN, le=KEEP_MONTHS_MAX)
+    """Whole months for which the event log stays, after the month an event was made in."""
+    keep_traces_months: int = Field(default=13, ge=1, le=KEEP_MONTHS_MAX)
+    """The same for the traces of routing decisions, once their work is done."""
