@@ -87,9 +87,12 @@ def retention(
     as_json: AsJson = False,
 ) -> None:
     """Say what is kept how long, and drop the months of the event log that are over. The worker does it every hour."""
+    from app.core import logs
     from app.ops import retention as program
 
-    report = asyncio.run(program.run(_settings(), _database_url(), dry_run=dry_run))
+    settings = _settings()
+    logs.configure(settings.log_level, settings.log_format)
+    report = asyncio.run(program.run(settings, _database_url(), dry_run=dry_run))
     if as_json:
         _print_json(report.as_dict())
     else:
