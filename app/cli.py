@@ -44,13 +44,14 @@ def api(listen_fd: Annotated[int | None, typer.Option(hidden=True)] = None) -> N
     from app.ops.serve import serve
 
     settings = _settings_of_a_process()
+    _refuse_older_schema(settings)
     serve(settings, listen_fd=listen_fd)
 
 
 @cli.command()
 def worker() -> None:
     """Do the background work: consumers, timers, deliveries. Needs DATABASE_URL and SWITCHBOARD_SECRET_KEY."""
-    _settings_of_a_process()
+    _refuse_older_schema(_settings_of_a_process())
     # By name: the three ways in load one another's modules only when asked for.
     importlib.import_module("app.worker").main()
 
@@ -192,6 +193,22 @@ def _settings_of_a_process() -> Settings:
         _refuse(f"Set SWITCHBOARD_SECRET_KEY to {data_folder.SECRET_KEY_MIN_CHARACTERS} or more random characters.")
     logs.configure(settings.log_level, settings.log_format)
     return settings
+
+
+def _refuse_older_schema(settings: Settings) -> None:
+    """The process asks again itself; here it is a sentence. One that does not answer is the process's own case."""
+    from sqlalchemy.exc import DBAPIError
+
+    from app.core.errors import Unavailable
+    from app.ops import migrate as program
+
+    try:
+        asyncio.run(program.refuse_older_schema(settings.database_url))
+    except Unavailable as error:
+        typer.echo(error.detail, err=True)
+        raise typer.Exit(1) from error
+    except (OSError, DBAPIError):
+        return
 
 
 def _database_url() -> str:

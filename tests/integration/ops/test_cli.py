@@ -1,5 +1,6 @@
 """The command line says what it lacks in one sentence, and its exit codes can be relied on."""
 
+import asyncio
 import json
 import os
 import subprocess
@@ -96,3 +97,17 @@ async def test_retention_says_what_goes_and_then_lets_it_go(
     assert {"what": "event log", "kept": "13 months", "setting": "SWITCHBOARD_KEEP_EVENTS_MONTHS"} in said[0]["kept"]
     text_said = switchboard(tmp_path, "retention", "--dry-run", DATABASE_URL=database_url).stdout
     assert "event log: 13 months (SWITCHBOARD_KEEP_EVENTS_MONTHS)" in text_said
+
+
+async def test_api_and_worker_refuse_an_older_schema_in_one_sentence(
+    database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with database.transaction() as session:
+        await session.execute(text("UPDATE alembic_version SET version_num = '20261122_0010'"))
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    monkeypatch.setenv("SWITCHBOARD_SECRET_KEY", "k" * 40)
+    for command in ("api", "worker"):
+        answer = await asyncio.to_thread(CliRunner().invoke, cli, [command])
+        assert answer.exit_code == 1
+        assert "The database is at 20261122_0010" in answer.stderr
+        assert "run `switchboard migrate`" in answer.stderr
