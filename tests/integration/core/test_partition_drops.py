@@ -9,8 +9,10 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import text
 
+from app import wiring
 from app.core import dispatcher, event_log, owners, parking, partition_drops
 from app.core.act import Act
+from app.core.config import Settings
 from app.core.consumers import Consumer, ConsumerRunner
 from app.core.database import Database
 from app.core.event_log import Position
@@ -271,3 +273,24 @@ async def test_an_installation_whose_whole_log_is_over_goes_on_counting(
         assert state is not None
         read = await event_log.read(log_connection, state.cursor)
         assert [each.position for each in read] == list(range(history.head + 1, history.head + EACH + 1))
+
+
+async def test_traffic_goes_on_while_months_go(history: History, database: Database, log_connection) -> None:
+    await history.move("reader", history.head)
+    dropping = asyncio.create_task(history.drop())
+    said = history.head
+    while not dropping.done() or said < history.head + 20:
+        await history.say(history.clock.now(), history.keys[:1])
+        said += 1
+        read = await event_log.read(log_connection, Position(said - 1, None))
+        assert [each.position for each in read] == [said]
+    assert None in (await dropping).values()
+    assert await history.left("event_position") == [5, 6, 7]
+
+
+async def test_the_worker_does_it_as_the_settings_say(history: History, database: Database) -> None:
+    await history.move("reader", history.head)
+    for months, left in ((9, list(range(MONTHS))), (4, [4, 5, 6, 7])):
+        jobs = {job.name: job for job in wiring.periodic(Settings(keep_events_months=months), "test")}
+        await jobs["old_events"].run(database, history.clock)
+        assert await history.left("event_position") == left
