@@ -15,7 +15,7 @@ from app.core.clock import Clock
 from app.core.driver import Backoff, connect_to_log, raise_if_cancelled
 from app.core.event_log import LONGEST_TRANSACTION, created_since
 from app.core.partitions import month_named
-from app.core.retention import CLOCKS_APART
+from app.core.retention import CLOCKS_APART, POSITIONS
 
 ADVISORY_LOCK = (0x5377, 0x6C67)
 """Any constant: the two words name the election within the database."""
@@ -191,11 +191,10 @@ async def _not_dropped(connection: "asyncpg.Connection[Any]", last: Batch | None
     first = await connection.fetchval("SELECT min(position) FROM event_position")
     if last is None or first == 1:
         return "true"
-    table = "event_position"
-    found = await connection.fetch(
-        "SELECT inhrelid::regclass::text AS name FROM pg_inherits WHERE inhparent = $1::text::regclass", table
+    names = await connection.fetch(
+        "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'event_position'::regclass"
     )
-    oldest = min(month for row in found if (month := month_named(table, row["name"])) is not None)
+    oldest = min(month for (name,) in names if (month := month_named(POSITIONS, name)) is not None)
     return f"e.created_at >= '{oldest.start + CLOCKS_APART:%Y-%m-%dT%H:%M:%SZ}'"
 
 

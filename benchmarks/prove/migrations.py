@@ -12,7 +12,8 @@ from app.ops.embedded_postgres import EmbeddedPostgres
 from app.ops.migrate import LOCK_TIMEOUT_MS
 from benchmarks.prove.records import Measured, Outcome, counted
 from tests.simulation.releases import RELEASES, NotAtHand, Release
-from tests.simulation.upgrade import Form, Story, run_upgrade
+from tests.simulation.upgrade import run_upgrade
+from tests.simulation.writing import Form, Story
 
 CONVERSATIONS = 250_000
 LOCK_WAIT_MUST_SECONDS = LOCK_TIMEOUT_MS / 1000 + 0.5

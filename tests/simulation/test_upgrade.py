@@ -8,7 +8,8 @@ import pytest
 from app.ops import migrate
 from tests.conftest import fresh_clone
 from tests.simulation.releases import RELEASES, NotAtHand
-from tests.simulation.upgrade import Form, run_upgrade
+from tests.simulation.upgrade import run_upgrade
+from tests.simulation.writing import Form
 
 SHORT = Form(conversations=500)
 

@@ -294,3 +294,24 @@ async def test_the_worker_does_it_as_the_settings_say(history: History, database
         jobs = {job.name: job for job in wiring.periodic(Settings(keep_events_months=months), "test")}
         await jobs["old_events"].run(database, history.clock)
         assert await history.left("event_position") == left
+
+
+class DropsAmid:
+    """A connection on which months go between the first question and the second."""
+
+    def __init__(self, connection, history: History) -> None:
+        self.fetchrow, self._ask, self._history, self._asked = connection.fetchrow, connection.fetchval, history, False
+
+    async def fetchval(self, question: str, *values: object) -> object:
+        answer = await self._ask(question, *values)
+        if not self._asked:
+            self._asked = True
+            await self._history.drop()
+        return answer
+
+
+async def test_months_that_go_amid_a_search_for_the_floor_lie_below_it(history: History, log_connection) -> None:
+    await history.move("reader", history.head)
+    since = history.first.plus(6).start
+    assert await event_log.floor(DropsAmid(log_connection, history), since) == 6 * EACH + 1
+    assert await history.left("event_position") == [5, 6, 7]
