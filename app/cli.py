@@ -45,13 +45,14 @@ def api(listen_fd: Annotated[int | None, typer.Option(hidden=True)] = None) -> N
     from app.ops.serve import serve
 
     settings = _settings_of_a_process()
+    _refuse_older_schema(settings)
     serve(settings, listen_fd=listen_fd)
 
 
 @cli.command()
 def worker() -> None:
     """Do the background work: consumers, timers, deliveries. Needs DATABASE_URL and SWITCHBOARD_SECRET_KEY."""
-    _settings_of_a_process()
+    _refuse_older_schema(_settings_of_a_process())
     # By name: the three ways in load one another's modules only when asked for.
     importlib.import_module("app.worker").main()
 
@@ -80,6 +81,24 @@ def doctor(as_json: AsJson = False) -> None:
     else:
         typer.echo(program.as_text(findings))
     raise typer.Exit(0 if program.is_healthy(findings) else 1)
+
+
+@cli.command()
+def retention(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say what is kept how long, and drop the months of the event log that are over. The worker does it every hour."""
+    from app.core import logs
+    from app.ops import retention as program
+
+    settings = _settings()
+    logs.configure(settings.log_level, settings.log_format)
+    report = asyncio.run(program.run(settings, _database_url(), dry_run=dry_run))
+    if as_json:
+        _print_json(report.as_dict())
+    else:
+        typer.echo(report.as_text())
 
 
 @cli.command()
@@ -183,6 +202,22 @@ def _refuse_untraceable(settings: Settings) -> None:
 
     if trouble := tracing.find_trouble(settings):
         _refuse(trouble)
+
+
+def _refuse_older_schema(settings: Settings) -> None:
+    """The process asks again itself; here it is a sentence. One that does not answer is the process's own case."""
+    from sqlalchemy.exc import DBAPIError
+
+    from app.core.errors import Unavailable
+    from app.ops import migrate as program
+
+    try:
+        asyncio.run(program.refuse_older_schema(settings.database_url))
+    except Unavailable as error:
+        typer.echo(error.detail, err=True)
+        raise typer.Exit(1) from error
+    except (OSError, DBAPIError):
+        return
 
 
 def _database_url() -> str:

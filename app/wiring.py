@@ -17,7 +17,7 @@ from app.channels.files import service as files_service
 from app.channels.replies import api as replies
 from app.conversations import api as conversations
 from app.conversations import jobs as conversation_jobs
-from app.core import idempotency, partitions
+from app.core import idempotency, partition_drops, partitions
 from app.core.act import system_act
 from app.core.clock import Clock
 from app.core.config import Settings
@@ -25,7 +25,7 @@ from app.core.consumers import Consumer
 from app.core.database import Database
 from app.core.due_rows import DueTable
 from app.core.hot_routes import Endpoint
-from app.core.tasks import Periodic
+from app.core.tasks import Periodic, gathered
 from app.customers import api as customers
 from app.ops import api as operations
 from app.ops.asyncapi import api as asyncapi
@@ -87,8 +87,13 @@ def due_tables(settings: Settings) -> tuple[DueTable, ...]:
 
 
 async def _make_partitions(database: Database, clock: Clock) -> None:
-    async with database.engine.begin() as connection:
-        await partitions.ensure_partitions(connection, clock.now())
+    """One table's trouble does not keep another's month from being made."""
+
+    async def make(table: str) -> None:
+        async with database.engine.begin() as connection:
+            await partitions.ensure_partitions(connection, clock.now(), tables=(table,))
+
+    await gathered([make(table) for table in partitions.PARTITIONED])
 
 
 async def _forget_idempotency_keys(database: Database, clock: Clock) -> None:
@@ -101,14 +106,23 @@ async def _forget_ended_sessions(database: Database, clock: Clock) -> None:
         await access_service.delete_old(session, system_act(clock, "housekeeping"))
 
 
-def periodic(settings: Settings) -> tuple[Periodic, ...]:
+def periodic(settings: Settings, holder: str) -> tuple[Periodic, ...]:
+    """`holder` names this process where only one may work."""
     store = files_service.open_store(settings.data_dir)
 
     async def forget_unattached_files(database: Database, clock: Clock) -> None:
         await files_service.forget_unattached(database, store, clock.now())
 
+    async def drop_old_events(database: Database, clock: Clock) -> None:
+        await partition_drops.drop_what_is_over(database, clock, holder=holder, keep_months=settings.keep_events_months)
+
+    async def forget_old_traces(database: Database, clock: Clock) -> None:
+        await routing_jobs.forget_old_traces(database, clock, keep_months=settings.keep_traces_months)
+
     return (
         Periodic("partitions", 3600, _make_partitions),
+        Periodic("old_events", 3600, drop_old_events),
+        Periodic("old_traces", 3600, forget_old_traces),
         Periodic("idempotency_keys", 3600, _forget_idempotency_keys),
         Periodic("ended_sessions", 3600, _forget_ended_sessions),
         Periodic("unattached_files", 3600, forget_unattached_files),

@@ -57,10 +57,11 @@ async def start_work(runtime: Runtime) -> list[asyncio.Task[None]]:
     await consumers.prepare()
     due_rows = DueRowRunner(runtime.database, runtime.clock, wiring.due_tables(runtime.settings))
     router = Router(runtime.database, runtime.clock, runtime.signal, holder=runtime.holder, reader=reader)
+    periodic = wiring.periodic(runtime.settings, runtime.holder)
     loops = {
         "consumers": consumers.run,
         "due_rows": due_rows.run,
         "router": router.run,
-        "periodic": lambda: run_periodic(wiring.periodic(runtime.settings), runtime.database, runtime.clock),
+        "periodic": lambda: run_periodic(periodic, runtime.database, runtime.clock),
     }
     return [asyncio.create_task(keep_running(name, run), name=name) for name, run in loops.items()]

@@ -6,6 +6,11 @@ from typing import Literal
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.core.retention import KEEP_MONTHS_MIN
+
+KEEP_MONTHS_MAX = 1_200
+"""A hundred years: for ever."""
+
 
 class Settings(BaseSettings):
     """One installation's settings. Every variable is prefixed `SWITCHBOARD_`, but DATABASE_URL and PORT."""
@@ -42,3 +47,7 @@ class Settings(BaseSettings):
     """OpenTelemetry traces, set up further by the OTEL_ variables. `from_proxy`: callers' `traceparent` is believed."""
     worker_metrics_port: int = Field(default=0, ge=0, le=65535)
     """Where a worker serves /metrics, on 127.0.0.1 alone. 0: nowhere; an api serves its own on its own port."""
+    keep_events_months: int = Field(default=13, ge=KEEP_MONTHS_MIN, le=KEEP_MONTHS_MAX)
+    """Whole months for which the event log stays, after the month an event was made in."""
+    keep_traces_months: int = Field(default=13, ge=1, le=KEEP_MONTHS_MAX)
+    """The same for the traces of routing decisions, once their work is done."""

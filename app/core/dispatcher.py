@@ -16,6 +16,8 @@ from app.core import tracing
 from app.core.clock import Clock
 from app.core.driver import Backoff, connect_to_log, raise_if_cancelled
 from app.core.event_log import LONGEST_TRANSACTION, created_since
+from app.core.partitions import month_named
+from app.core.retention import CLOCKS_APART, POSITIONS
 from app.core.traced_events import list_carried
 
 ADVISORY_LOCK = (0x5377, 0x6C67)
@@ -66,7 +68,7 @@ WITH fresh AS (
 _POSITION_ALL = """
 WITH fresh AS (
     SELECT e.id, e.created_at FROM event e
-    WHERE $1::text IS NULL AND NOT EXISTS (
+    WHERE $1::text IS NULL AND {bound} AND NOT EXISTS (
         SELECT FROM event_position p WHERE p.event_id = e.id AND p.event_created_at = e.created_at
     )
 ), """
@@ -169,7 +171,7 @@ async def _recover(connection: "asyncpg.Connection[Any]", clock: Clock, last: Ba
         await connection.execute("LOCK TABLE event IN SHARE MODE")
         given = await connection.fetchrow("SELECT coalesce(max(position), 0), max(positioned_at) FROM event_position")
         row = await connection.fetchrow(
-            _POSITION_ALL + _STORE.format(having=""),
+            _POSITION_ALL.format(bound=await _not_dropped(connection, last)) + _STORE.format(having=""),
             None,
             max(given[0], last.last_position if last else 0),
             max(filter(None, (clock.now(), given[1], last and last.positioned_at))),
@@ -182,6 +184,21 @@ async def _recover(connection: "asyncpg.Connection[Any]", clock: Clock, last: Ba
             await connection.execute("UPDATE installation SET incarnation = incarnation + 1")
     log.info("log_recovered", last_position=row["last_position"], new_incarnation=last is not None)
     return Batch(*row)
+
+
+async def _not_dropped(connection: "asyncpg.Connection[Any]", last: Batch | None) -> str:
+    """A bound on events: what was made before it had its position, which has been dropped with its month since.
+
+    Events outlive their positions by a month; without the bound they would be taken for new ones.
+    """
+    first = await connection.fetchval("SELECT min(position) FROM event_position")
+    if last is None or first == 1:
+        return "true"
+    names = await connection.fetch(
+        "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'event_position'::regclass"
+    )
+    oldest = min(month for (name,) in names if (month := month_named(POSITIONS, name)) is not None)
+    return f"e.created_at >= '{oldest.start + CLOCKS_APART:%Y-%m-%dT%H:%M:%SZ}'"
 
 
 class Dispatcher:

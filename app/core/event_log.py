@@ -185,9 +185,8 @@ async def floor(connection: "asyncpg.Connection[Any]", since: datetime) -> int:
     while low < high:
         middle = (low + high) // 2
         given_at = await connection.fetchval("SELECT positioned_at FROM event_position WHERE position = $1", middle)
-        if given_at is None:
-            raise LogGap(middle - 1, "it is gone")
-        low, high = (low, middle) if given_at >= since else (middle + 1, high)
+        # Gone amid the search: its month was dropped, and whatever is left is younger.
+        low, high = (low, middle) if given_at is not None and given_at >= since else (middle + 1, high)
     return low
 
 

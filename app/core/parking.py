@@ -11,7 +11,6 @@ import structlog
 from sqlalchemy import delete, func, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core import event_log
 from app.core.act import Act
 from app.core.database import driver_connection
 from app.core.errors import NotFound
@@ -69,6 +68,24 @@ _LOCK_CURSOR = "SELECT position, positioned_at FROM consumer_cursor WHERE consum
 _MOVE_CURSOR = "UPDATE consumer_cursor SET position = $2, positioned_at = $3, stopped_reason = NULL WHERE consumer = $1"
 
 
+# One statement: its lock on the cursors keeps months from being dropped between the look and the cursor that then
+# stands before them (app/core/partition_drops.py).
+_CREATE_CURSOR = {
+    "beginning": """
+INSERT INTO consumer_cursor (consumer, position, positioned_at)
+SELECT $1, coalesce(first.position - 1, head.last_position, 0),
+       CASE WHEN first.position IS NULL THEN head.positioned_at END
+FROM (SELECT min(position) AS position FROM event_position) AS first
+LEFT JOIN (SELECT last_position, positioned_at FROM event_dispatch ORDER BY batch DESC LIMIT 1) AS head ON true
+ON CONFLICT DO NOTHING""",
+    "head": """
+INSERT INTO consumer_cursor (consumer, position, positioned_at)
+SELECT $1, coalesce(max(last_position), 0), max(positioned_at)
+FROM (SELECT last_position, positioned_at FROM event_dispatch ORDER BY batch DESC LIMIT 1) AS head
+ON CONFLICT DO NOTHING""",
+}
+
+
 async def find_state(connection: "asyncpg.Connection[Any]", consumer: str) -> State | None:
     row = await connection.fetchrow(_STATE, consumer)
     return row and State(Position(row[0], row[1]), *row[2:])
@@ -78,13 +95,7 @@ async def create_cursor(
     connection: "asyncpg.Connection[Any]", consumer: str, *, start: Literal["beginning", "head"]
 ) -> None:
     """Nothing happens to a cursor that exists."""
-    at = await (event_log.beginning if start == "beginning" else event_log.head)(connection)
-    await connection.execute(
-        "INSERT INTO consumer_cursor (consumer, position, positioned_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
-        consumer,
-        at.number,
-        at.positioned_at,
-    )
+    await connection.execute(_CREATE_CURSOR[start], consumer)
 
 
 async def lock_cursor(session: AsyncSession, consumer: str) -> Position | None:

@@ -9,10 +9,11 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.core import nats_bus
+from app.core import nats_bus, partition_drops
 from app.core.clock import DatabaseClock
 from app.core.config import Settings
 from app.core.database import Database
+from app.core.partitions import PARTITIONED, list_partition_names, month_of, partition_name
 from app.ops import data_folder, migrate
 
 OLDEST_SERVER_VERSION = 150_000
@@ -90,7 +91,10 @@ async def _examine_database(settings: Settings) -> list[Finding]:
                 await prepared_transactions(connection),
                 await clock_offset(connection),
             ]
-        return [*findings, await schema(url)]
+        findings.append(await schema(url))
+        if is_healthy(findings):
+            findings.append(await months(database, settings))
+        return findings
     except (OSError, DBAPIError) as error:
         return [Finding("database", "failure", f"It does not answer: {error}")]
     finally:
@@ -158,6 +162,26 @@ async def schema(url: str) -> Finding:
     if found is not None and found not in migrate.known_revisions():
         return Finding("schema", "warning", f"at {found}, newer than this program, which runs with it.")
     return Finding("schema", "failure", f"at {found or 'no revision'}, not {wanted}: run `switchboard migrate`.")
+
+
+async def months(database: Database, settings: Settings) -> Finding:
+    """Those to come are there, and none is kept beyond its time."""
+    clock = DatabaseClock()
+    async with database.engine.connect() as connection:
+        await clock.align(connection)
+        there = {name for table in PARTITIONED for name in await list_partition_names(connection, table)}
+    results: tuple[Literal["failure", "warning"], ...] = ("failure", "warning")
+    for number, result in enumerate(results):
+        month = month_of(clock.now()).plus(number)
+        if missing := {partition_name(table, month) for table in PARTITIONED} - there:
+            detail = f"{', '.join(sorted(missing))} missing: is a worker running? What does its log say?"
+            return Finding("months", result, detail)
+    async with database.transaction() as session:
+        verdicts = await partition_drops.survey(session, keep_months=settings.keep_events_months, now=clock.now())
+    overdue = [each for each in verdicts if each.is_due and each.stays]
+    if overdue:
+        return Finding("months", "warning", f"{overdue[0].partition.name} should be gone: {overdue[0].stays}.")
+    return Finding("months", "ok", f"the log is kept for {settings.keep_events_months} months")
 
 
 async def _setting(connection: AsyncConnection, name: str) -> str:

@@ -14,7 +14,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, text
 from sqlalchemy.dialects.postgresql.base import ischema_names
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, PendingRollbackError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -39,7 +39,7 @@ ischema_names.update(xid8=Xid8, pg_snapshot=PgSnapshot)
 
 
 class MigrationFailedError(RuntimeError):
-    """Nothing of the failed migration was kept; running it again is safe."""
+    """What was done is kept whole or begun anew; running it again is safe."""
 
 
 def config() -> Config:
@@ -78,7 +78,8 @@ async def upgrade(database_url: str) -> None:
     """
     try:
         await _upgrade(database_url)
-    except (OSError, DBAPIError) as error:
+    # PendingRollbackError: the connection went away amid a step outside a transaction.
+    except (OSError, DBAPIError, PendingRollbackError) as error:
         raise MigrationFailedError(f"The database could not be migrated: {error}") from error
 
 

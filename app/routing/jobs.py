@@ -13,8 +13,9 @@ from app.core.clock import Clock
 from app.core.database import Database
 from app.core.due_rows import DueTable
 from app.core.metrics import at_nought
+from app.core.partitions import month_of
 from app.core.tasks import Periodic
-from app.routing.repository import checks
+from app.routing.repository import checks, old_decisions
 from app.routing.repository import live as live_rows
 from app.routing.repository import queues as queue_rows
 from app.routing.service.desk import set_timer
@@ -25,6 +26,7 @@ log = structlog.get_logger(__name__)
 
 CHECK_SECONDS = 60
 LEDGER_RULE = "ledger_drift"
+DELETED_AT_ONCE = 5_000
 VIOLATIONS = Counter("switchboard_routing_violations_total", "Broken invariants found by the checker", ["rule"])
 at_nought(VIOLATIONS, (LEDGER_RULE, *checks.RULES))
 LEDGER_DRIFT = Gauge("switchboard_routing_ledger_drift_agents", "Agents whose ledger differs from what they hold")
@@ -70,6 +72,15 @@ async def check_invariants(database: Database, _: Clock) -> None:
     for rule, subject in violations:
         VIOLATIONS.labels(rule).inc()
         log.error("routing_violation", rule=rule, subject=str(subject))
+
+
+async def forget_old_traces(database: Database, clock: Clock, *, keep_months: int) -> None:
+    """Whole months, as the event log's; what a conversation that has work was decided by stays."""
+    before = month_of(clock.now()).plus(-keep_months).start
+    while True:
+        async with database.transaction() as session:
+            if await old_decisions.delete_decisions(session, before=before, limit=DELETED_AT_ONCE) < DELETED_AT_ONCE:
+                return
 
 
 PERIODIC = (Periodic("routing_invariants", CHECK_SECONDS, check_invariants),)

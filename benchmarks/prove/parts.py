@@ -103,6 +103,14 @@ PARTS = (
         limit_seconds=2 * 3600,
     ),
     Part(
+        "migrations",
+        "Upgrade of a filled database",
+        "With a million messages and each earlier release serving on them, the migrations are killed amid, refused a "
+        "lock, then got through: no request fails, nothing is lost, nobody waits for a lock longer than its timeout.",
+        ("-m", "benchmarks.prove.migrations"),
+        limit_seconds=3600,
+    ),
+    Part(
         "growth-sockets",
         "Cost of a frame, over the number of sockets",
         "The CPU time of a frame to 5,000 sockets is within 2.5 of that of one to 100.",

@@ -5,7 +5,8 @@ Revises: 20261122_0001
 """
 
 import sqlalchemy as sa
-from alembic import op
+
+from app.ops.migration_steps import add_index, remove_index
 
 revision = "20261122_0002"
 down_revision = "20261122_0001"
@@ -14,16 +15,13 @@ depends_on = None
 
 
 def upgrade() -> None:
-    with op.get_context().autocommit_block():
-        op.create_index(
-            "ix_contact_point_claimed",
-            "contact_point",
-            ["kind", "value_normalised"],
-            postgresql_where=sa.text("verified_at is null"),
-            postgresql_concurrently=True,
-        )
+    add_index(
+        "ix_contact_point_claimed",
+        "contact_point",
+        ["kind", "value_normalised"],
+        postgresql_where=sa.text("verified_at is null"),
+    )
 
 
 def downgrade() -> None:
-    with op.get_context().autocommit_block():
-        op.drop_index("ix_contact_point_claimed", table_name="contact_point", postgresql_concurrently=True)
+    remove_index("ix_contact_point_claimed", "contact_point")

@@ -5,7 +5,8 @@ Revises: 20261122_0002
 """
 
 import sqlalchemy as sa
-from alembic import op
+
+from app.ops.migration_steps import add_index, remove_index
 
 revision = "20261122_0003"
 down_revision = "20261122_0002"
@@ -14,16 +15,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    with op.get_context().autocommit_block():
-        op.create_index(
-            "ix_attachment_unattached",
-            "attachment",
-            ["created_at"],
-            postgresql_where=sa.text("message_id is null"),
-            postgresql_concurrently=True,
-        )
+    add_index("ix_attachment_unattached", "attachment", ["created_at"], postgresql_where=sa.text("message_id is null"))
 
 
 def downgrade() -> None:
-    with op.get_context().autocommit_block():
-        op.drop_index("ix_attachment_unattached", table_name="attachment", postgresql_concurrently=True)
+    remove_index("ix_attachment_unattached", "attachment")

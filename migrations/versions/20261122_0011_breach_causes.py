@@ -4,7 +4,7 @@ Revision ID: 20261122_0011
 Revises: 20261122_0010
 """
 
-from alembic import op
+from app.ops.migration_steps import add_index, remove_index
 
 revision = "20261122_0011"
 down_revision = "20261122_0010"
@@ -13,10 +13,10 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.create_index("ix_sla_breach_cause_breached_at", "sla_breach_cause", ["breached_at"])
-    op.create_index("ix_sla_breach_cause_conversation", "sla_breach_cause", ["conversation_id"])
+    add_index("ix_sla_breach_cause_breached_at", "sla_breach_cause", ["breached_at"])
+    add_index("ix_sla_breach_cause_conversation", "sla_breach_cause", ["conversation_id"])
 
 
 def downgrade() -> None:
-    op.drop_index("ix_sla_breach_cause_conversation", "sla_breach_cause")
-    op.drop_index("ix_sla_breach_cause_breached_at", "sla_breach_cause")
+    remove_index("ix_sla_breach_cause_conversation", "sla_breach_cause")
+    remove_index("ix_sla_breach_cause_breached_at", "sla_breach_cause")

@@ -8,6 +8,7 @@ from sqlalchemy.engine import make_url
 
 from app.core.config import Settings
 from app.core.database import Database
+from app.core.partitions import ensure_partitions, month_of, partition_name
 from app.ops import doctor
 from tests.conftest import administer
 from tests.nats_server import PASSWORD, nats_server
@@ -29,8 +30,8 @@ async def test_a_good_installation_is_healthy(tmp_path: Path, database_url: str)
     findings = await doctor.examine(settings(tmp_path, database_url))
     assert [finding for finding in findings if finding.result == "failure"] == []
     assert doctor.is_healthy(findings)
-    assert len(findings) == 10
-    assert len(doctor.as_text(findings).splitlines()) == 10
+    assert len(findings) == 11
+    assert len(doctor.as_text(findings).splitlines()) == 11
 
 
 async def test_a_short_secret_key_is_a_failure(tmp_path: Path, database_url: str) -> None:
@@ -86,3 +87,29 @@ async def test_a_nats_that_takes_us_is_well_and_one_that_does_not_is_a_warning(t
         gone = await doctor.bus(given.model_copy(update={"bus_url": server.url}))
         assert (gone.result, "Connect call failed" in gone.detail) == ("warning", True)
         assert PASSWORD not in gone.detail
+
+
+@pytest.mark.parametrize(("ahead", "result"), [(0, "failure"), (1, "warning"), (2, "ok")])
+async def test_a_month_that_is_missing_is_told_before_it_is_needed(
+    tmp_path: Path, database: Database, database_url: str, ahead: int, result: str
+) -> None:
+    async with database.transaction() as session:
+        at = await session.scalar(text("SELECT now()"))
+        name = partition_name("message", month_of(at).plus(ahead))
+        await session.execute(text(f"DROP TABLE {name}"))
+    found = await result_of("months", settings(tmp_path, database_url))
+    assert found.result == result
+    assert (name in found.detail) is (result != "ok")
+
+
+async def test_a_month_kept_beyond_its_time_is_told_with_what_keeps_it(
+    tmp_path: Path, database: Database, database_url: str
+) -> None:
+    async with database.engine.begin() as connection:
+        at = await connection.scalar(text("SELECT now() - interval '3 years'"))
+        await ensure_partitions(connection, at)
+        await connection.execute(text("INSERT INTO event_position VALUES (7, :at, 1, :at)"), {"at": at})
+        await connection.execute(text("INSERT INTO consumer_cursor (consumer, position) VALUES ('retired', 6)"))
+    found = await result_of("months", settings(tmp_path, database_url))
+    assert found.result == "warning"
+    assert "consumer retired stands at position 6" in found.detail

@@ -9,6 +9,8 @@ import pytest
 import websockets
 
 from app.core import errors
+from app.core.partition_drops import drop_what_is_over
+from app.core.partitions import ensure_partitions
 from app.events.agents import AgentUpdated, SessionEnded
 from app.realtime import connection, frame_socket
 from tests.integration.realtime.world import Client, Running, World
@@ -186,6 +188,33 @@ async def test_a_position_older_than_the_replay_is_not_resumed(server: Running, 
     await world.rows("UPDATE login_session SET expires_at = expires_at + interval '30 days'")
     client = await server.join(person, "1-0")
     assert await client.next() == {"type": "resync_required", "reason": "too_old"}
+
+
+async def test_a_position_whose_month_was_dropped_is_not_resumed_and_one_at_the_head_is(
+    server: Running, world: World
+) -> None:
+    person = await world.add_person("Wu Gang")
+    talk = await world.open(person)
+    await world.say(talk, "hello")
+    head = await world.head()
+    await (await one_more(server, world)).through(head)
+    head = await world.head()
+    async with world.database.engine.begin() as connection:
+        await ensure_partitions(connection, world.clock.now() - timedelta(days=400))
+    for table, column in (("event", "created_at"), ("event_position", "positioned_at")):
+        await world.rows(f"UPDATE {table} SET {column} = {column} - interval '400 days'")
+    server.hub.forget_events(keep=0)
+    dropped = await drop_what_is_over(world.database, world.clock, holder="tests", keep_months=3)
+    assert dropped is not None
+    assert [verdict.partition.table for verdict in dropped if verdict.stays is None][:1] == ["event_position"]
+    client = await server.join(person, "1-0")
+    assert await client.next() == {"type": "resync_required", "reason": "too_old"}
+    await client.send(type="subscribe", after=None)
+    assert [each["id"] for each in (await client.next())["conversations"]] == [str(talk.id)]
+    resumed = await server.join(person, f"1-{head}")
+    assert (await resumed.next())["type"] == "caught_up"
+    await world.say(talk, "hello again")
+    assert (await resumed.next())["data"]["message"]["body"] == "hello again"
 
 
 async def test_a_slow_reader_is_dropped_with_its_position_and_delays_nobody(
