@@ -59,7 +59,7 @@ class Door:
         if silent := {agent_id: act for agent_id, act in acts.items() if agent_id not in beaten}:
             # In a transaction of its own: it takes other locks first.
             async with self._database.transaction() as session:
-                await routing.connect_all(session, silent)
+                await routing.connect(session, silent)
         return [agent_id for agent_id, _ in beats]
 
     async def _leave(self, leaves: Sequence[tuple[UUID, Act]]) -> list[UUID]:

@@ -29,19 +29,14 @@ from app.routing.service.work import requeue
 MAX_REASON_LENGTH = 100
 
 
-async def connect(session: AsyncSession, act: Act, *, agent_id: UUID) -> Presence:
-    """A console's socket opened. Readiness stays what it was; a first one is not ready."""
-    return (await connect_all(session, {agent_id: act}))[agent_id]
-
-
-async def connect_all(session: AsyncSession, acts: Mapping[UUID, Act]) -> dict[UUID, Presence]:
-    """`connect` for several agents, each under its own act."""
+async def connect(session: AsyncSession, acts: Mapping[UUID, Act]) -> None:
+    """Consoles opened their sockets, each under its agent's own act. Readiness stays what it was; a first one is not
+    ready."""
     now = max(act.now for act in acts.values())
     desks = await lock_desks(session, acts.keys(), now)
     entries = [(acts[agent_id], event) for agent_id, desk in desks.items() for event in _connect_locked(desk, now)]
     await session.flush()
     await event_log.append_each(session, entries)
-    return {agent_id: desk.presence for agent_id, desk in desks.items()}
 
 
 async def beat(session: AsyncSession, now: datetime, *, agent_ids: Collection[UUID]) -> set[UUID]:
