@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 import uvicorn
 
 from app.core.config import Settings
+from app.ops.lines import BoundedLine
 
 APPLICATION = "app.main:create_app"
 WEBSOCKET_FRAME_MAX_BYTES = 64 * 1024
@@ -39,7 +40,7 @@ def serve(settings: Settings, *, listen_fd: int | None = None, application: str 
             port=settings.port,
             loop="uvloop",
             http="httptools",
-            ws="websockets-sansio",
+            ws=BoundedLine,
             ws_per_message_deflate=False,  # doubles the memory of each idle socket
             ws_max_size=WEBSOCKET_FRAME_MAX_BYTES,
             access_log=False,

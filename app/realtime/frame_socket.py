@@ -87,6 +87,7 @@ class FrameSocket(ABC):
 
     async def run(self, token: str | None) -> None:
         """Accept and serve until either side ends it. `token`: what the handshake itself brought."""
+        await self.hub.coming.go()
         await self.socket.accept()
         writing = asyncio.create_task(self.connection.write())
         reading = asyncio.create_task(self._read(token))
@@ -94,6 +95,7 @@ class FrameSocket(ABC):
             await asyncio.wait({writing, reading}, return_when=asyncio.FIRST_COMPLETED)
             if reading.done() and self.connection.ended.is_set():
                 await writing
+            await self.hub.going.go()
         finally:
             await _cancel(writing, reading, self._joining)
             await self._leave()

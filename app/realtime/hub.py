@@ -27,6 +27,7 @@ from app.realtime.service.joining import Joining, SnapshotSource
 from app.realtime.service.log_pages import PAGE
 from app.realtime.service.signals import Signals
 from app.realtime.service.tail import Tail
+from app.realtime.service.turnstile import Turnstile
 
 log = structlog.get_logger(__name__)
 
@@ -34,6 +35,8 @@ SEATS_A_TURN = 200
 """After so many sockets of one event the loop is given to others, so that a large fan-out stalls nobody."""
 MAX_FRAME_SPANS = 5
 """Of one event: the first sockets stand for the others, which may be thousands."""
+SOCKETS_A_TURN = 8
+"""That come, and as many that go. Each costs a tenth of a millisecond or two."""
 PART_SECONDS = 2
 
 FRAMES = Counter("switchboard_socket_frames_total", "Event frames put on sockets")
@@ -58,6 +61,7 @@ class Hub:
         self.tail = Tail()
         self._joining = Joining(database, clock, self.tail)
         self.door = Door(database, clock)
+        self.coming, self.going = Turnstile(SOCKETS_A_TURN), Turnstile(SOCKETS_A_TURN)
         self.attendance = Attendance()
         self.signals = Signals(database, bus, self.tail.roster)
         self.boards = Boards(database, clock, self.tail.roster, board_source) if board_source else None

@@ -12,7 +12,7 @@ from app.ops.bench.measuring import now
 from app.ops.bench.socket_load import SocketConnection
 
 # The policy of app/pages/static/shared/socket.js.
-BACK_OFF_FIRST_MS = 500
+BACK_OFF_FIRST_MS = 2_000
 BACK_OFF_MOST_MS = 15_000
 PING_SECONDS = 15.0
 EVENT = re.compile(rb'\{"type":"event","position":"\d+-(\d+)","id":"[^"]*","event":"([^"]+)"')
@@ -123,7 +123,7 @@ class Console:
         ceiling = min(BACK_OFF_MOST_MS, BACK_OFF_FIRST_MS * 2**self._attempt)
         self._attempt += 1
         wait_ms, self._wait_ms = self._wait_ms, 0
-        self.open(max(wait_ms, ceiling * (0.5 + random.random() / 2)) / 1000)
+        self.open(max(wait_ms, ceiling * random.random()) / 1000)
 
     def ping(self) -> None:
         if self._line is not None and self.live.is_set():

@@ -56,6 +56,8 @@ class Live:
     def latencies(self, begun: float, ended: float) -> tuple[float, float]:
         """(p50, p99), seconds, of the posts that were due between these instants."""
         seconds = [took for due, took in self._samples if begun <= due <= ended]
+        # What has not come yet is at least as late as that.
+        seconds += [now() - self._due[each] for each in self._missing if begun <= self._due[each] <= ended]
         return percentile(seconds, 0.5), percentile(seconds, 0.99)
 
     async def settled(self) -> None:
@@ -64,7 +66,7 @@ class Live:
         until = now() + SETTLE_SECONDS
         while any(client_id in self._missing for client_id in waiting):
             if now() > until:
-                self.faults.append(f"{len(self._missing)} messages never came to the live consoles")
+                self.faults.append(f"{len(self._missing)} messages did not come within {SETTLE_SECONDS:g} s")
                 return
             await asyncio.sleep(0.05)
 

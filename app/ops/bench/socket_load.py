@@ -106,9 +106,8 @@ class SocketConnection(asyncio.Protocol):
     def reset(self) -> None:
         """The other end sees a reset, as when a cable is cut and the machine answers for nobody."""
         assert self._transport is not None
-        # The loop's own socket object takes no options; a second one for the same line does.
-        with socket.socket(fileno=os.dup(self._transport.get_extra_info("socket").fileno())) as same:
-            same.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        line = self._transport.get_extra_info("socket")
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         self._transport.abort()
 
     def close(self) -> None:

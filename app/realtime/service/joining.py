@@ -19,7 +19,7 @@ from app.realtime.service.log_pages import PAGE, LogPages, NotReplayable
 from app.realtime.service.tail import Tail
 from app.realtime.service.together import Together
 
-RETURNING_AT_ONCE = 25
+RETURNING_AT_ONCE = 50
 """How many are brought up to date from one reading; then the loop is left to others."""
 SNAPSHOTS_AT_ONCE = 8
 """Fewer than the pool of the database has connections, which requests and the tail share."""
