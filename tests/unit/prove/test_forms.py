@@ -1,9 +1,12 @@
 """What the long forms make of what they saw: a figure misses its line when the promise was not kept."""
 
 from collections import Counter
+from dataclasses import replace
 
-from benchmarks.prove import chaos, growth_history, growth_memory, growth_sockets
+from benchmarks.prove import chaos, growth_history, growth_memory, growth_sockets, reconnect
 from benchmarks.prove.growth_sockets import Cost
+from benchmarks.prove.reconnect import Return
+from benchmarks.prove.reconnect import Story as Returns
 from tests.simulation.chaos import Story
 from tests.simulation.harm import Form, plan_harm
 
@@ -77,3 +80,20 @@ def test_memory_that_grows_beyond_its_line_does_not_hold() -> None:
     flat, growing = [(100.0, 80.0), (1_000.0, 84.0)], [(100.0, 80.0), (1_000.0, 120.0)]
     outcome = growth_memory.tell({"api": flat, "worker": growing}, [])
     assert held(outcome.figures) == {"api": True, "worker": False}
+
+
+def test_a_return_is_held_to_ten_seconds_and_to_what_the_live_ones_feel() -> None:
+    calm, meanwhile = (0.010, 0.030), (0.020, 0.100)
+    quick = Return("reset", [1.0, 2.0, 9.0], calm, meanwhile, 0.3, tries=3, failed={}, repeated=0)
+    late = replace(quick, how="killed", seconds=[1.0, 11.0])
+    story = Returns(3, [quick, late], [(0.0, 100.0), (3.0, 100.3)])
+    outcome = reconnect.tell(story)
+    assert held(outcome.figures) == {
+        "reset-return": True,
+        "reset-live-p50": True,
+        "reset-live-p99": False,
+        "killed-return": False,
+        "memory": False,
+    }
+    assert "100.00 ms of the api's CPU a console" in outcome.notes[0]
+    assert {curve.name for curve in outcome.curves} == {"reconnect-reset", "reconnect-killed", "reconnect-memory"}
