@@ -28,25 +28,28 @@ TEAMS = 20
 CALM_SECONDS = 20.0
 RETURN_MUST_SECONDS = 10.0
 RATIO_MUST = 3.0
+CPU_MUST_MS = 2.5
+"""Two thousand take half of the ten seconds."""
 MEMORY_MUST_KIB = 100.0
 CURVE_POINTS = 40
+STILL = "still"
 ROUNDS = ("reset", "silent", "killed")
 """How the lines are cut: the api sees resets; it sees nothing (as behind a proxy); it is itself killed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Return:
-    """One cut. `seconds`: of each console from the cut to caught up. Latencies are (p50, p99) in seconds."""
+    """One cut. `seconds`: of each console from the cut to caught up. Latencies of the live ones: (p50, p99), seconds."""
 
     how: str
     seconds: Sequence[float]
-    before: tuple[float, float]
-    meanwhile: tuple[float, float]
     cpu_seconds: float
     """Of the api, beyond what the same time costs in calm."""
     tries: int
     failed: Mapping[str, int]
     repeated: int
+    before: tuple[float, float] | None = None
+    meanwhile: tuple[float, float] | None = None
 
 
 @dataclass(slots=True)
@@ -91,8 +94,11 @@ def tell(story: Story) -> Outcome:
 def _figures(each: Return) -> list[Measured]:
     name = f"{each.how}-return"
     figures = [counted(name, "until every console is caught up", max(each.seconds), "s", must=RETURN_MUST_SECONDS)]
-    if each.how == "killed":
-        return figures  # there is nobody to be live while the api is away
+    if each.how == STILL:
+        cpu = 1000 * each.cpu_seconds / len(each.seconds)
+        figures.append(counted("cpu", "of the api for each console that returns", cpu, "ms", must=CPU_MUST_MS))
+    if each.how == "killed" or each.before is None or each.meanwhile is None:
+        return figures  # while the api is away nobody is live
     for share, before, meanwhile in zip(("p50", "p99"), each.before, each.meanwhile, strict=True):
         what = f"{share} from a post to a live console meanwhile ({1000 * meanwhile:.0f} ms), to that in calm"
         what += f" ({1000 * before:.0f} ms)"
@@ -113,9 +119,11 @@ def note(each: Return) -> str:
         f"{each.tries:,} tries, failed: {failed}",
         f"{each.repeated:,} events came twice and were dropped by position",
         f"{1000 * each.cpu_seconds / len(each.seconds):.2f} ms of the api's CPU a console",
-        f"live p50 {1000 * each.meanwhile[0]:.0f} ms, p99 {1000 * each.meanwhile[1]:.0f} ms",
     )
-    return "; ".join(parts)
+    live = ""
+    if each.meanwhile is not None:
+        live = f"; live p50 {1000 * each.meanwhile[0]:.0f} ms, p99 {1000 * each.meanwhile[1]:.0f} ms"
+    return "; ".join(parts) + live
 
 
 class Crowd:
@@ -167,15 +175,16 @@ async def _measure(
     story = Story(len(floor.tokens))
     async with crowded(floor, address) as crowd:
         for upto in (0, len(floor.tokens) // 4, len(floor.tokens)):
-            print(f"join {upto}", file=sys.stderr, flush=True)
             await crowd.order("join", upto=upto, after=f"1-{start}")
             await asyncio.sleep(2)
             story.memory.append((float(upto), await _memory(installation, address)))
+            _tell(f"{upto} consoles, {story.memory[-1][1]:.1f} MiB")
+        story.returns.append(await _cut_still(installation, crowd))
+        _tell(note(story.returns[-1]))
         async with Live.on(address, floor, f"1-{start}") as live:
             for how in rounds:
-                print(f"calm, then {how}", file=sys.stderr, flush=True)
                 story.returns.append(await _cut(installation, crowd, live, how, calm_seconds))
-                print(note(story.returns[-1]), story.returns[-1].before, file=sys.stderr, flush=True)
+                _tell(note(story.returns[-1]))
             await live.rest()
         story.memory_after = await _memory(installation, address)
         await drained(observer)
@@ -207,7 +216,21 @@ async def _cut(installation: Scratch, crowd: Crowd, live: Live, how: str, calm_s
     spent = _cpu(process) - cpu - calm_cpu * (now() - cut_at)
     await live.settled()
     meanwhile = live.latencies(told["cut_at"], ended)
-    return Return(how, told["seconds"], before, meanwhile, spent, told["tries"], told["failed"], told["repeated"])
+    return Return(how, told["seconds"], spent, told["tries"], told["failed"], told["repeated"], before, meanwhile)
+
+
+async def _cut_still(installation: Scratch, crowd: Crowd) -> Return:
+    """While nobody writes, so that what is spent is the return alone."""
+    process = psutil.Process(installation.pid_of("api-0"))
+    cpu = _cpu(process)
+    told = await crowd.order("cut", how="reset")
+    spent = _cpu(process) - cpu
+    return Return(STILL, told["seconds"], spent, told["tries"], told["failed"], told["repeated"])
+
+
+def _tell(what: str) -> None:
+    """To whoever waits; the record is the last line of the output."""
+    print(what, file=sys.stderr, flush=True)
 
 
 def _kill(installation: Scratch, process: psutil.Process) -> psutil.Process:
@@ -240,7 +263,7 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--consoles", type=int, default=CONSOLES)
     parser.add_argument("--calm-seconds", type=float, default=CALM_SECONDS)
-    parser.add_argument("--rounds", nargs="+", choices=ROUNDS, default=ROUNDS)
+    parser.add_argument("--rounds", nargs="*", choices=ROUNDS, default=ROUNDS)
     asked = parser.parse_args()
     outcome = measure(asked.consoles, asked.calm_seconds, asked.rounds)
     print(outcome.as_text())

@@ -4,7 +4,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from app.ops.bench.measuring import now
@@ -58,8 +58,14 @@ class Crowd:
                 await asyncio.gather(*(console.live.wait() for console in self.consoles))
         except TimeoutError:
             self.notes.failed["never_back"] = sum(not console.live.is_set() for console in self.consoles)
-        seconds = sorted(console.caught_up_at - cut_at for console in self.consoles)
-        return {"cut_at": cut_at, "seconds": seconds, **asdict(self.notes)}
+        seconds = sorted(self._returned_at(console) - cut_at for console in self.consoles)
+        notes = self.notes
+        told = {"tries": notes.tries, "failed": dict(notes.failed), "repeated": notes.repeated}
+        return {"cut_at": cut_at, "seconds": seconds, **told}
+
+    @staticmethod
+    def _returned_at(console: Console) -> float:
+        return console.caught_up_at if console.live.is_set() else now()
 
     async def check(self, expected: Sequence[Sequence[int]], start: int) -> dict[str, Any]:
         """What each console was sent, beside the positions of its team's messages from `start` on."""

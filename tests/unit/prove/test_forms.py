@@ -84,16 +84,21 @@ def test_memory_that_grows_beyond_its_line_does_not_hold() -> None:
 
 def test_a_return_is_held_to_ten_seconds_and_to_what_the_live_ones_feel() -> None:
     calm, meanwhile = (0.010, 0.030), (0.020, 0.100)
-    quick = Return("reset", [1.0, 2.0, 9.0], calm, meanwhile, 0.3, tries=3, failed={}, repeated=0)
+    quick = Return("reset", [1.0, 2.0, 9.0], 0.3, 3, {}, 0, calm, meanwhile)
     late = replace(quick, how="killed", seconds=[1.0, 11.0])
-    story = Returns(3, [quick, late], [(0.0, 100.0), (3.0, 100.3)])
+    still = Return("still", [1.0, 2.0], 0.004, 2, {}, 0)
+    story = Returns(3, [still, quick, late], [(0.0, 100.0), (3.0, 100.3)])
     outcome = reconnect.tell(story)
     assert held(outcome.figures) == {
+        "still-return": True,
+        "cpu": True,
         "reset-return": True,
         "reset-live-p50": True,
         "reset-live-p99": False,
         "killed-return": False,
         "memory": False,
     }
-    assert "100.00 ms of the api's CPU a console" in outcome.notes[0]
-    assert {curve.name for curve in outcome.curves} == {"reconnect-reset", "reconnect-killed", "reconnect-memory"}
+    assert "100.00 ms of the api's CPU a console" in outcome.notes[1]
+    assert {curve.name for curve in outcome.curves} == {
+        *("reconnect-still", "reconnect-reset", "reconnect-killed", "reconnect-memory")
+    }
