@@ -39,7 +39,7 @@ ROUNDS = ("reset", "silent", "killed")
 
 @dataclass(frozen=True, slots=True)
 class Return:
-    """One cut. `seconds`: of each console from the cut to caught up. Latencies of the live ones: (p50, p99), seconds."""
+    """One cut. `seconds`: of each console from the cut to caught up. `before`, `meanwhile`: of the live, (p50, p99)."""
 
     how: str
     seconds: Sequence[float]
