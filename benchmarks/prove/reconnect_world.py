@@ -30,6 +30,11 @@ FROM unnest($1::uuid[], $2::uuid[]) AS made (id, team_id)
 ADD_AGENTS = (
     "INSERT INTO agent (id, name, languages, updated_at) SELECT id, 'Console', '{en}', $2 FROM unnest($1::uuid[]) AS id"
 )
+ADD_LEDGERS = "INSERT INTO agent_ledger (agent_id, capacity_units) SELECT id, 100 FROM unnest($1::uuid[]) AS id"
+ADD_PRESENCES = """
+INSERT INTO agent_presence (agent_id, session, readiness, penalty, since, last_beat_at, connected_at)
+SELECT id, 'connected', 'not_ready', 'none', $2, $2, $2 FROM unnest($1::uuid[]) AS id
+"""
 ADD_SESSIONS = """
 INSERT INTO login_session (id, account_id, token_hash, created_at, expires_at)
 SELECT made.id, made.account_id, made.token_hash, $4, $5
@@ -90,6 +95,9 @@ async def _make_sessions(database: Database, team_ids: list[UUID]) -> list[str]:
         connection = await driver_connection(session)
         await connection.execute(ADD_ACCOUNTS, account_ids, team_ids, at)
         await connection.execute(ADD_AGENTS, account_ids, at)
+        # Here already: who sees a team sees every change of presence, and two thousand logging in would be all there is.
+        await connection.execute(ADD_LEDGERS, account_ids)
+        await connection.execute(ADD_PRESENCES, account_ids, at)
         hashes = [tokens.hash_of(token) for token in made]
         session_ids = [ids.new_id(at) for _ in made]
         await connection.execute(
