@@ -95,7 +95,7 @@ async def _make_sessions(database: Database, team_ids: list[UUID]) -> list[str]:
         connection = await driver_connection(session)
         await connection.execute(ADD_ACCOUNTS, account_ids, team_ids, at)
         await connection.execute(ADD_AGENTS, account_ids, at)
-        # Here already: who sees a team sees every change of presence, and two thousand logging in would be all there is.
+        # Here already: who sees a team is told every change of presence, and 2,000 logging in would be all there is.
         await connection.execute(ADD_LEDGERS, account_ids)
         await connection.execute(ADD_PRESENCES, account_ids, at)
         hashes = [tokens.hash_of(token) for token in made]
