@@ -126,7 +126,7 @@ class Console:
         self.open(max(wait_ms, ceiling * random.random()) / 1000)
 
     def ping(self) -> None:
-        if self._line is not None and self.live.is_set():
+        if self._line is not None:
             self._line.send({"type": "ping"})
 
     def reset(self) -> None:
