@@ -45,12 +45,34 @@ async def authenticate_token(session: AsyncSession, token: str, now: datetime) -
     """The principal of a session token or an API key. Raises Unauthenticated for any other string."""
     principal = await _find_principal(session, token, now)
     if principal is None:
-        raise Unauthenticated("token_not_valid", "This token is unknown, expired or revoked. Log in again.")
+        raise token_not_valid()
     return principal
 
 
+def token_not_valid() -> Unauthenticated:
+    return Unauthenticated("token_not_valid", "This token is unknown, expired or revoked. Log in again.")
+
+
+async def authenticate_tokens(session: AsyncSession, given: Iterable[str], now: datetime) -> dict[str, Principal]:
+    """As `authenticate_token`, for many in two queries: whose each token is; those that are nobody's are left out."""
+    hashes = {tokens.hash_of(token): token for token in given if _may_be_token(token)}
+    key_hashes = [each for each, token in hashes.items() if tokens.is_api_key(token)]
+    session_hashes = [each for each, token in hashes.items() if not tokens.is_api_key(token)]
+    found: dict[str, Principal] = {}
+    for api_key in await repository.list_api_keys_of(session, key_hashes) if key_hashes else ():
+        found[hashes[api_key.token_hash]] = _principal_of_key(api_key)
+    sessions = await repository.list_session_accounts(session, session_hashes, now) if session_hashes else ()
+    for login_session, account in sessions:
+        found[hashes[login_session.token_hash]] = _principal_of_session(login_session, account)
+    return found
+
+
+def _may_be_token(token: str) -> bool:
+    return len(token) <= tokens.TOKEN_MAX_LENGTH and token.isascii()
+
+
 async def _find_principal(session: AsyncSession, token: str, now: datetime) -> Principal | None:
-    if len(token) > tokens.TOKEN_MAX_LENGTH or not token.isascii():
+    if not _may_be_token(token):
         return None
     token_hash = tokens.hash_of(token)
     if tokens.is_api_key(token):

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete, exists, func, select, tuple_, update
+from sqlalchemy import Select, delete, exists, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -22,18 +22,30 @@ async def find_session_account(
     session: AsyncSession, *, token_hash: bytes, now: datetime
 ) -> tuple[LoginSession, Account] | None:
     """A session that still counts, with its account, in one look-up."""
-    statement = (
-        select(LoginSession, Account)
-        .join(Account, Account.id == LoginSession.account_id)
-        .where(
-            LoginSession.token_hash == token_hash,
-            LoginSession.revoked_at.is_(None),
-            LoginSession.expires_at > now,
-            Account.disabled_at.is_(None),
-        )
-    )
+    statement = _live_sessions(now).where(LoginSession.token_hash == token_hash)
     row = (await session.execute(statement)).one_or_none()
     return (row[0], row[1]) if row else None
+
+
+async def list_session_accounts(
+    session: AsyncSession, token_hashes: Collection[bytes], now: datetime
+) -> list[tuple[LoginSession, Account]]:
+    """As `find_session_account`, for several at once; unknown ones are left out."""
+    rows = await session.execute(_live_sessions(now).where(LoginSession.token_hash.in_(token_hashes)))
+    return [(row[0], row[1]) for row in rows]
+
+
+def _live_sessions(now: datetime) -> Select[LoginSession, Account]:
+    return (
+        select(LoginSession, Account)
+        .join(Account, Account.id == LoginSession.account_id)
+        .where(LoginSession.revoked_at.is_(None), LoginSession.expires_at > now, Account.disabled_at.is_(None))
+    )
+
+
+async def list_api_keys_of(session: AsyncSession, token_hashes: Collection[bytes]) -> list[ApiKey]:
+    statement = select(ApiKey).where(ApiKey.token_hash.in_(token_hashes), ApiKey.revoked_at.is_(None))
+    return list(await session.scalars(statement))
 
 
 async def find_api_key(session: AsyncSession, *, token_hash: bytes) -> ApiKey | None:

@@ -2,17 +2,17 @@
 
 from typing import Any
 
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import CloseCode, Frame
 
 from app.ops.doors import Doors
 from app.ops.last_words import DRAINING, last_words
+from app.ops.lines import BoundedLine
 
 FRAGMENTS_MAX = 1_024
 """Of one message. Their bytes are limited elsewhere, but empty ones have none."""
 
 
-class BoundedSocketProtocol(WebSocketsSansIOProtocol):
+class BoundedSocketProtocol(BoundedLine):
     """Takes over a connection that BoundedHttpProtocol has counted."""
 
     def __init__(self, *, server_state: Doors, **given: Any) -> None:

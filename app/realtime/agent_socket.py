@@ -5,10 +5,8 @@ import asyncio
 from fastapi import APIRouter, WebSocket
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access.guards import authenticate_token
 from app.access.origins import is_same_origin
 from app.access.schemas import Principal
-from app.agents import service as agents
 from app.core.errors import Forbidden
 from app.realtime.audience import Viewer
 from app.realtime.commands import AGENT_SIGNALS
@@ -17,7 +15,6 @@ from app.realtime.frames import AgentHello, Close, Command, Frame, Refused, Resu
 from app.realtime.pace import Pace
 from app.realtime.service import agent_commands, snapshots
 from app.realtime.shapes import AgentIdentity
-from app.routing import service as routing
 
 SIGNALS_A_SECOND = 2.0
 SIGNALS_AT_ONCE = 10.0
@@ -58,8 +55,8 @@ class AgentSocket(FrameSocket):
         assert isinstance(viewer, Principal)
         return viewer.actor
 
-    async def authenticate(self, session: AsyncSession, token: str) -> Viewer:
-        principal = await authenticate_token(session, token, self.clock.now())
+    async def authenticate(self, token: str) -> Viewer:
+        principal = await self.hub.door.check(token)
         if "conversations:read" not in principal.scopes:
             raise Forbidden("scope_missing", "The socket needs the scope conversations:read.")
         return principal
@@ -69,9 +66,7 @@ class AgentSocket(FrameSocket):
 
     async def welcome(self, viewer: Viewer) -> Frame:
         assert isinstance(viewer, Principal)
-        async with self.database.transaction() as session:
-            profiles = await agents.list_facts(session, [viewer.id]) if viewer.kind == "agent" else []
-        self.name = profiles[0].name if profiles else ""
+        self.name = await self.hub.door.name_of(viewer.id) if viewer.kind == "agent" else ""
         identity = AgentIdentity(
             kind=viewer.kind,
             id=viewer.id,
@@ -81,7 +76,7 @@ class AgentSocket(FrameSocket):
             team_id=viewer.team_id,
             scopes=sorted(viewer.scopes),
         )
-        return AgentHello(server_time=self.clock.now(), incarnation=self.hub.incarnation, principal=identity)
+        return AgentHello(server_time=self.clock.now(), incarnation=self.hub.tail.incarnation, principal=identity)
 
     async def snapshot(self, session: AsyncSession, viewer: Viewer, position: str) -> Frame:
         assert isinstance(viewer, Principal)
@@ -95,21 +90,18 @@ class AgentSocket(FrameSocket):
 
     async def on_enter(self, *, first: bool) -> None:
         if self._has_presence and first:
-            async with self.database.transaction() as session:
-                await routing.connect(session, self.act, agent_id=self.principal.id)
+            await self.hub.door.beat(self.principal.id, self.act)
 
     async def on_beat(self) -> None:
         """Presence goes on; and a session that ended or expired is found out, whoever forgot to tell."""
         assert self.seat is not None
         await self.hub.recheck(self.seat)
         if self._has_presence and not self.connection.ended.is_set():
-            async with self.database.transaction() as session:
-                await routing.beat(session, self.act, agent_id=self.principal.id)
+            await self.hub.door.beat(self.principal.id, self.act)
 
     async def on_leave(self, *, last: bool) -> None:
         if self._has_presence and last:
-            async with self.database.transaction() as session:
-                await routing.disconnect(session, self.act, agent_id=self.principal.id)
+            await self.hub.door.leave(self.principal.id, self.act)
 
     @property
     def _has_presence(self) -> bool:

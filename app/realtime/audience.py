@@ -149,14 +149,9 @@ class Reach:
     wide: bool = False
     """Everyone whose visibility is `all`."""
     everyone: bool = False
+    presence: bool = False
+    """Everyone who sees the presence of others."""
     contact_point_id: UUID | None = None
-
-    def includes(self, viewer: Viewer) -> bool:
-        if self.everyone:
-            return True
-        if isinstance(viewer, Visitor):
-            return viewer.contact_point_id == self.contact_point_id
-        return (self.wide and viewer.visibility == "all") or viewer.id in self.agents or viewer.team_id in self.teams
 
 
 def reach_of(event: Event, present: Rights | None, contact_point_id: UUID | None) -> Reach:
@@ -178,6 +173,8 @@ def reach_of(event: Event, present: Rights | None, contact_point_id: UUID | None
         return Reach(agents=frozenset({event.agent_id}))
     if isinstance(event, ApiKeyChanged):
         return Reach(agents=frozenset({event.api_key_id}))
-    if isinstance(event, PresenceChanged | QueueChanged | TeamChanged | SkillChanged):
+    if isinstance(event, PresenceChanged):
+        return Reach(agents=frozenset({event.agent_id}), presence=True)
+    if isinstance(event, QueueChanged | TeamChanged | SkillChanged):
         return Reach(everyone=True)
     return Reach()

@@ -9,7 +9,6 @@ from uuid import UUID
 
 import structlog
 from prometheus_client import Counter, Gauge
-from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.types import Send
 from starlette.websockets import WebSocketDisconnect
 
@@ -161,7 +160,7 @@ class Connection:
 class Seat:
     """One socket's place in the hub. Frames that come while it is still being caught up are held back."""
 
-    def __init__(self, connection: Connection, viewer: Viewer, recheck: Callable[[AsyncSession], Awaitable[Viewer]]):
+    def __init__(self, connection: Connection, viewer: Viewer, recheck: Callable[[], Awaitable[Viewer]]):
         self.connection = connection
         self.viewer = viewer
         self.recheck = recheck

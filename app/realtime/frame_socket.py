@@ -32,7 +32,6 @@ from app.realtime.frames import (
     Subscribe,
     first_problem,
     parse_incoming,
-    position_text,
 )
 from app.realtime.hub import Hub
 from app.realtime.pace import Pace
@@ -61,7 +60,7 @@ class FrameSocket(ABC):
         self._request_id: str = socket.scope.get("state", {}).get("request_id", "")
 
     @abstractmethod
-    async def authenticate(self, session: AsyncSession, token: str) -> Viewer:
+    async def authenticate(self, token: str) -> Viewer:
         """Who presents the token. Raises Unauthenticated, Forbidden."""
 
     def has_expired(self) -> bool:
@@ -88,6 +87,7 @@ class FrameSocket(ABC):
 
     async def run(self, token: str | None) -> None:
         """Accept and serve until either side ends it. `token`: what the handshake itself brought."""
+        await self.hub.coming.go()
         await self.socket.accept()
         writing = asyncio.create_task(self.connection.write())
         reading = asyncio.create_task(self._read(token))
@@ -95,6 +95,7 @@ class FrameSocket(ABC):
             await asyncio.wait({writing, reading}, return_when=asyncio.FIRST_COMPLETED)
             if reading.done() and self.connection.ended.is_set():
                 await writing
+            await self.hub.going.go()
         finally:
             await _cancel(writing, reading, self._joining)
             await self._leave()
@@ -136,12 +137,11 @@ class FrameSocket(ABC):
         return None
 
     async def _enter(self, token: str) -> bool:
-        async def recheck(session: AsyncSession) -> Viewer:
-            return await self.authenticate(session, token)
+        async def recheck() -> Viewer:
+            return await self.authenticate(token)
 
         try:
-            async with self.database.transaction() as session:
-                viewer = await self.authenticate(session, token)
+            viewer = await self.authenticate(token)
             hello = await self.welcome(viewer)
         except Unauthenticated as error:
             self.connection.end("session_ended", Close.NOT_AUTHENTICATED, detail=error.code)
@@ -196,7 +196,7 @@ class FrameSocket(ABC):
 
     async def _pong(self) -> None:
         assert self.seat is not None
-        position = position_text(self.hub.incarnation, self.hub.position) if self.seat.is_live else None
+        position = self.hub.tail.text_of(self.hub.tail.position) if self.seat.is_live else None
         self.connection.push_frame(Pong(server_time=self.clock.now(), position=position))
         await self.on_beat()
 
@@ -239,7 +239,7 @@ class FrameSocket(ABC):
     async def _leave(self) -> None:
         if self.seat is None:
             return
-        self.hub.leave_roster(self.seat)
+        self.hub.tail.leave(self.seat)
         last = self.hub.attendance.dismiss(self.seat)
         try:
             await self.on_leave(last=last)

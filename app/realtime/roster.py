@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
-from app.realtime.audience import Reach, Viewer, Visitor
+from app.realtime.audience import Reach, Viewer, Visitor, sees_presence
 
 
 class Seat(Protocol):
@@ -21,6 +21,7 @@ class Roster(Generic[S]):
     def __init__(self) -> None:
         self._everyone: dict[S, None] = {}
         self._wide: dict[S, None] = {}
+        self._watching: dict[S, None] = {}
         self._agents: dict[UUID, dict[S, None]] = {}
         self._teams: dict[UUID, dict[S, None]] = {}
         self._contacts: dict[UUID, dict[S, None]] = {}
@@ -41,6 +42,8 @@ class Roster(Generic[S]):
             self._contacts.setdefault(viewer.contact_point_id, {})[seat] = None
             return
         self._agents.setdefault(viewer.id, {})[seat] = None
+        if sees_presence(viewer):
+            self._watching[seat] = None
         if viewer.visibility == "all":
             self._wide[seat] = None
         elif viewer.team_id is not None:
@@ -49,6 +52,7 @@ class Roster(Generic[S]):
     def remove(self, seat: S) -> None:
         self._everyone.pop(seat, None)
         self._wide.pop(seat, None)
+        self._watching.pop(seat, None)
         viewer = seat.viewer
         if isinstance(viewer, Visitor):
             _take_out(self._contacts, viewer.contact_point_id, seat)
@@ -62,6 +66,8 @@ class Roster(Generic[S]):
         found: dict[S, None] = dict(self._everyone) if reach.everyone else {}
         if reach.wide:
             found.update(self._wide)
+        if reach.presence:
+            found.update(self._watching)
         for seats in self._named(reach):
             found.update(dict.fromkeys(seats))
         return list(found)

@@ -67,7 +67,7 @@ class WidgetSocket(FrameSocket):
         assert isinstance(viewer, Visitor)
         return f"visitor:{viewer.contact_point_id}"
 
-    async def authenticate(self, session: AsyncSession, token: str) -> Viewer:
+    async def authenticate(self, token: str) -> Viewer:
         visitor = self._front.tokens.read(token, self.clock.now())
         if visitor.channel_account_id != self._account.id:
             raise Unauthenticated("visitor_token_invalid", "The visitor token is of another channel account.")
@@ -79,7 +79,7 @@ class WidgetSocket(FrameSocket):
 
     async def welcome(self, viewer: Viewer) -> Frame:
         identity = VisitorIdentity(id=self.visitor.id)
-        return VisitorHello(server_time=self.clock.now(), incarnation=self.hub.incarnation, principal=identity)
+        return VisitorHello(server_time=self.clock.now(), incarnation=self.hub.tail.incarnation, principal=identity)
 
     async def snapshot(self, session: AsyncSession, viewer: Viewer, position: str) -> Frame:
         assert isinstance(viewer, Visitor)

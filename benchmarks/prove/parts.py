@@ -77,6 +77,14 @@ PARTS = (
         limit_seconds=3 * 3600,
         is_seeded=True,
     ),
+    Part(
+        "reconnect",
+        "Two thousand consoles return",
+        "2,000 consoles cut at once (by resets, in silence, by the death of the api) are all caught up within 10 s, "
+        "without a gap or a double; consoles that were not cut see messages at most 3 times as late as in calm.",
+        ("-m", "benchmarks.prove.reconnect"),
+        limit_seconds=1800,
+    ),
     _bench(
         "ingest",
         "Messages in",

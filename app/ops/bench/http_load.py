@@ -51,6 +51,8 @@ class HttpConnection(asyncio.Protocol):
     async def ask(self, request: bytes) -> tuple[int, bytes]:
         """(status, body). Raises ConnectionError when the server hangs up."""
         assert self._transport is not None
+        if self._transport.is_closing():
+            raise ConnectionResetError("the server closed the connection")
         self._answer = asyncio.get_running_loop().create_future()
         self._transport.write(request)
         return await self._answer

@@ -79,6 +79,14 @@ class Scratch:
         assert process is not None
         return process.pid
 
+    def kill_and_restart(self, name: str) -> None:
+        """At once, as `up` does for one that ran well; who connects meanwhile waits at the listening socket."""
+        child = next(child for child in self._children if child.name == name)
+        assert child.process is not None
+        child.process.kill()
+        child.process.wait()
+        child.start()
+
     def stop_processes(self) -> None:
         """All but PostgreSQL."""
         stop_all(self._children)

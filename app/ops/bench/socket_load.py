@@ -4,19 +4,29 @@ import asyncio
 import base64
 import json
 import os
+import socket
+import struct
 from collections.abc import Callable
 from typing import Any, cast
 
 PING, PONG = 0x9, 0xA
+RESET = struct.pack("ii", 1, 0)
+"""SO_LINGER under which a close is a reset."""
 ONE_BYTE_LENGTH, TWO_BYTE_LENGTH = 126, 127
 
 
 class SocketConnection(asyncio.Protocol):
-    """`on_frame` gets each text frame's bytes."""
+    """`on_frame` gets each text frame's bytes, `on_close` is told once of the end of an upgraded line."""
 
-    def __init__(self, path: str, on_frame: Callable[["SocketConnection", bytes], None]) -> None:
+    def __init__(
+        self,
+        path: str,
+        on_frame: Callable[["SocketConnection", bytes], None],
+        on_close: Callable[["SocketConnection"], None],
+    ) -> None:
         self._path = path
         self._on_frame = on_frame
+        self._on_close = on_close
         self._buffer = bytearray()
         self._upgraded = asyncio.get_running_loop().create_future()
         self._transport: asyncio.Transport | None = None
@@ -24,10 +34,14 @@ class SocketConnection(asyncio.Protocol):
 
     @classmethod
     async def open(
-        cls, address: tuple[str, int], path: str, on_frame: Callable[["SocketConnection", bytes], None]
+        cls,
+        address: tuple[str, int],
+        path: str,
+        on_frame: Callable[["SocketConnection", bytes], None],
+        on_close: Callable[["SocketConnection"], None] = lambda _: None,
     ) -> "SocketConnection":
         loop = asyncio.get_running_loop()
-        _, connection = await loop.create_connection(lambda: cls(path, on_frame), *address)
+        _, connection = await loop.create_connection(lambda: cls(path, on_frame, on_close), *address)
         await connection._upgraded
         return connection
 
@@ -43,6 +57,12 @@ class SocketConnection(asyncio.Protocol):
         self.closed = True
         if not self._upgraded.done():
             self._upgraded.set_exception(error or ConnectionResetError("refused"))
+        elif not self._upgraded.exception():
+            self._on_close(self)
+
+    def stop_reading(self) -> None:
+        assert self._transport is not None
+        self._transport.pause_reading()
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -82,6 +102,13 @@ class SocketConnection(asyncio.Protocol):
         payload = json.dumps(document).encode()
         head = bytes([0x81, 0x80 | len(payload)]) if len(payload) < ONE_BYTE_LENGTH else _long_head(payload)
         self._transport.write(head + b"\0\0\0\0" + payload)
+
+    def reset(self) -> None:
+        """The other end sees a reset, as when a cable is cut and the machine answers for nobody."""
+        assert self._transport is not None
+        line = self._transport.get_extra_info("socket")
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        self._transport.abort()
 
     def close(self) -> None:
         if self._transport is not None:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Select, func, select, update
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -215,28 +215,38 @@ async def count_misses(session: AsyncSession, agent_id: UUID, since: datetime) -
     ).scalar_one()
 
 
-async def record_beat(session: AsyncSession, agent_id: UUID, now: datetime) -> bool:
-    """The common case in one statement: False unless the agent is connected."""
+async def record_beats(session: AsyncSession, agent_ids: Collection[UUID], now: datetime) -> set[UUID]:
+    """The common case in one statement: whoever of them is connected."""
     beaten = await session.execute(
         update(AgentPresence)
-        .where(AgentPresence.agent_id == agent_id, AgentPresence.session == "connected")
+        .where(AgentPresence.agent_id.in_(_lock_connected(agent_ids)))
         .values(last_beat_at=func.greatest(AgentPresence.last_beat_at, now))
         .returning(AgentPresence.agent_id)
         .execution_options(synchronize_session=False)
     )
-    return beaten.scalar_one_or_none() is not None
+    return set(beaten.scalars())
 
 
-async def bring_silence_forward(session: AsyncSession, agent_id: UUID, now: datetime) -> None:
+async def bring_silence_forward(session: AsyncSession, agent_ids: Collection[UUID], now: datetime) -> None:
     silent_since = func.least(AgentPresence.last_beat_at, now - timedelta(seconds=CLOSED_SOCKET_SECONDS))
     await session.execute(
         update(AgentPresence)
-        .where(AgentPresence.agent_id == agent_id, AgentPresence.session == "connected")
+        .where(AgentPresence.agent_id.in_(_lock_connected(agent_ids)))
         .values(
             last_beat_at=silent_since,
             run_at=silent_since + timedelta(seconds=SUSPECT_AFTER_SECONDS),
         )
         .execution_options(synchronize_session=False)
+    )
+
+
+def _lock_connected(agent_ids: Collection[UUID]) -> Select[UUID]:
+    """Locked in one order: an agent with sockets in two processes may stand in the batches of both."""
+    return (
+        select(AgentPresence.agent_id)
+        .where(AgentPresence.agent_id.in_(agent_ids), AgentPresence.session == "connected")
+        .order_by(AgentPresence.agent_id)
+        .with_for_update(key_share=True)
     )
 
 

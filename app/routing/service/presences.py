@@ -1,8 +1,8 @@
 """Presence of agents: connecting, heartbeats, readiness, penalties, and what silence brings."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access.schemas import Principal
 from app.agents import service as agents
 from app.conversations import service as conversations
+from app.core import event_log
 from app.core.act import Act
 from app.core.errors import InvalidInput, NotFound
 from app.events.event import Event
@@ -28,35 +29,39 @@ from app.routing.service.work import requeue
 MAX_REASON_LENGTH = 100
 
 
-async def connect(session: AsyncSession, act: Act, *, agent_id: UUID) -> Presence:
-    """A console's socket opened. Readiness stays what it was; a first one is not ready."""
-    return await _beat_locked(session, act, agent_id)
+async def connect(session: AsyncSession, acts: Mapping[UUID, Act]) -> None:
+    """Consoles opened their sockets, each under its agent's own act. Readiness stays what it was; a first one is not
+    ready."""
+    now = max(act.now for act in acts.values())
+    desks = await lock_desks(session, acts.keys(), now)
+    entries = [(acts[agent_id], event) for agent_id, desk in desks.items() for event in _connect_locked(desk, now)]
+    await session.flush()
+    await event_log.append_each(session, entries)
 
 
-async def beat(session: AsyncSession, act: Act, *, agent_id: UUID) -> None:
-    """The agent is there (each 15 s, by any socket). Who had fallen silent is connected again."""
-    if not await live_rows.record_beat(session, agent_id, act.now):
-        await _beat_locked(session, act, agent_id)
+async def beat(session: AsyncSession, now: datetime, *, agent_ids: Collection[UUID]) -> set[UUID]:
+    """The agents are there (each 15 s, by any socket). Returns those who were connected.
+
+    The others, who had fallen silent or were never here, are to be connected in another transaction.
+    """
+    return await live_rows.record_beats(session, agent_ids, now)
 
 
-async def disconnect(session: AsyncSession, act: Act, *, agent_id: UUID) -> None:
-    """The last socket in some process closed: silence counts from a little earlier.
+async def disconnect(session: AsyncSession, now: datetime, *, agent_ids: Collection[UUID]) -> None:
+    """Their last sockets in some process closed: silence counts from a little earlier.
 
     No more than that, because a reload, a second tab or another process may hold the agent, and their next beat says
     so in time.
     """
-    await live_rows.bring_silence_forward(session, agent_id, act.now)
+    await live_rows.bring_silence_forward(session, agent_ids, now)
 
 
-async def _beat_locked(session: AsyncSession, act: Act, agent_id: UUID) -> Presence:
-    desk = (await lock_desks(session, [agent_id], act.now))[agent_id]
-    desk.row.last_beat_at = max(desk.row.last_beat_at, act.now)
+def _connect_locked(desk: Desk, now: datetime) -> list[Event]:
+    desk.row.last_beat_at = max(desk.row.last_beat_at, now)
     if desk.row.session == "gone":
-        desk.row.connected_at = act.now
+        desk.row.connected_at = now
     desk.row.run_at = presence.next_check_at("connected", desk.row.last_beat_at)
-    events = put_presence(desk, presence.connected(desk.presence), act.now)
-    await publish(session, act, events)
-    return desk.presence
+    return put_presence(desk, presence.connected(desk.presence), now)
 
 
 async def set_presence(

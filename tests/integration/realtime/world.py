@@ -28,6 +28,7 @@ from app.core.partitions import ensure_partitions
 from app.core.tasks import keep_running
 from app.events.conversations import ConversationOpened, ConversationRightsChanged, MessageReceived, NoteAdded
 from app.events.event import Event, Rights
+from app.ops.lines import BoundedLine
 from app.realtime import agent_socket, widget_socket
 from app.realtime.hub import Hub
 from tests.clocks import ManualClock
@@ -231,6 +232,8 @@ class Running:
     hub: Hub
     signal: LogSignal
     bus: LocalBus
+    lines: set[Any] = field(default_factory=set)
+    """What the network holds of each socket, until its line is closed."""
     clients: list["Client"] = field(default_factory=list)
 
     async def open(self, path: str = "/v1/socket", **options: Any) -> "Client":
@@ -310,7 +313,7 @@ async def serving(world: World, signal: LogSignal, *, board_source: Any = None) 
     app.state.intake = intake = Intake(world.database, world.clock)
     await intake.start()
     config = uvicorn.Config(
-        app, port=0, ws="websockets-sansio", ws_per_message_deflate=False, log_level="warning", lifespan="off"
+        app, port=0, ws=BoundedLine, ws_per_message_deflate=False, log_level="warning", lifespan="off"
     )
     server = uvicorn.Server(config)
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
@@ -320,7 +323,7 @@ async def serving(world: World, signal: LogSignal, *, board_source: Any = None) 
         await asyncio.sleep(0.01)
     host, port = server.servers[0].sockets[0].getsockname()[:2]
     try:
-        opened = Running(f"{host}:{port}", hub, signal, bus)
+        opened = Running(f"{host}:{port}", hub, signal, bus, server.server_state.connections)
         yield opened
     finally:
         for client in opened.clients:

@@ -45,7 +45,7 @@ async def test_a_silent_agent_is_suspect_then_gone_and_offers_go_back_at_once(
     clock.advance(30)
     await due()
     assert (await world.presence(agent)).session == "gone"
-    await world.run(presences.beat, agent_id=agent)
+    await world.beat(agent)
     assert (await world.presence(agent)).routable
     await world.assert_sound()
 
@@ -82,16 +82,16 @@ async def test_beats_keep_an_agent_connected_and_a_closed_socket_shortens_the_si
     agent = await world.add_agent()
     for _ in range(4):
         clock.advance(15)
-        await world.run(presences.beat, agent_id=agent)
+        await world.beat(agent)
         await due()
     assert (await world.presence(agent)).session == "connected"
-    await world.run(presences.disconnect, agent_id=agent)
+    await world.close_socket(agent)
     clock.advance(15)
-    await world.run(presences.beat, agent_id=agent)
+    await world.beat(agent)
     clock.advance(10)
     await due()
     assert (await world.presence(agent)).session == "connected"
-    await world.run(presences.disconnect, agent_id=agent)
+    await world.close_socket(agent)
     clock.advance(20)
     await due()
     assert (await world.presence(agent)).session == "suspect"
@@ -119,7 +119,7 @@ async def test_a_penalty_stays_until_it_is_cleared(world: World, routed: Routed,
     call = await world.add_waiting(channel="voice")
     await routed()
     clock.advance(15)
-    await world.run(presences.beat, agent_id=agent)
+    await world.beat(agent)
     clock.advance(15)
     await due()
     assert [offer.state for offer in await world.offers(call)] == ["expired"]
@@ -149,3 +149,22 @@ async def test_a_disabled_agent_leaves_nothing_behind(world: World, routed: Rout
     assert (await world.work(offered)).state == "queued"
     assert (await world.presence(agent)).session == "gone"
     await world.assert_sound()
+
+
+async def test_many_beats_in_one_statement_find_those_who_must_be_connected(world: World) -> None:
+    here, silent, newcomer = [await world.add_agent(ready=False) for _ in range(3)]
+    await world.close_socket(silent)
+    await world.execute("UPDATE agent_presence SET session = 'gone' WHERE agent_id = :id", id=silent)
+    for table in ("agent_presence", "agent_ledger"):
+        await world.execute(f"DELETE FROM {table} WHERE agent_id = :id", id=newcomer)
+    async with world.database.transaction() as session:
+        assert await presences.beat(session, world.clock.now(), agent_ids=[here, silent, newcomer]) == {here}
+    acts = {agent_id: world.act(f"agent:{agent_id}") for agent_id in (silent, newcomer)}
+    async with world.database.transaction() as session:
+        await presences.connect(session, acts)
+    async with world.database.transaction() as session:
+        assert await presences.beat(session, world.clock.now(), agent_ids=[here, silent, newcomer]) == {
+            *(here, silent, newcomer)
+        }
+    told = await world.execute("SELECT actor FROM event WHERE type = 'presence.changed' AND key = :id", id=silent)
+    assert told[-1].actor == f"agent:{silent}"

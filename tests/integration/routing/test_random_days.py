@@ -67,11 +67,11 @@ class Day:
         agent = self.random.choice(self.agents)
         act = self.random.choice(("ready", "ready", "not_ready", "beat", "clear", "close"))
         if act == "beat":
-            await self.world.run(presences.beat, agent_id=agent)
+            await self.world.beat(agent)
         elif act == "clear":
             await self.world.run(presences.clear_penalty, agent_id=agent)
         elif act == "close":
-            await self.world.run(presences.disconnect, agent_id=agent)
+            await self.world.close_socket(agent)
         else:
             await self.world.run(presences.set_presence, agent_id=agent, readiness=act, reason="pause")
 
@@ -98,7 +98,7 @@ class Day:
         self.clock.advance(self.random.choice((0.5, 5, 11, 31, 70, 200)))
         for agent in self.agents:
             if self.random.random() < 0.7:
-                await self.world.run(presences.beat, agent_id=agent)
+                await self.world.beat(agent)
         for table in DUE_TABLES:
             while await self.due.run_once(table):
                 pass

@@ -41,6 +41,18 @@ class World:
         async with self.database.transaction() as session:
             return await use_case(session, self.act(actor), *args, **kwargs)
 
+    async def beat(self, agent_id: UUID) -> None:
+        """As the door of the sockets does it: those who are not connected are, in a second transaction."""
+        async with self.database.transaction() as session:
+            beaten = await presences.beat(session, self.clock.now(), agent_ids=[agent_id])
+        if agent_id not in beaten:
+            async with self.database.transaction() as session:
+                await presences.connect(session, {agent_id: self.act("tests")})
+
+    async def close_socket(self, agent_id: UUID) -> None:
+        async with self.database.transaction() as session:
+            await presences.disconnect(session, self.clock.now(), agent_ids=[agent_id])
+
     async def execute(self, statement: str, **values: Any) -> Any:
         async with self.database.transaction() as session:
             return (
@@ -91,7 +103,7 @@ class World:
             await self.execute(
                 "INSERT INTO queue_member (queue_id, agent_id) VALUES (:queue, :id)", queue=self.queue_id, id=agent_id
             )
-        await self.run(presences.connect, agent_id=agent_id)
+        await self.beat(agent_id)
         if ready:
             await self.run(presences.set_presence, agent_id=agent_id, readiness="ready")
         return agent_id

@@ -55,7 +55,7 @@ class Floor:
         )
         async with self.world.database.transaction() as session:
             act = Act(now, "tests")
-            await presences.connect(session, act, agent_id=agent_id)
+            await presences.connect(session, {agent_id: act})
             await presences.set_presence(session, act, agent_id=agent_id, readiness="ready")
         return agent_id
 

@@ -1,9 +1,12 @@
 """What the long forms make of what they saw: a figure misses its line when the promise was not kept."""
 
 from collections import Counter
+from dataclasses import replace
 
-from benchmarks.prove import chaos, disk_full, growth_history, growth_memory, growth_sockets
+from benchmarks.prove import chaos, disk_full, growth_history, growth_memory, growth_sockets, reconnect
 from benchmarks.prove.growth_sockets import Cost
+from benchmarks.prove.reconnect import Return
+from benchmarks.prove.reconnect import Story as Returns
 from tests.simulation.chaos import Story
 from tests.simulation.harm import Form, plan_harm
 
@@ -95,3 +98,25 @@ def test_a_database_that_comes_back_too_late_does_not_hold() -> None:
     assert disk_full.tell([went(2.0)], []).holds
     assert not disk_full.tell([went(31.0)], []).holds
     assert "database_read_only 40 times" in disk_full.tell([went(2.0)], []).notes[0]
+
+
+def test_a_return_is_held_to_ten_seconds_and_to_what_the_live_ones_feel() -> None:
+    calm, meanwhile = (0.010, 0.030), (0.020, 0.100)
+    quick = Return("reset", [1.0, 2.0, 9.0], 0.3, 3, {}, 0, calm, meanwhile)
+    late = replace(quick, how="killed", seconds=[1.0, 11.0])
+    still = Return("still", [1.0, 2.0], 0.004, 2, {}, 0)
+    story = Returns(3, [still, quick, late], [(0.0, 100.0), (3.0, 100.3)])
+    outcome = reconnect.tell(story)
+    assert held(outcome.figures) == {
+        "still-return": True,
+        "cpu": True,
+        "reset-return": True,
+        "reset-live-p50": True,
+        "reset-live-p99": False,
+        "killed-return": False,
+        "memory": False,
+    }
+    assert "100.00 ms of the api's CPU a console" in outcome.notes[1]
+    assert {curve.name for curve in outcome.curves} == {
+        *("reconnect-still", "reconnect-reset", "reconnect-killed", "reconnect-memory")
+    }

@@ -19,6 +19,7 @@ from app.events.conversations import (
 from app.events.customers import CustomerCreated
 from app.events.event import Event, Rights
 from app.events.routing import OfferEnded, OfferMade, PresenceChanged, PresenceState, QueueChanged, WorkChanged
+from app.realtime.audience import Reach, Viewer, Visitor, sees_presence
 
 CONVERSATION = UUID(int=100)
 SUBJECT = UUID(int=101)
@@ -89,3 +90,13 @@ def agent(
     return Principal(
         kind="agent", id=agent_id, role=role, scopes=ROLE_SCOPES[role], visibility=visibility, team_id=team_id
     )
+
+
+def includes(reach: Reach, viewer: Viewer) -> bool:
+    """What a reach means, said slowly; the roster finds the same by its indexes."""
+    if reach.everyone:
+        return True
+    if isinstance(viewer, Visitor):
+        return viewer.contact_point_id == reach.contact_point_id
+    named = viewer.id in reach.agents or viewer.team_id in reach.teams
+    return named or (reach.wide and viewer.visibility == "all") or (reach.presence and sees_presence(viewer))

@@ -15,7 +15,7 @@ from app.events.event import Event, Rights
 from app.events.routing import OfferEnded, OfferMade, PresenceChanged, PresenceState, QueueChanged, WorkChanged
 from app.events.sla import SlaWarned
 from app.realtime.audience import Delivery, Visitor, delivery_to_agent, delivery_to_visitor, reach_of
-from tests.unit.realtime.examples import CONVERSATION, EXAMPLES, NOW, agent
+from tests.unit.realtime.examples import CONVERSATION, EXAMPLES, NOW, agent, includes
 
 ME, COLLEAGUE, TEAM, OTHER_TEAM, QUEUE, CONTACT = (UUID(int=number) for number in range(1, 7))
 MINE = Rights(owner_id=ME, team_id=TEAM, queue_id=QUEUE)
@@ -76,7 +76,7 @@ def test_the_reach_holds_everyone_who_gets_something(
 ) -> None:
     for event in (*EXAMPLES, changed(before, after)):
         if delivery_to_agent(principal, event, present) is not Delivery.NOTHING:
-            assert reach_of(event, present, None).includes(principal)
+            assert includes(reach_of(event, present, None), principal)
 
 
 @given(rights)
@@ -109,7 +109,7 @@ def test_a_notice_reaches_whom_it_names_beside_those_who_see_the_conversation(
     got = delivery_to_agent(principal, warned, present)
     assert (got is Delivery.EVENT) == (named or may_see(principal, present))
     if got is Delivery.EVENT:
-        assert reach_of(warned, present, None).includes(principal)
+        assert includes(reach_of(warned, present, None), principal)
 
 
 def test_presence_reaches_oneself_and_who_watches_more_than_oneself() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from app.realtime.audience import Reach, Viewer, Visitor
 from app.realtime.roster import Roster
-from tests.unit.realtime.examples import agent
+from tests.unit.realtime.examples import agent, includes
 
 IDS = [UUID(int=number) for number in range(1, 5)]
 ids = st.sampled_from(IDS)
@@ -29,6 +29,7 @@ reaches = st.builds(
     teams=st.frozensets(ids),
     wide=st.booleans(),
     everyone=st.booleans(),
+    presence=st.booleans(),
     contact_point_id=st.one_of(st.none(), ids),
 )
 
@@ -46,7 +47,7 @@ def test_it_finds_exactly_those_the_reach_includes(given_: list[Viewer], reach: 
     found = roster.within(reach)
     assert len(found) == len(set(found))
     # A team's visibility "all" is found as wide only, which is as far as the rule goes for it.
-    expected = {chair for chair in chairs if chair not in gone and reach.includes(chair.viewer)}
+    expected = {chair for chair in chairs if chair not in gone and includes(reach, chair.viewer)}
     wide_by_team = {c for c in expected if not isinstance(c.viewer, Visitor) and c.viewer.visibility == "all"}
     assert expected - wide_by_team <= set(found) <= expected
     assert len(roster) == len(chairs) - len(gone)

@@ -1,7 +1,8 @@
 // One live connection: authenticate, subscribe from the last position, replay, catch up, and again after every break.
 // The widget may make eight requests in all: what else it shares with the console stands here, not in files of its own.
 
-const BACK_OFF_LEAST_MS = 500;
+// The first try too comes anywhere within its time: consoles that lost one server together do not return as one.
+const BACK_OFF_FIRST_MS = 2000;
 const BACK_OFF_MOST_MS = 15000;
 const TELL_AFTER_MS = 2000;
 const TOO_MANY = 4429;
@@ -160,10 +161,10 @@ export class Live extends EventTarget {
     if (!navigator.onLine) this.#setState("offline");
     else this.tell ??= setTimeout(() => this.#setState("reconnecting"), this.state === "live" ? TELL_AFTER_MS : 0);
     if (this.state === "live" || this.state === "catching_up") this.quiet = true;
-    const ceiling = Math.min(BACK_OFF_MOST_MS, BACK_OFF_LEAST_MS * 2 ** this.attempt++);
+    const ceiling = Math.min(BACK_OFF_MOST_MS, BACK_OFF_FIRST_MS * 2 ** this.attempt++);
     // Without a network each try is only noise; `online` tries at once.
     const least = !navigator.onLine ? BACK_OFF_MOST_MS : code === TOO_MANY ? TOO_MANY_MS : 0;
-    this.retry = setTimeout(() => this.#connect(), Math.max(wait, least, ceiling * (0.5 + Math.random() / 2)));
+    this.retry = setTimeout(() => this.#connect(), Math.max(wait, least, ceiling * Math.random()));
   }
 
   #hurry() {
