@@ -19,22 +19,17 @@ async def receive(
     """
     names = [arrival.name for arrival in arrivals]
     answered = [(arrival.channel_account_id, arrival.thread_key) for arrival in arrivals if arrival.thread_key]
-    known = await repository.find_known(session, [*names, *answered])
-    fresh = [arrival for arrival in arrivals if arrival.name not in known]
-    if not fresh:
+    pairs = sorted({(arrival.channel_account_id, arrival.contact_point_id) for arrival in arrivals})
+    known, heads = await repository.lock_standing(session, names, answered, pairs)
+    if all(name in known for name in names):
         return [known[name] for name in names], []
-    pairs = sorted({(arrival.channel_account_id, arrival.contact_point_id) for arrival in fresh})
-    threads = [known[name].conversation_id for name in answered if name in known]
-    heads = await repository.lock_heads(session, pairs, threads)
     # Rare, so a second look costs less than a join in every batch. A merge points at one that is not merged itself.
     going_on = {head.merged_into_id for head in heads if head.merged_into_id} - {head.id for head in heads}
-    heads += await repository.lock_heads(session, [], sorted(going_on)) if going_on else []
+    heads += await repository.lock_heads(session, sorted(going_on)) if going_on else []
     made = plan(arrivals, known, heads, act.now, act.new_id)
     new = [head for head in made.heads if head.number == 0]
     old = [head for head in made.heads if head.number != 0]
     if new:
         await repository.add_heads(session, new, act.now)
-    if old:
-        await repository.update_heads(session, old, act.now)
-    await repository.add_messages(session, made.messages, act.now)
+    await repository.store_messages(session, old, made.messages, act.now)
     return made.received, made.messages
