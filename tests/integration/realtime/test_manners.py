@@ -202,7 +202,7 @@ async def test_a_position_whose_month_was_dropped_is_not_resumed_and_one_at_the_
         await ensure_partitions(connection, world.clock.now() - timedelta(days=400))
     for table, column in (("event", "created_at"), ("event_position", "positioned_at")):
         await world.rows(f"UPDATE {table} SET {column} = {column} - interval '400 days'")
-    server.hub.forget_events(keep=0)
+    server.hub.tail.recent.begin_at(server.hub.tail.position)
     dropped = await drop_what_is_over(world.database, world.clock, holder="tests", keep_months=3)
     assert dropped is not None
     assert [verdict.partition.table for verdict in dropped if verdict.stays is None][:1] == ["event_position"]
