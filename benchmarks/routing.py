@@ -40,6 +40,9 @@ class Rates(NamedTuple):
     offers: float
 
 
+NUMBERS = 2**64 - 1
+
+
 def numbered(kind: int, number: int) -> UUID:
     return UUID(int=kind << 64 | number)
 
@@ -50,9 +53,8 @@ class World:
     def __init__(self, agents: int, profiles: int, waiting: int, *, seed: int = 3, demands: int = DEMANDS) -> None:
         self.random = Random(seed)
         self.engine = Engine()
-        self.works = 0
         self.now = START
-        self.sizes: dict[UUID, tuple[str, int]] = {}
+        self.sizes: list[tuple[str, int]] = []
         self.held: list[tuple[UUID, str, int]] = []
         known = [self._profile() for _ in range(profiles or agents)]
         self.queues = self._queues(demands, known)
@@ -100,14 +102,13 @@ class World:
     def new_works(self, count: int) -> list[WorkFacts]:
         made = []
         for _ in range(count):
-            self.works += 1
             self.now += BETWEEN_ARRIVALS
             channel, weight = self.random.choice(CHANNEL_MIX)
             due_at = self.now + timedelta(seconds=3600 + self.random.choice((60, 120, 120, 300)))
-            work_id = numbered(3, self.works)
+            work_id = numbered(3, len(self.sizes))
             queue = self.random.choice(self.queues)
             made.append(WorkFacts(work_id, work_id, queue.id, channel, weight, self.now, due_at))
-            self.sizes[work_id] = (channel, weight)
+            self.sizes.append((channel, weight))
         return made
 
     def follow(self, *, traces: bool = False) -> tuple[int, int]:
@@ -118,10 +119,9 @@ class World:
             if type(decision) is Offer:
                 offers += 1
                 if traces:
-                    self.traced = decision.trace
-                channel, weight = self.sizes.pop(decision.work_id)
-                self.engine.confirm(decision.work_id)
-                self.engine.accepted(decision.agent_id, channel, weight, self.now)
+                    assert decision.trace.candidates
+                channel, weight = self.sizes[decision.work_id.int & NUMBERS]
+                self.engine.confirm(decision.work_id, accepted_at=self.now)
                 self.held.append((decision.agent_id, channel, weight))
         return len(decided), offers
 

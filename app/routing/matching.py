@@ -1,15 +1,18 @@
 """What follows from a change: which work goes to whom, who drains for a late call, who is told to wait."""
 
 import heapq
+from functools import partial
 
+from app.routing.capacity import Fit
 from app.routing.decisions import Decision, Drain, Offer, Wait, WaitReason
-from app.routing.evidence import Found
+from app.routing.evidence import Found, trace_of_lone
 from app.routing.facts import OrderKey
-from app.routing.index import NOBODY, Agent, Lane, Work
-from app.routing.loads import State
+from app.routing.index import Agent, Counts, Reach, Work
+from app.routing.lanes import NOBODY, Lane
+from app.routing.loads import Kind, State
 from app.routing.places import Places
 from app.routing.rings import exhausted_agents
-from app.routing.search import Findings, drainable, find, find_for
+from app.routing.search import Findings, drainable, find
 
 Todo = tuple[OrderKey, int, Lane | Work, Agent | None]
 """What may be done, first key first: place the head of a lane, take it for an agent, or find somebody who
@@ -35,13 +38,12 @@ class Matching(Places):
                 self._dirty_agents.clear()
                 self._tell_the_rest(decided)
                 break
-            work = lane.first()
             if lane.barred:
                 self._enter_all()
-                found = find(lane, work, self._roster.agents)
+                work = lane.first()
+                decided.append(self._offer(lane, work, find(lane, work, self._roster.agents)))
             else:
-                found = find_for(agent, lane, work, lane.reach.staffed(self._roster.presence))
-            decided.append(self._offer(lane, work, found))
+                decided.append(self._offer_alone(agent, lane))
             offers += 1
 
     def _match(self, limit: int, decided: list[Decision]) -> None:
@@ -73,15 +75,15 @@ class Matching(Places):
         """Place the head of a lane, or find that it must wait. True if an offer came of it."""
         heapq.heappop(todo)
         work = lane.first()
+        drainer = work.drainer
         if asking is not None and self._asks_alone(asking, lane):
-            found = find_for(asking, lane, work, lane.reach.staffed(self._roster.presence))
+            decided.append(self._offer_alone(asking, lane))
         else:
             found = find(lane, work, self._roster.agents)
-        if not found.ranked:
-            self._block(lane, work, found, todo, decided)
-            return False
-        drainer = work.drainer
-        decided.append(self._offer(lane, work, found))
+            if not found.ranked:
+                self._block(lane, work, found, todo, decided)
+                return False
+            decided.append(self._offer(lane, work, found))
         if drainer is not None:
             for late in self._late_lanes(drainer):
                 self._push_late(todo, late)
@@ -137,21 +139,13 @@ class Matching(Places):
         group = agent.group
         if group is None or not agent.facts.routable:
             return None
-        chosen: Lane | None = None
-        turn: tuple[float, ...] = NOBODY
-        fits = agent.state.fits
-        for kind, line in group.lines.items():
-            if fits[kind] is None:
-                continue
-            first = line.first()
-            if first is not None and first.turn < turn:
-                chosen, turn = first, first.turn
-            for lane in line.barred:
-                if lane.turn < turn and _may_ask(agent, lane):
+        line, state = group.line, agent.state
+        chosen = line.first(state.fitting)
+        if line.barred or agent.lanes:
+            turn = NOBODY if chosen is None else chosen.turn
+            for lane in (*line.barred, *agent.lanes):
+                if lane.turn < turn and _may_ask(agent, lane) and state.fits[lane.kind] is not None:
                     chosen, turn = lane, lane.turn
-        for lane in agent.lanes:
-            if lane.turn < turn and _may_ask(agent, lane) and fits[lane.kind] is not None:
-                chosen, turn = lane, lane.turn
         kept_free = agent.draining_for is not None and chosen is not None and chosen.turn > agent.draining_for.key
         return None if kept_free else chosen
 
@@ -161,9 +155,45 @@ class Matching(Places):
         fit = before.fits[kind]
         assert fit is not None
         self._displace(work)
+        self._untold.pop(work, None)
+        after = self._debit(agent, work, kind, fit)
+        facts = work.facts
+        evidence = self._evidence(lane, found, before, after).as_trace
+        return Offer(facts.id, facts.version, agent.facts.id, lane.reach.ring, fit.parks, evidence)
+
+    def _offer_alone(self, agent: Agent, lane: Lane) -> Offer:
+        """The head of the lane when it is known that nobody but this agent has the units: the others need not be
+        asked.
+        """
+        before, kind, reach, work, group = agent.state, lane.kind, lane.reach, lane.first(), agent.group
+        fit = before.fits[kind]
+        assert fit is not None
+        assert group is not None
+        lane.take_first()
+        after = self._debit(agent, work, kind, fit)
+        facts, agent_id = work.facts, agent.facts.id
+        counts = self._counts(reach)
+        staffed = reach.staffed(self._roster.presence)
+        evidence = partial(
+            trace_of_lone,
+            reach,
+            counts,
+            staffed,
+            group,
+            kind,
+            fit,
+            agent,
+            agent.idle,
+            facts.sticky_agent_id,
+            before,
+            after,
+        )
+        return Offer(facts.id, facts.version, agent_id, reach.ring, fit.parks, evidence)
+
+    def _debit(self, agent: Agent, work: Work, kind: Kind, fit: Fit) -> State:
         if work.drainer is not None:
             self._end_drain(work.drainer)
-        after = before.after[kind]
+        after = agent.state.offered(kind)
         if agent.slot is None and agent.draining_for is None:
             agent.state = after
         else:
@@ -173,10 +203,7 @@ class Matching(Places):
         work.offered = (agent, fit)
         agent.offers[work] = fit
         self._offered += 1
-        self._untold.pop(work, None)
-        facts = work.facts
-        evidence = self._evidence(lane, found, before, after)
-        return Offer(facts.id, facts.version, agent.facts.id, lane.reach.ring, fit.parks, evidence)
+        return after
 
     def _block(self, lane: Lane, work: Work, found: Findings, todo: list[Todo], decided: list[Decision]) -> None:
         if work in self._untold:
@@ -191,7 +218,7 @@ class Matching(Places):
 
     def _push_late(self, todo: list[Todo], lane: Lane) -> None:
         """Every late call without an agent that drains for it asks for one, in its own place in the order."""
-        asking = [work for work in lane.in_order() if work.drainer is None and work.due <= self._now]
+        asking = [work for work in lane.in_order() if work.drainer is None and work.key[1] <= self._now]
         if not asking:
             del self._late[lane]
         elif drainable(lane) is None:
@@ -234,11 +261,13 @@ class Matching(Places):
         return "cooling_down" if found.cooling_down == found.staffed else "no_free_units"
 
     def _evidence(self, lane: Lane, found: Findings, before: State | None = None, after: State | None = None) -> Found:
-        roster, reach = self._roster, lane.reach
-        counts = reach.roster
-        if counts is None or counts[0] != roster.version:
-            counts = reach.count(roster.version, roster.groups.values())
-        return Found(reach, lane.only, len(roster.agents), counts, found, before, after)
+        return Found(lane.reach, lane.only is not None, self._counts(lane.reach), found, before, after)
+
+    def _counts(self, reach: Reach) -> Counts:
+        roster, counts = self._roster, reach.roster
+        if counts is None or counts.version != roster.version:
+            counts = reach.count(roster.version, len(roster.agents), roster.groups.values())
+        return counts
 
 
 def _may_ask(agent: Agent, lane: Lane) -> bool:

@@ -4,7 +4,8 @@ import heapq
 from uuid import UUID
 
 from app.routing.decisions import Decision, Unroutable
-from app.routing.index import Agent, Lane, Work
+from app.routing.index import Agent, Work
+from app.routing.lanes import Lane, asks_nothing_special
 from app.routing.loads import State
 from app.routing.roster import Roster
 
@@ -16,7 +17,7 @@ class Places:
 
     def __init__(self) -> None:
         self._roster = Roster()
-        self._works: dict[UUID, Work] = {}
+        self._works: dict[int, Work] = {}
         self._arrivals: dict[Work, None] = {}
         self._untold: dict[Work, None] = {}
         self._timers: list[tuple[float, int, Work]] = []
@@ -33,14 +34,14 @@ class Places:
 
     def _settle(self, now: float, decided: list[Decision] | None) -> None:
         self._now = now
-        while self._timers and self._timers[0][0] <= now:
-            due = heapq.heappop(self._timers)
-            if self._is_live(due):
-                self._displace(due[2])
-                self._arrivals[due[2]] = None
-        if self._roster.refresh():
-            self._dirty_agents.update(dict.fromkeys(self._roster.agents.values()))
-        self._mark_moved_lanes()
+        if self._timers and self._timers[0][0] <= now:
+            self._wake(now)
+        roster = self._roster
+        if roster.stale:
+            roster.refresh()
+            self._dirty_agents.update(dict.fromkeys(roster.agents.values()))
+        if roster.moved:
+            self._mark_moved_lanes()
         for work in self._arrivals:
             self._place(work, now)
         self._arrivals.clear()
@@ -49,17 +50,24 @@ class Places:
         if self._checked_roster != self._roster.version:
             self._checked_roster = self._roster.version
             self._untold.update(dict.fromkeys(work for work in self._works.values() if work.offered is None))
-        self._tell_unroutable(decided)
+        if self._untold:
+            self._tell_unroutable(decided)
+
+    def _wake(self, now: float) -> None:
+        while self._timers and self._timers[0][0] <= now:
+            due = heapq.heappop(self._timers)
+            if self._is_live(due):
+                self._displace(due[2])
+                self._arrivals[due[2]] = None
 
     def _place(self, work: Work, now: float) -> None:
         facts = work.facts
-        lane = self._roster.plain_lane_for(facts) if work.plain else None
+        lane = self._roster.plain_lane_for(facts) if asks_nothing_special(facts) else None
         special = lane is None
         if lane is None:
             if facts.queue_id not in self._roster.queues:
                 return
             lane = self._roster.lane_for(facts, now)
-            self._mark_moved_lanes()
         self._serial += 1
         stood_in_line = lane.size > 0 and not self._draining
         if lane.add(work, self._serial):
@@ -69,18 +77,17 @@ class Places:
             else:
                 self._mark(lane)
         whole = lane.kind.whole
-        if whole and work.due <= now and work.drainer is None:
+        if whole and work.key[1] <= now and work.drainer is None:
             self._late[lane] = None
             self._mark(lane)
-        at = self._roster.next_change_at(facts, work.due, now) if special or whole else None
+        at = self._roster.next_change_at(facts, work.key[1], now) if special or whole else None
         if at is not None:
             heapq.heappush(self._timers, (at, self._serial, work))
             work.timer = self._serial
 
     def _mark_moved_lanes(self) -> None:
-        if self._roster.moved:
-            for lane in self._roster.take_moved_lanes():
-                self._mark(lane)
+        for lane in self._roster.take_moved_lanes():
+            self._mark(lane)
 
     def _arrive(self, work: Work) -> None:
         self._arrivals[work] = None
@@ -152,7 +159,7 @@ class Places:
 
     def _is_live(self, timer: tuple[float, int, Work]) -> bool:
         _, serial, work = timer
-        return work.timer == serial and work.offered is None and self._works.get(work.facts.id) is work
+        return work.timer == serial and work.offered is None and self._works.get(work.facts.id.int) is work
 
     def _mark(self, lane: Lane) -> None:
         lane.dirty = True

@@ -7,31 +7,33 @@ from app.core.errors import NotFound
 from app.routing.capacity import WHOLE_AGENT_CHANNELS, Ledger, could_ever_fit
 from app.routing.decisions import UnroutableReason
 from app.routing.facts import AgentFacts, QueueFacts, WorkFacts
-from app.routing.index import Agent, Group, Lane, Reach, Work, profile_key
+from app.routing.index import Agent, Group, Reach, Work, profile_key
+from app.routing.lanes import Lane
 from app.routing.lines import Board
-from app.routing.loads import Kind, State
-from app.routing.ranking import Standing, get_policy
+from app.routing.loads import Loads, State
+from app.routing.ranking import get_policy
 from app.routing.rings import Requirements, barred_agents, check_rings, meets, next_ring_at, ring_of, terms_at
 
 
 class Roster:
-    """`version` changes with who could ever take what, `presence` also with who is routable just now."""
+    """`version` changes with who could ever take what, `presence` also with who is routable just now. Agents and
+    plain lanes are kept by the number in the id, which is found sooner than the id itself.
+    """
 
     def __init__(self) -> None:
         self.queues: dict[UUID, QueueFacts] = {}
-        self.agents: dict[UUID, Agent] = {}
+        self.agents: dict[int, Agent] = {}
         self.groups: dict[object, Group] = {}
         self.version = 0
         self.presence = 0
         self.stale = False
-        self._states: dict[Ledger, State] = {}
-        self._kinds: dict[tuple[str, int, str], Kind] = {}
+        self.loads = Loads()
         self._reaches: dict[object, Reach] = {}
         self._reaches_asking: dict[str | None, list[Reach]] = {}
         self._queues_asking: dict[str | None, list[tuple[UUID, Requirements]]] = {}
         self._groups_with: dict[str | None, dict[Group, None]] = {}
         self._lanes: dict[UUID, dict[object, Lane]] = {}
-        self._plain_lanes: dict[UUID, dict[tuple[str, int], Lane]] = {}
+        self._plain_lanes: dict[tuple[int, str, int], Lane] = {}
         self._thresholds: dict[str, list[int]] = {}
         self._work_demands: set[tuple[str, int]] = set()
         self.moved: list[Lane] = []
@@ -69,23 +71,20 @@ class Roster:
         self.stale = True
         return True
 
-    def refresh(self) -> bool:
-        """Group everybody anew if demands changed. True if it did; all lanes are new then."""
-        if not self.stale:
-            return False
+    def refresh(self) -> None:
+        """Group everybody anew after demands changed; all lanes are new then."""
         self.stale = False
         self.version += 1
         self._reaches, self._lanes, self.groups, self.moved = {}, {}, {}, []
         self._board = Board()
         self._reaches_asking, self._groups_with = {}, {}
         self._queues_asking = _by_skill(self.queues.values())
-        self._plain_lanes = {queue.id: {} for queue in self.queues.values() if not queue.rings}
+        self._plain_lanes = {}
         self._thresholds = self._asked_levels()
         for agent in self.agents.values():
             agent.group, agent.slot, agent.lanes, agent.content_at = None, None, [], None
         for agent in self.agents.values():
             self._join(agent)
-        return True
 
     def _asked_levels(self) -> dict[str, list[int]]:
         asked: dict[str, set[int]] = {}
@@ -103,19 +102,16 @@ class Roster:
 
     # Agents
 
-    def state_of(self, ledger: Ledger) -> State:
-        return State.of(ledger, self._states)
-
     def get_agent(self, agent_id: UUID) -> Agent:
-        agent = self.agents.get(agent_id)
+        agent = self.agents.get(agent_id.int)
         if agent is None:
             raise NotFound("unknown_agent", "The router knows no such agent; put its facts first.")
         return agent
 
     def put_agent(self, facts: AgentFacts, state: State) -> Agent:
-        agent = self.agents.get(facts.id)
+        agent = self.agents.get(facts.id.int)
         if agent is None:
-            agent = self.agents[facts.id] = Agent(facts, state)
+            agent = self.agents[facts.id.int] = Agent(facts, state)
             self.version += 1
         else:
             same = same_profile(agent.facts, facts)
@@ -132,7 +128,7 @@ class Roster:
 
     def remove_agent(self, agent: Agent) -> None:
         self._part(agent)
-        del self.agents[agent.facts.id]
+        del self.agents[agent.facts.id.int]
         self.version += 1
 
     def _update(self, agent: Agent, facts: AgentFacts, state: State) -> None:
@@ -176,6 +172,7 @@ class Roster:
         group = self.groups[key] = Group(
             key,
             facts,
+            self._board,
             blended=any(not WHOLE_AGENT_CHANNELS.isdisjoint(queue.channels) for queue in served),
             queues_served=sum(
                 queue_id in facts.queues and meets(facts.skills, asked)
@@ -216,12 +213,13 @@ class Roster:
 
     def plain_lane_for(self, work: WorkFacts) -> Lane | None:
         """The lane of work that asks nothing special, in a queue without rings; None for any other queue."""
-        lanes = self._plain_lanes.get(work.queue_id)
-        if lanes is None:
-            return None
-        lane = lanes.get((work.channel, work.weight))
+        key = (work.queue_id.int, work.channel, work.weight)
+        lane = self._plain_lanes.get(key)
         if lane is None:
-            lane = lanes[work.channel, work.weight] = self.lane_for(work, 0.0)
+            queue = self.queues.get(work.queue_id)
+            if queue is None or queue.rings:
+                return None
+            lane = self._plain_lanes[key] = self.lane_for(work, 0.0)
         return lane
 
     def lane_for(self, work: WorkFacts, now: float) -> Lane:
@@ -229,7 +227,7 @@ class Roster:
         ring = ring_of(queue, work, now) if queue.rings else 0
         override = None if work.requirements is None else tuple(sorted(work.requirements.items()))
         barred = barred_agents(work, now)
-        kind = self._kind(work.channel, work.weight, queue.policy)
+        kind = self.loads.kind(work.channel, work.weight, queue.policy)
         only = self._asked_alone(work, queue, ring, barred, now)
         key = (ring, override, work.language, kind, barred, only)
         lanes = self._lanes.setdefault(work.queue_id, {})
@@ -275,18 +273,12 @@ class Roster:
             lane.judged = (self.version, _judge(lane))
         return lane.judged[1]
 
-    def _kind(self, channel: str, weight: int, policy: str) -> Kind:
-        kind = self._kinds.get((channel, weight, policy))
-        if kind is None:
-            kind = self._kinds[channel, weight, policy] = Kind(channel, weight, get_policy(policy))
-        return kind
-
     def _asked_alone(
         self, work: WorkFacts, queue: QueueFacts, ring: int, barred: frozenset[UUID], now: float
     ) -> Agent | None:
         if work.sticky_agent_id is None or work.sticky_until_at is None:
             return None
-        agent = self.agents.get(work.sticky_agent_id)
+        agent = self.agents.get(work.sticky_agent_id.int)
         if agent is None or not agent.facts.connected or agent.facts.id in barred:
             return None
         if work.sticky_until_at.timestamp() <= now:
@@ -308,12 +300,8 @@ class Roster:
         return reach
 
     def _connect(self, reach: Reach, group: Group) -> None:
-        requirements = reach.terms.requirements
-        if not reach.admits(group) or not meets(group.skills, requirements):
-            return
-        wanted = {skill for skill, _ in requirements} | reach.queue.preferred
-        standing = Standing(group.queues_served, group.skills, tuple(sorted(wanted)))
-        reach.add(group, tuple([rule(standing) for rule in reach.policy.standing]))
+        if reach.admits(group) and meets(group.skills, reach.terms.requirements):
+            reach.add(group)
 
 
 def _told_apart_by(requirements: Requirements) -> str | None:
