@@ -74,6 +74,10 @@ class Engine(Matching):
         work = self._works[number] = Work(facts)
         if facts.sticky_agent_id is not None:
             self._sticky.setdefault(facts.sticky_agent_id, {})[work] = None
+        line = None if self._draining else self._roster.line_for(facts)
+        if line is not None:
+            self._stand_in_line(line, work)
+            return
         if self._roster.note_demand(facts):
             self._forget_places()
         self._arrive(work)
@@ -133,8 +137,6 @@ class Engine(Matching):
             self._serve(alone, limit, decided)
         else:
             self._match(limit, decided)
-        for agent in self._dirty_agents:
-            agent.content_at = None
         return decided
 
     def next_timer(self, now: datetime) -> datetime | None:

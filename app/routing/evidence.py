@@ -47,7 +47,6 @@ class Found(NamedTuple):
 def trace_of_lone(
     reach: Reach,
     counts: Counts,
-    staffed: int,
     group: Group,
     kind: Kind,
     fit: Fit,
@@ -61,4 +60,4 @@ def trace_of_lone(
     not_sticky = 1 if sticky_agent_id is None else int(sticky_agent_id != agent.facts.id)
     load = kind.policy.load(fit, group.blended, kind.whole)
     rank = (not_sticky, *reach.standing_of(group), load, idle, agent.idle_hash)
-    return Found(reach, False, counts, Findings([(rank, agent)], 1, staffed, 0, 0), before, after).as_trace()
+    return Found(reach, False, counts, Findings([(rank, agent)], 1, counts.staffed, 0, 0), before, after).as_trace()

@@ -12,7 +12,7 @@ MIN_LEVEL = 1
 MAX_LEVEL = 10
 MAX_TRIES_PER_AGENT = 3
 
-OrderKey = tuple[int, float, int, float, int]
+OrderKey = tuple[int, float, int, datetime, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,4 +98,4 @@ def virtual_due_at(ready_at: datetime, target_seconds: float, sla_due_at: dateti
 
 def order_key(work: WorkFacts) -> OrderKey:
     """Which work first: strict tiers, then earliest deadline. It never changes while the work waits."""
-    return (work.tier, work.due_at.timestamp(), -work.priority, work.ready_at.timestamp(), work.id.int)
+    return (work.tier, work.due_at.timestamp(), -work.priority, work.ready_at, work.id.int)

@@ -42,12 +42,12 @@ class Work:
 
 
 class Agent:
-    """An agent's place in the index. `slot` is set while it stands in its group's list. `content_at` is
-    the load at which it could take nothing that waits, from a change of load until the next decision.
+    """An agent's place in the index. `slot` is set while it stands in its group's list. `content_with`
+    are the kinds (their bits) of which nothing waited for it, from a change of load until the next decision.
     """
 
     __slots__ = (
-        "content_at",
+        "content_with",
         "draining_for",
         "facts",
         "group",
@@ -62,7 +62,7 @@ class Agent:
     def __init__(self, facts: AgentFacts, state: State) -> None:
         self.facts = facts
         self.state = state
-        self.content_at: State | None = None
+        self.content_with = 0
         self.idle = facts.idle_since_at.timestamp()
         self.idle_hash = stable_hash(facts.id)
         self.group: Group | None = None
@@ -135,18 +135,23 @@ class Group:
 
 
 class Counts(NamedTuple):
-    """At one version of the roster: all agents, whom the ring lets in, and who of them meets the demand."""
+    """At one state of the roster: all agents, whom the ring lets in, who of them meets the demand, who of those is
+    routable.
+    """
 
     version: int
+    presence: int
     agents: int
     admitted: int
     qualified: int
+    staffed: int
 
 
 class Reach:
     """One demand: the groups that meet it in the order of the policy's standing rules."""
 
     __slots__ = (
+        "counts",
         "groups",
         "lanes",
         "manned",
@@ -154,8 +159,6 @@ class Reach:
         "queue",
         "ranked",
         "ring",
-        "roster",
-        "staff",
         "terms",
         "watchers",
     )
@@ -169,24 +172,24 @@ class Reach:
         self.ranked: list[tuple[tuple[float, ...], Group]] = []
         self.lanes: dict[Lane, None] = {}
         self.manned = 0
-        self.roster: Counts | None = None
-        self.staff: tuple[int, int] | None = None
+        self.counts: Counts | None = None
         self.watchers: dict[Lane, None] = {}
 
     def admits(self, group: Group) -> bool:
         """Member of the queue, or let in by a ring; requirements are asked apart."""
         return self.queue.id in group.queues or not self.terms.groups.isdisjoint(group.teams)
 
-    def count(self, version: int, agents: int, groups: Iterable[Group]) -> Counts:
-        admitted = sum(len(group.agents) for group in groups if self.admits(group))
-        self.roster = Counts(version, agents, admitted, sum(len(group.agents) for group in self.groups))
-        return self.roster
-
-    def staffed(self, presence: int) -> int:
-        """How many who meet the demand are routable; kept per version of who is present."""
-        if self.staff is None or self.staff[0] != presence:
-            self.staff = (presence, sum(group.routable for group in self.groups))
-        return self.staff[1]
+    def count(self, version: int, presence: int, agents: int, groups: Iterable[Group]) -> Counts:
+        """Who is let in is asked of every group, so it is counted anew only when the version changed."""
+        staffed = sum(group.routable for group in self.groups)
+        known = self.counts
+        if known is not None and known.version == version:
+            self.counts = known._replace(presence=presence, staffed=staffed)
+        else:
+            admitted = sum(len(group.agents) for group in groups if self.admits(group))
+            qualified = sum(len(group.agents) for group in self.groups)
+            self.counts = Counts(version, presence, agents, admitted, qualified, staffed)
+        return self.counts
 
     def standing_of(self, group: Group) -> tuple[float, ...]:
         """What the policy's standing rules say of a group, the same at any time."""

@@ -15,7 +15,8 @@ Entry = tuple[float, OrderKey, int, Work]
 
 SECONDS_BETWEEN_TIERS = 1e12
 """More than any moment in epoch seconds."""
-NOBODY = (float("inf"),)
+Turn = tuple[float, ...] | OrderKey
+NOBODY: Turn = (float("inf"),)
 """The turn of an empty lane: after every other."""
 
 
@@ -50,7 +51,7 @@ class Lane:
         self.only = only
         self.entries: list[Entry] = []
         self.head: OrderKey | None = None
-        self.turn: tuple[float, ...] = NOBODY
+        self.turn: Turn = NOBODY
         self.start = 0
         self.size = 0
         self.dirty = False

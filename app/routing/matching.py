@@ -32,9 +32,8 @@ class Matching(Places):
     def _serve(self, agent: Agent, limit: int, decided: list[Decision]) -> None:
         offers = 0
         while offers < limit:
-            lane = None if agent.state is agent.content_at else self._first_lane_for(agent)
+            lane = self._first_lane_for(agent)
             if lane is None:
-                agent.content_at = None
                 self._dirty_agents.clear()
                 self._tell_the_rest(decided)
                 break
@@ -45,6 +44,7 @@ class Matching(Places):
             else:
                 decided.append(self._offer_alone(agent, lane))
             offers += 1
+        agent.content_with = 0
 
     def _match(self, limit: int, decided: list[Decision]) -> None:
         self._enter_all()
@@ -68,6 +68,8 @@ class Matching(Places):
         for _, _, late, _ in todo:
             if isinstance(late, Work) and late.lane is not None:
                 self._mark(late.lane)
+        for agent in self._dirty_agents:
+            agent.content_with = 0
         if not todo:
             self._tell_the_rest(decided)
 
@@ -114,9 +116,9 @@ class Matching(Places):
         return todo
 
     def _push_agent(self, todo: list[Todo], agent: Agent) -> None:
-        lane = None if agent.state is agent.content_at else self._first_lane_for(agent)
+        lane = self._first_lane_for(agent)
         if lane is None or lane.head is None:
-            agent.content_at = None
+            agent.content_with = 0
             self._dirty_agents.pop(agent, None)
         else:
             heapq.heappush(todo, self._entry(lane.head, lane, agent))
@@ -140,6 +142,8 @@ class Matching(Places):
         if group is None or not agent.facts.routable:
             return None
         line, state = group.line, agent.state
+        if not state.fitting & ~agent.content_with:
+            return None
         chosen = line.first(state.fitting)
         if line.barred or agent.lanes:
             turn = NOBODY if chosen is None else chosen.turn
@@ -173,12 +177,10 @@ class Matching(Places):
         after = self._debit(agent, work, kind, fit)
         facts, agent_id = work.facts, agent.facts.id
         counts = self._counts(reach)
-        staffed = reach.staffed(self._roster.presence)
         evidence = partial(
             trace_of_lone,
             reach,
             counts,
-            staffed,
             group,
             kind,
             fit,
@@ -206,12 +208,11 @@ class Matching(Places):
         return after
 
     def _block(self, lane: Lane, work: Work, found: Findings, todo: list[Todo], decided: list[Decision]) -> None:
-        if work in self._untold:
-            del self._untold[work]
-            if not work.told_wait:
-                work.told_wait = True
-                reason = self._wait_reason(lane, work, found)
-                decided.append(Wait(work.facts.id, reason, self._evidence(lane, found).as_trace()))
+        self._untold.pop(work, None)
+        if not work.told_wait:
+            work.told_wait = True
+            reason = self._wait_reason(lane, work, found)
+            decided.append(Wait(work.facts.id, reason, self._evidence(lane, found).as_trace()))
         self._clean(lane)
         if lane in self._late:
             self._push_late(todo, lane)
@@ -242,13 +243,12 @@ class Matching(Places):
 
     def _tell_the_rest(self, decided: list[Decision]) -> None:
         """Whoever still waits unheard stands behind other work like it."""
-        if not self._untold:
-            return
-        for work in self._untold:
-            if work.lane is not None and not work.told_wait:
-                work.told_wait = True
-                decided.append(Wait(work.facts.id, "in_line", None))
-        self._untold.clear()
+        for works in (self._untold, self._in_line):
+            for work in works:
+                if work.lane is not None and not work.told_wait:
+                    work.told_wait = True
+                    decided.append(Wait(work.facts.id, "in_line", None))
+            works.clear()
 
     def _wait_reason(self, lane: Lane, work: Work, found: Findings) -> WaitReason:
         if lane.only is not None:
@@ -264,9 +264,9 @@ class Matching(Places):
         return Found(lane.reach, lane.only is not None, self._counts(lane.reach), found, before, after)
 
     def _counts(self, reach: Reach) -> Counts:
-        roster, counts = self._roster, reach.roster
-        if counts is None or counts.version != roster.version:
-            counts = reach.count(roster.version, len(roster.agents), roster.groups.values())
+        roster, counts = self._roster, reach.counts
+        if counts is None or counts.presence != roster.presence:
+            counts = reach.count(roster.version, roster.presence, len(roster.agents), roster.groups.values())
         return counts
 
 

@@ -20,6 +20,7 @@ class Places:
         self._works: dict[int, Work] = {}
         self._arrivals: dict[Work, None] = {}
         self._untold: dict[Work, None] = {}
+        self._in_line: list[Work] = []
         self._timers: list[tuple[float, int, Work]] = []
         self._dirty_agents: dict[Agent, None] = {}
         self._dirty_lanes: dict[Lane, None] = {}
@@ -84,6 +85,16 @@ class Places:
         if at is not None:
             heapq.heappush(self._timers, (at, self._serial, work))
             work.timer = self._serial
+
+    def _stand_in_line(self, lane: Lane, work: Work) -> None:
+        """What `_place` does, for most arrivals: behind others like it, in a lane that somebody could serve."""
+        self._serial += 1
+        if lane.add(work, self._serial) and not lane.dirty:
+            lane.show()
+        if lane.kind.whole:
+            heapq.heappush(self._timers, (work.key[1], self._serial, work))
+            work.timer = self._serial
+        self._in_line.append(work)
 
     def _mark_moved_lanes(self) -> None:
         for lane in self._roster.take_moved_lanes():
@@ -154,7 +165,7 @@ class Places:
     def _note(self, agent: Agent) -> None:
         """Before its load changes: until now it could take nothing that waits."""
         if agent not in self._dirty_agents:
-            agent.content_at = agent.state
+            agent.content_with = agent.state.fitting
             self._dirty_agents[agent] = None
 
     def _is_live(self, timer: tuple[float, int, Work]) -> bool:
@@ -176,7 +187,8 @@ class Places:
         if work is None:
             return
         agent.leave()
-        agent.draining_for = work.drainer = agent.content_at = None
+        agent.draining_for = work.drainer = None
+        agent.content_with = 0
         self._draining -= 1
         agent.enter()
         self._dirty_agents[agent] = None

@@ -8,7 +8,7 @@ from app.routing.capacity import WHOLE_AGENT_CHANNELS, Ledger, could_ever_fit
 from app.routing.decisions import UnroutableReason
 from app.routing.facts import AgentFacts, QueueFacts, WorkFacts
 from app.routing.index import Agent, Group, Reach, Work, profile_key
-from app.routing.lanes import Lane
+from app.routing.lanes import Lane, asks_nothing_special
 from app.routing.lines import Board
 from app.routing.loads import Loads, State
 from app.routing.ranking import get_policy
@@ -16,7 +16,7 @@ from app.routing.rings import Requirements, barred_agents, check_rings, meets, n
 
 
 class Roster:
-    """`version` changes with who could ever take what, `presence` also with who is routable just now. Agents and
+    """`version` changes with who could ever take what, `presence` then and with who is routable just now. Agents and
     plain lanes are kept by the number in the id, which is found sooner than the id itself.
     """
 
@@ -74,7 +74,7 @@ class Roster:
     def refresh(self) -> None:
         """Group everybody anew after demands changed; all lanes are new then."""
         self.stale = False
-        self.version += 1
+        self._change()
         self._reaches, self._lanes, self.groups, self.moved = {}, {}, {}, []
         self._board = Board()
         self._reaches_asking, self._groups_with = {}, {}
@@ -82,7 +82,7 @@ class Roster:
         self._plain_lanes = {}
         self._thresholds = self._asked_levels()
         for agent in self.agents.values():
-            agent.group, agent.slot, agent.lanes, agent.content_at = None, None, [], None
+            agent.group, agent.slot, agent.lanes, agent.content_with = None, None, [], 0
         for agent in self.agents.values():
             self._join(agent)
 
@@ -100,6 +100,10 @@ class Roster:
                 asked[skill].update(range(1, 11))
         return {skill: sorted(levels) for skill, levels in asked.items()}
 
+    def _change(self) -> None:
+        self.version += 1
+        self.presence += 1
+
     # Agents
 
     def get_agent(self, agent_id: UUID) -> Agent:
@@ -112,15 +116,16 @@ class Roster:
         agent = self.agents.get(facts.id.int)
         if agent is None:
             agent = self.agents[facts.id.int] = Agent(facts, state)
-            self.version += 1
+            self._change()
         else:
             same = same_profile(agent.facts, facts)
-            self.version += not same or not _same_capacity(agent.state.ledger, state.ledger)
+            if not same or not _same_capacity(agent.state.ledger, state.ledger):
+                self._change()
             if same and agent.group is not None:
                 self._update(agent, facts, state)
                 return agent
             self._part(agent)
-            agent.content_at = None
+            agent.content_with = 0
             agent.facts, agent.state, agent.idle = facts, state, facts.idle_since_at.timestamp()
         if not self.stale:
             self._join(agent)
@@ -129,7 +134,7 @@ class Roster:
     def remove_agent(self, agent: Agent) -> None:
         self._part(agent)
         del self.agents[agent.facts.id.int]
-        self.version += 1
+        self._change()
 
     def _update(self, agent: Agent, facts: AgentFacts, state: State) -> None:
         group = agent.group
@@ -139,7 +144,7 @@ class Roster:
         agent.facts, agent.state, agent.idle = facts, state, facts.idle_since_at.timestamp()
         agent.enter()
         if change:
-            agent.content_at = None
+            agent.content_with = 0
             self._man(group, change)
 
     def _join(self, agent: Agent) -> None:
@@ -210,6 +215,13 @@ class Roster:
         return moved
 
     # Places of work
+
+    def line_for(self, work: WorkFacts) -> Lane | None:
+        """The lane in which the work would stand behind others, if nobody need look at it for that."""
+        if self.stale or not asks_nothing_special(work):
+            return None
+        lane = self._plain_lanes.get((work.queue_id.int, work.channel, work.weight))
+        return lane if lane is not None and lane.size and lane.judged == (self.version, None) else None
 
     def plain_lane_for(self, work: WorkFacts) -> Lane | None:
         """The lane of work that asks nothing special, in a queue without rings; None for any other queue."""
