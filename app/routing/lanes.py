@@ -1,35 +1,26 @@
 """Waiting work in the order in which it is served: if the head of a lane cannot be placed, nothing behind it can."""
 
-from bisect import insort
+from bisect import bisect_right
 from collections.abc import Iterator
 from uuid import UUID
 
 from app.routing.decisions import UnroutableReason
 from app.routing.facts import OrderKey, WorkFacts
 from app.routing.index import Agent, Reach, Work
-from app.routing.lines import NOT_WAITING, Board
+from app.routing.lines import NOBODY, Board
 from app.routing.loads import Kind
-
-Entry = tuple[float, OrderKey, int, Work]
-"""The float first: it never turns the order round, and one look at it mostly decides."""
-
-SECONDS_BETWEEN_TIERS = 1e12
-"""More than any moment in epoch seconds."""
-Turn = tuple[float, ...] | OrderKey
-NOBODY: Turn = (float("inf"),)
-"""The turn of an empty lane: after every other."""
 
 
 class Lane:
     """Waiting work that is alike: the same rings to come, kind, barred agents and (ring 0) only agent.
 
-    `entries` are in order from `start` on; what has left is dropped when it comes to the front. `seat` is its
-    place on the board.
+    `works` are in the order of their `keys` from `start` on; what has left is dropped when it comes to the front.
+    `head` is the key of the first that waits, or `NOBODY`; `seat` is the lane's place on the board.
     """
 
     __slots__ = (
-        "barred", "board", "chain", "dirty", "entries", "head", "judged", "key", "kind", "only", "passing",
-        "reach", "seat", "size", "start", "turn",
+        "barred", "board", "chain", "dirty", "head", "judged", "key", "keys", "kind", "only", "passing",
+        "reach", "seat", "size", "start", "works",
     )  # fmt: skip
 
     def __init__(
@@ -49,9 +40,9 @@ class Lane:
         self.kind = kind
         self.barred = barred
         self.only = only
-        self.entries: list[Entry] = []
-        self.head: OrderKey | None = None
-        self.turn: Turn = NOBODY
+        self.keys: list[OrderKey] = []
+        self.works: list[Work] = []
+        self.head: OrderKey = NOBODY
         self.start = 0
         self.size = 0
         self.dirty = False
@@ -83,61 +74,56 @@ class Lane:
             group.line.leave(self)
 
     def show(self) -> None:
-        """Put on the board when its head is due; a dirty lane speaks for itself, as does one with an only agent."""
-        waits = self.head is not None and not self.dirty and self.only is None
-        self.board.turns[self.seat] = self.entries[self.start][0] if waits else NOT_WAITING
+        """Put its head on the board; a dirty lane speaks for itself, and so does one with an only agent."""
+        self.board.heads[self.seat] = NOBODY if self.dirty or self.only is not None else self.head
 
-    def add(self, work: Work, serial: int) -> bool:
+    def add(self, work: Work) -> bool:
         """True when the work became the head."""
         work.lane = self
         self.size += 1
-        entries, key = self.entries, work.key
-        entry = (key[0] * SECONDS_BETWEEN_TIERS + key[1], key, serial, work)
-        if not entries or entries[-1] < entry:
-            entries.append(entry)
+        key, keys = work.key, self.keys
+        if not keys or keys[-1] <= key:
+            keys.append(key)
+            self.works.append(work)
         else:
-            insort(entries, entry, lo=self.start)
-        if self.head is None or key < self.head:
-            self.head = self.turn = key
+            place = bisect_right(keys, key, lo=self.start)
+            keys.insert(place, key)
+            self.works.insert(place, work)
+        if key < self.head:
+            self.head = key
             return True
         return False
 
     def remove(self, work: Work) -> None:
         work.lane = None
         self.size -= 1
-        if work.key is self.head:
+        if work.key == self.head:
             self.settle()
 
-    def take_first(self) -> None:
-        self.first().lane = None
-        self.size -= 1
-        self.settle()
-
     def settle(self) -> None:
-        """Step over what has left at the front; `head` is then the first that waits, or None."""
-        entries, start = self.entries, self.start
+        """Step over what has left at the front."""
+        start = self.start
         if self.size:
-            while entries[start][3].lane is not self:
+            works = self.works
+            while works[start].lane is not self:
                 start += 1
-            if start * 2 > len(entries):
-                del entries[:start]
+            if start * 2 > len(works):
+                del works[:start], self.keys[:start]
                 start = 0
-            self.head = self.turn = entries[start][1]
+            self.head = self.keys[start]
         else:
-            entries.clear()
-            start = 0
-            self.head, self.turn = None, NOBODY
+            self.works.clear()
+            self.keys.clear()
+            start, self.head = 0, NOBODY
         self.start = start
         self.show()
 
     def first(self) -> Work:
-        return self.entries[self.start][3]
+        return self.works[self.start]
 
     def in_order(self) -> Iterator[Work]:
         """Every waiting work once, first first."""
-        return iter(
-            sorted({row[3] for row in self.entries[self.start :] if row[3].lane is self}, key=lambda work: work.key)
-        )
+        return iter(dict.fromkeys(work for work in self.works[self.start :] if work.lane is self))
 
 
 def asks_nothing_special(facts: WorkFacts) -> bool:

@@ -1,42 +1,45 @@
-"""Which of the lanes that a group may serve is first: one shared board of turns, and who looks at which seats."""
+"""Which of the lanes that a group may serve is first: one shared board of heads, and who looks at which seats."""
 
 from collections.abc import Callable
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
+from app.routing.facts import OrderKey
+
 if TYPE_CHECKING:
     from app.routing.lanes import Lane
 
-NOT_WAITING = float("inf")
+NOBODY: OrderKey = 1 << 400
+"""The head of an empty lane: after every other."""
 ALWAYS_EMPTY = 0
 
 
 class Board:
-    """When the head of each lane is due, by seat; `NOT_WAITING` where nobody waits or the lane is dirty. A
+    """The key of the head of each lane, by seat; `NOBODY` where nobody waits or the lane is dirty. A
     change of head is one store here, however many may serve the lane.
     """
 
-    __slots__ = ("turns", "vacant")
+    __slots__ = ("heads", "vacant")
 
     def __init__(self) -> None:
-        self.turns = [NOT_WAITING]
+        self.heads = [NOBODY]
         self.vacant: list[int] = []
 
     def take_seat(self) -> int:
         if self.vacant:
             return self.vacant.pop()
-        self.turns.append(NOT_WAITING)
-        return len(self.turns) - 1
+        self.heads.append(NOBODY)
+        return len(self.heads) - 1
 
     def give_back(self, seat: int) -> int:
         """Only once nobody looks at it. The seat of whoever has none, which stays empty."""
-        self.turns[seat] = NOT_WAITING
+        self.heads[seat] = NOBODY
         self.vacant.append(seat)
         return ALWAYS_EMPTY
 
 
-View = tuple[Callable[[list[float]], tuple[float, ...]], list["Lane"]]
-"""What takes the turns of some lanes off the board, and these lanes."""
+View = tuple[Callable[[list[OrderKey]], tuple[OrderKey, ...]], list["Lane"]]
+"""What takes the heads of some lanes off the board, and these lanes."""
 
 
 class Line:
@@ -69,17 +72,9 @@ class Line:
         interpreter's speed.
         """
         look, lanes = self._views.get(fitting) or self._view(fitting)
-        turns = look(self._board.turns)
-        soonest = min(turns)
-        if soonest == NOT_WAITING:
-            return None
-        index = turns.index(soonest)
-        first = lanes[index]
-        if soonest in turns[index + 1 :]:
-            # A float cannot hold the whole key of the order, so equal floats are told apart by the lanes themselves.
-            equals = [lane for lane, turn in zip(lanes, turns, strict=False) if turn == soonest]
-            return min(equals, key=lambda lane: lane.turn)
-        return first
+        heads = look(self._board.heads)
+        soonest = min(heads)
+        return None if soonest == NOBODY else lanes[heads.index(soonest)]
 
     def _view(self, fitting: int) -> View:
         lanes = [lane for lane in self.lanes if lane.kind.bit & fitting]

@@ -8,7 +8,8 @@ from app.routing.decisions import Decision, Drain, Offer, Wait, WaitReason
 from app.routing.evidence import Found, trace_of_lone
 from app.routing.facts import OrderKey
 from app.routing.index import Agent, Counts, Reach, Work
-from app.routing.lanes import NOBODY, Lane
+from app.routing.lanes import Lane
+from app.routing.lines import NOBODY
 from app.routing.loads import Kind, State
 from app.routing.places import Places
 from app.routing.rings import exhausted_agents
@@ -58,7 +59,7 @@ class Matching(Places):
             elif agent is not None and (subject.head != key or not self._would_take(agent, subject)):
                 heapq.heappop(todo)
                 self._push_agent(todo, agent)
-            elif subject.head is None:
+            elif subject.head == NOBODY:
                 heapq.heappop(todo)
                 self._clean(subject)
             elif subject.head != key:
@@ -92,7 +93,7 @@ class Matching(Places):
             self._push_agent(todo, drainer)
         if asking is not None:
             self._push_agent(todo, asking)
-        elif lane.head is not None:
+        elif lane.head != NOBODY:
             heapq.heappush(todo, self._entry(lane.head, lane))
         else:
             self._clean(lane)
@@ -107,9 +108,9 @@ class Matching(Places):
         for agent in self._dirty_agents:
             for lane in self._late_lanes(agent):
                 self._mark(lane)
-        for lane in [lane for lane in self._dirty_lanes if lane.head is None]:
+        for lane in [lane for lane in self._dirty_lanes if lane.head == NOBODY]:
             self._clean(lane)
-        todo: list[Todo] = [self._entry(lane.head, lane) for lane in self._dirty_lanes if lane.head]
+        todo: list[Todo] = [self._entry(lane.head, lane) for lane in self._dirty_lanes if lane.head != NOBODY]
         heapq.heapify(todo)
         for agent in list(self._dirty_agents):
             self._push_agent(todo, agent)
@@ -117,7 +118,7 @@ class Matching(Places):
 
     def _push_agent(self, todo: list[Todo], agent: Agent) -> None:
         lane = self._first_lane_for(agent)
-        if lane is None or lane.head is None:
+        if lane is None:
             agent.content_with = 0
             self._dirty_agents.pop(agent, None)
         else:
@@ -146,11 +147,11 @@ class Matching(Places):
             return None
         chosen = line.first(state.fitting)
         if line.barred or agent.lanes:
-            turn = NOBODY if chosen is None else chosen.turn
+            soonest = NOBODY if chosen is None else chosen.head
             for lane in (*line.barred, *agent.lanes):
-                if lane.turn < turn and _may_ask(agent, lane) and state.fits[lane.kind] is not None:
-                    chosen, turn = lane, lane.turn
-        kept_free = agent.draining_for is not None and chosen is not None and chosen.turn > agent.draining_for.key
+                if lane.head < soonest and _may_ask(agent, lane) and state.fits[lane.kind] is not None:
+                    chosen, soonest = lane, lane.head
+        kept_free = agent.draining_for is not None and chosen is not None and chosen.head > agent.draining_for.key
         return None if kept_free else chosen
 
     def _offer(self, lane: Lane, work: Work, found: Findings) -> Offer:
@@ -173,7 +174,7 @@ class Matching(Places):
         fit = before.fits[kind]
         assert fit is not None
         assert group is not None
-        lane.take_first()
+        lane.remove(work)
         after = self._debit(agent, work, kind, fit)
         facts, agent_id = work.facts, agent.facts.id
         counts = self._counts(reach)
@@ -219,7 +220,7 @@ class Matching(Places):
 
     def _push_late(self, todo: list[Todo], lane: Lane) -> None:
         """Every late call without an agent that drains for it asks for one, in its own place in the order."""
-        asking = [work for work in lane.in_order() if work.drainer is None and work.key[1] <= self._now]
+        asking = [work for work in lane.in_order() if work.drainer is None and work.due <= self._now]
         if not asking:
             del self._late[lane]
         elif drainable(lane) is None:
@@ -272,4 +273,4 @@ class Matching(Places):
 
 def _may_ask(agent: Agent, lane: Lane) -> bool:
     """Dirty lanes speak for themselves."""
-    return lane.head is not None and not lane.dirty and agent.facts.id not in lane.barred
+    return lane.head != NOBODY and not lane.dirty and agent.facts.id not in lane.barred

@@ -71,17 +71,17 @@ class Places:
             lane = self._roster.lane_for(facts, now)
         self._serial += 1
         stood_in_line = lane.size > 0 and not self._draining
-        if lane.add(work, self._serial):
+        if lane.add(work):
             # Nobody could take the old head, so nobody can take the new one: but an agent that is kept free might.
             if stood_in_line and not lane.dirty:
                 lane.show()
             else:
                 self._mark(lane)
         whole = lane.kind.whole
-        if whole and work.key[1] <= now and work.drainer is None:
+        if whole and work.due <= now and work.drainer is None:
             self._late[lane] = None
             self._mark(lane)
-        at = self._roster.next_change_at(facts, work.key[1], now) if special or whole else None
+        at = self._roster.next_change_at(facts, work.due, now) if special or whole else None
         if at is not None:
             heapq.heappush(self._timers, (at, self._serial, work))
             work.timer = self._serial
@@ -89,10 +89,10 @@ class Places:
     def _stand_in_line(self, lane: Lane, work: Work) -> None:
         """What `_place` does, for most arrivals: behind others like it, in a lane that somebody could serve."""
         self._serial += 1
-        if lane.add(work, self._serial) and not lane.dirty:
+        if lane.add(work) and not lane.dirty:
             lane.show()
         if lane.kind.whole:
-            heapq.heappush(self._timers, (work.key[1], self._serial, work))
+            heapq.heappush(self._timers, (work.due, self._serial, work))
             work.timer = self._serial
         self._in_line.append(work)
 
