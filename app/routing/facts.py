@@ -13,7 +13,6 @@ MAX_LEVEL = 10
 MAX_TRIES_PER_AGENT = 3
 
 LEAST_URGENT = 1 << 15
-EPOCH_OFFSET = 1 << 62
 
 OrderKey = int
 
@@ -103,10 +102,6 @@ def order_key(work: WorkFacts) -> OrderKey:
     """Which work first: strict tiers, then earliest deadline, then priority, `ready_at` and id; the lower number first.
     It never changes while the work waits. One number, because it is compared more often than anything else.
     """
-    urgency = work.tier << 64 | _microseconds(work.due_at)
-    return (urgency << 80 | (LEAST_URGENT - work.priority) << 64 | _microseconds(work.ready_at)) << 128 | work.id.int
-
-
-def _microseconds(moment: datetime) -> int:
-    """In 64 bits, and never negative."""
-    return EPOCH_OFFSET + round(moment.timestamp() * 1e6)
+    due, ready = round(work.due_at.timestamp() * 1e6), round(work.ready_at.timestamp() * 1e6)
+    urgency = (work.tier << 64) + due << 16 | LEAST_URGENT - work.priority
+    return (urgency << 64) + ready << 128 | work.id.int

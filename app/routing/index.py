@@ -27,13 +27,12 @@ class Work:
     """A waiting or provisionally offered work item."""
 
     __slots__ = (
-        "drainer", "due", "facts", "key", "lane", "offered", "timer", "told_unroutable", "told_wait",
+        "drainer", "facts", "key", "lane", "offered", "timer", "told_unroutable", "told_wait",
     )  # fmt: skip
 
     def __init__(self, facts: WorkFacts) -> None:
         self.facts = facts
         self.key = order_key(facts)
-        self.due = facts.due_at.timestamp()
         self.lane: Lane | None = None
         self.drainer: Agent | None = None
         self.offered: tuple[Agent, Fit] | None = None

@@ -100,22 +100,28 @@ class Lane:
         if work.key == self.head:
             self.settle()
 
+    def take_first(self) -> Work:
+        work = self.works[self.start]
+        work.lane = None
+        self.size -= 1
+        self.settle()
+        return work
+
     def settle(self) -> None:
         """Step over what has left at the front."""
-        start = self.start
+        works, start = self.works, self.start
         if self.size:
-            works = self.works
             while works[start].lane is not self:
                 start += 1
             if start * 2 > len(works):
                 del works[:start], self.keys[:start]
                 start = 0
+            self.start = start
             self.head = self.keys[start]
         else:
-            self.works.clear()
+            works.clear()
             self.keys.clear()
-            start, self.head = 0, NOBODY
-        self.start = start
+            self.start, self.head = 0, NOBODY
         self.show()
 
     def first(self) -> Work:

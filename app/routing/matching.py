@@ -170,11 +170,10 @@ class Matching(Places):
         """The head of the lane when it is known that nobody but this agent has the units: the others need not be
         asked.
         """
-        before, kind, reach, work, group = agent.state, lane.kind, lane.reach, lane.first(), agent.group
+        before, kind, reach, work, group = agent.state, lane.kind, lane.reach, lane.take_first(), agent.group
         fit = before.fits[kind]
         assert fit is not None
         assert group is not None
-        lane.remove(work)
         after = self._debit(agent, work, kind, fit)
         facts, agent_id = work.facts, agent.facts.id
         counts = self._counts(reach)
@@ -220,7 +219,9 @@ class Matching(Places):
 
     def _push_late(self, todo: list[Todo], lane: Lane) -> None:
         """Every late call without an agent that drains for it asks for one, in its own place in the order."""
-        asking = [work for work in lane.in_order() if work.drainer is None and work.due <= self._now]
+        asking = [
+            work for work in lane.in_order() if work.drainer is None and work.facts.due_at.timestamp() <= self._now
+        ]
         if not asking:
             del self._late[lane]
         elif drainable(lane) is None:
@@ -244,12 +245,12 @@ class Matching(Places):
 
     def _tell_the_rest(self, decided: list[Decision]) -> None:
         """Whoever still waits unheard stands behind other work like it."""
-        for works in (self._untold, self._in_line):
-            for work in works:
-                if work.lane is not None and not work.told_wait:
-                    work.told_wait = True
-                    decided.append(Wait(work.facts.id, "in_line", None))
-            works.clear()
+        for work in (*self._untold, *self._in_line):
+            if work.lane is not None and not work.told_wait:
+                work.told_wait = True
+                decided.append(Wait(work.facts.id, "in_line", None))
+        self._untold.clear()
+        self._in_line.clear()
 
     def _wait_reason(self, lane: Lane, work: Work, found: Findings) -> WaitReason:
         if lane.only is not None:

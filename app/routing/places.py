@@ -78,10 +78,11 @@ class Places:
             else:
                 self._mark(lane)
         whole = lane.kind.whole
-        if whole and work.due <= now and work.drainer is None:
+        due = facts.due_at.timestamp() if whole else 0.0
+        if whole and due <= now and work.drainer is None:
             self._late[lane] = None
             self._mark(lane)
-        at = self._roster.next_change_at(facts, work.due, now) if special or whole else None
+        at = self._roster.next_change_at(facts, now) if special or whole else None
         if at is not None:
             heapq.heappush(self._timers, (at, self._serial, work))
             work.timer = self._serial
@@ -92,7 +93,7 @@ class Places:
         if lane.add(work) and not lane.dirty:
             lane.show()
         if lane.kind.whole:
-            heapq.heappush(self._timers, (work.due, self._serial, work))
+            heapq.heappush(self._timers, (work.facts.due_at.timestamp(), self._serial, work))
             work.timer = self._serial
         self._in_line.append(work)
 
@@ -157,16 +158,14 @@ class Places:
         self._outside.clear()
 
     def _move(self, agent: Agent, state: State) -> None:
-        self._note(agent)
-        agent.leave()
-        agent.state = state
-        self._outside[agent] = None
-
-    def _note(self, agent: Agent) -> None:
-        """Before its load changes: until now it could take nothing that waits."""
+        """Until now the agent could take nothing that waits."""
         if agent not in self._dirty_agents:
             agent.content_with = agent.state.fitting
             self._dirty_agents[agent] = None
+        if agent.slot is not None or agent.draining_for is not None:
+            agent.leave()
+        agent.state = state
+        self._outside[agent] = None
 
     def _is_live(self, timer: tuple[float, int, Work]) -> bool:
         _, serial, work = timer

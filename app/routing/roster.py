@@ -261,7 +261,7 @@ class Roster:
                 reach.watchers.pop(lane, None)
             lane.seat = self._board.give_back(lane.seat)
 
-    def next_change_at(self, work: WorkFacts, due: float, now: float) -> float | None:
+    def next_change_at(self, work: WorkFacts, now: float) -> float | None:
         """When the work's lane, or whether it is a late call, changes by time alone."""
         queue = self.queues[work.queue_id]
         whole = work.channel in WHOLE_AGENT_CHANNELS
@@ -271,7 +271,7 @@ class Roster:
         if work.sticky_until_at is not None:
             moments.append(work.sticky_until_at.timestamp())
         if whole:
-            moments.append(due)
+            moments.append(work.due_at.timestamp())
         opening = next_ring_at(queue, work.ready_at.timestamp(), now)
         if opening is not None:
             moments.append(opening)
