@@ -146,22 +146,24 @@ class Router:
         async with self._database.transaction() as session:
             committed = await commit_decisions(session, act, epoch, decided)
         # Only now: the transaction holds.
-        await self._remember(committed, decided)
+        await self._remember(committed)
 
-    async def _remember(self, committed: Committed, decided: list[decisions.Decision]) -> None:
+    async def _remember(self, committed: Committed) -> None:
         made = set(committed.made)
         OFFERS.inc(len(made))
         for work_id in committed.made:
             self._engine.confirm(work_id)
+            self._sweep.forget(work_id)
         changed = Changed()
-        for decision in decided:
-            if isinstance(decision, decisions.Offer):
-                changed.agents.add(decision.agent_id)
         for stale, rule in committed.stale:
             STALE.labels(rule).inc()
             self._engine.undo(stale.work_id)
             changed.works.add(stale.work_id)
-        await self._reload(changed)
+            changed.agents.add(stale.agent_id)
+        for agent in committed.agents:
+            self._put_agent(agent)
+        if changed:
+            await self._reload(changed)
 
     async def _catch_up(self) -> bool:
         """Follow the log to its end; True if anything was new."""
