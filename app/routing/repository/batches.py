@@ -4,15 +4,17 @@ The order of locks is that of live.py: agents, then work items.
 """
 
 import json
-from collections.abc import Collection, Sequence
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.database import driver_connection
-from app.routing.models import AgentLedger, AgentPresence, Offer, WorkItem
+from app.core.database import Base, driver_connection
+from app.routing.models import AgentLedger, AgentPresence, Offer, RoutingDecision, WorkItem
 from app.routing.repository.live import HELD_STATES
+
+Row = TypeVar("Row", bound=Base)
 
 _LEDGER = ("agent_id", "capacity_units", "used_units", "last_accepted_at")
 _PRESENCE = ("session", "readiness", "reason", "pending_reason", "penalty", "since", "connected_at")
@@ -57,6 +59,21 @@ INSERT INTO offer ({", ".join(_OFFER_COLUMNS)})
 SELECT {", ".join(_OFFER_COLUMNS)} FROM jsonb_populate_recordset(NULL::offer, $1::text::jsonb)
 """
 
+_DECISION_COLUMNS = tuple(column.key for column in RoutingDecision.__table__.columns)
+_INSERT_DECISIONS = f"""
+INSERT INTO routing_decision ({", ".join(_DECISION_COLUMNS)})
+SELECT {", ".join(_DECISION_COLUMNS)} FROM jsonb_populate_recordset(NULL::routing_decision, $1::text::jsonb)
+"""
+
+
+def unattached(model: type[Row], values: Mapping[str, Any]) -> Row:
+    """A row that no session will store. Its values are put in past SQLAlchemy's book of changes, which nobody reads
+    here and which costs ten times the rest.
+    """
+    row = model()
+    row.__dict__.update(values)
+    return row
+
 
 async def lock_agents(session: AsyncSession, agent_ids: Collection[UUID]) -> list[tuple[AgentLedger, AgentPresence]]:
     """Those who ever connected, in the order of their ids."""
@@ -65,18 +82,16 @@ async def lock_agents(session: AsyncSession, agent_ids: Collection[UUID]) -> lis
 
 
 def _agent(row: Any) -> tuple[AgentLedger, AgentPresence]:
-    ledger = AgentLedger(
-        **{name: row[name] for name in _LEDGER},
-        channel_limits=json.loads(row["channel_limits"]),
-        used_by_channel=json.loads(row["used_by_channel"]),
-    )
-    return ledger, AgentPresence(agent_id=row["agent_id"], **{name: row[name] for name in _PRESENCE})
+    limits, used = json.loads(row["channel_limits"]), json.loads(row["used_by_channel"])
+    ledger = {name: row[name] for name in _LEDGER} | {"channel_limits": limits, "used_by_channel": used}
+    presence = {name: row[name] for name in _PRESENCE} | {"agent_id": row["agent_id"]}
+    return unattached(AgentLedger, ledger), unattached(AgentPresence, presence)
 
 
 async def list_held(session: AsyncSession, agent_ids: Collection[UUID]) -> list[WorkItem]:
     """What these agents are offered or own, without its demands. Under their locks it stands still."""
     connection = await driver_connection(session)
-    return [WorkItem(**row) for row in await connection.fetch(_LIST_HELD, list(agent_ids))]
+    return [unattached(WorkItem, row) for row in await connection.fetch(_LIST_HELD, list(agent_ids))]
 
 
 async def lock_works(session: AsyncSession, work_ids: Collection[UUID]) -> dict[UUID, WorkItem]:
@@ -86,8 +101,7 @@ async def lock_works(session: AsyncSession, work_ids: Collection[UUID]) -> dict[
 
 
 def _work(row: Any) -> WorkItem:
-    demands = {name: json.loads(row[name]) for name in ("requirements", "cool_downs")}
-    return WorkItem(**{**row, **demands})
+    return unattached(WorkItem, {**row, **{name: json.loads(row[name]) for name in ("requirements", "cool_downs")}})
 
 
 async def list_memberships(session: AsyncSession, agent_ids: Collection[UUID]) -> dict[UUID, set[UUID]]:
@@ -118,6 +132,14 @@ async def _put(session: AsyncSession, statement: str, rows: Sequence[tuple[Any, 
 
 
 async def insert_offers(session: AsyncSession, offers: Sequence[Offer]) -> None:
-    if offers:
-        rows = [{key: getattr(one, key) for key in _OFFER_COLUMNS} for one in offers]
-        await (await driver_connection(session)).execute(_INSERT_OFFERS, json.dumps(rows, default=str))
+    await _insert(session, _INSERT_OFFERS, _OFFER_COLUMNS, offers)
+
+
+async def insert_decisions(session: AsyncSession, decisions: Sequence[RoutingDecision]) -> None:
+    await _insert(session, _INSERT_DECISIONS, _DECISION_COLUMNS, decisions)
+
+
+async def _insert(session: AsyncSession, statement: str, columns: Sequence[str], rows: Sequence[Base]) -> None:
+    if rows:
+        values = [{column: row.__dict__.get(column) for column in columns} for row in rows]
+        await (await driver_connection(session)).execute(statement, json.dumps(values, default=str))

@@ -22,7 +22,6 @@ from app.routing.facts import QueueFacts
 from app.routing.models import Offer, Queue, RoutingDecision, WorkItem
 from app.routing.offer_rules import unmet
 from app.routing.repository import batches
-from app.routing.repository import live as live_rows
 from app.routing.repository import queues as queue_rows
 from app.routing.rings import COOL_DOWN_ALONE_SECONDS, COOL_DOWN_SECONDS, terms_at
 from app.routing.service.desk import Desk, hold, move, park
@@ -113,7 +112,7 @@ async def _store(session: AsyncSession, table: _Table) -> None:
     await batches.put_works(session, table.changed.values())
     await batches.put_ledgers(session, [table.desks[offer.agent_id].ledger for offer in table.offers])
     await batches.insert_offers(session, table.offers)
-    await live_rows.insert_decisions(session, table.decisions)
+    await batches.insert_decisions(session, table.decisions)
 
 
 def _as_loaded(profile: AgentProfile, table: _Table) -> LoadedAgent:
@@ -171,22 +170,23 @@ def _make(act: Act, decision: decisions.Offer, table: _Table, fit: capacity.Fit)
 
 def _new_offer(act: Act, decision: decisions.Offer, work: WorkItem, queue: Queue) -> Offer:
     deadline_at = act.now + timedelta(seconds=queue.offer_timeout_seconds)
-    return Offer(
-        id=act.new_id(),
-        work_id=work.id,
-        work_version=work.version,
-        conversation_id=work.conversation_id,
-        queue_id=queue.id,
-        agent_id=decision.agent_id,
-        state="pending",
-        token=secrets.token_urlsafe(TOKEN_BYTES),
-        ring=max(decision.ring, 0),
-        made_at=act.now,
-        deadline_at=deadline_at,
-        run_at=deadline_at,
-        attempts=0,
-        end_reason="",
-    )
+    values = {
+        "id": act.new_id(),
+        "work_id": work.id,
+        "work_version": work.version,
+        "conversation_id": work.conversation_id,
+        "queue_id": queue.id,
+        "agent_id": decision.agent_id,
+        "state": "pending",
+        "token": secrets.token_urlsafe(TOKEN_BYTES),
+        "ring": max(decision.ring, 0),
+        "made_at": act.now,
+        "deadline_at": deadline_at,
+        "run_at": deadline_at,
+        "attempts": 0,
+        "end_reason": "",
+    }
+    return batches.unattached(Offer, values)
 
 
 def _offer_made(offer: Offer) -> OfferMade:
@@ -231,12 +231,13 @@ def _tell(act: Act, decision: decisions.Wait | decisions.Unroutable | decisions.
 def _decision_row(
     act: Act, work: WorkItem, agent_id: UUID | None, outcome: str, document: dict[str, object]
 ) -> RoutingDecision:
-    return RoutingDecision(
-        id=act.new_id(),
-        work_id=work.id,
-        conversation_id=work.conversation_id,
-        agent_id=agent_id,
-        outcome=outcome,
-        trace=document,
-        decided_at=act.now,
-    )
+    values = {
+        "id": act.new_id(),
+        "work_id": work.id,
+        "conversation_id": work.conversation_id,
+        "agent_id": agent_id,
+        "outcome": outcome,
+        "trace": document,
+        "decided_at": act.now,
+    }
+    return batches.unattached(RoutingDecision, values)
