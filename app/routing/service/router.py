@@ -28,7 +28,7 @@ from app.routing.service.sweep import Sweep
 
 log = structlog.get_logger(__name__)
 
-DECISIONS_PER_COMMIT = 50
+DECISIONS_PER_COMMIT = 100
 """A commit holds the locks of all its agents; more of them would let answers wait."""
 SWEEP_SECONDS = 5.0
 REBUILD_PAUSE_SECONDS = 0.5
