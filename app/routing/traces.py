@@ -17,7 +17,7 @@ def document(trace: Trace) -> dict[str, object]:
         "candidates": [
             {
                 "agent_id": str(candidate.agent_id),
-                "rank": {rule: _plain(value) for rule, value in zip(trace.rules, candidate.rank, strict=False)},
+                "rank": dict(zip(trace.rules, map(_plain, candidate.rank), strict=False)),
             }
             for candidate in trace.candidates
         ],

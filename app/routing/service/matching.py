@@ -23,7 +23,7 @@ from app.routing.models import Offer, Queue, RoutingDecision, WorkItem
 from app.routing.offer_rules import unmet
 from app.routing.repository import batches
 from app.routing.repository import queues as queue_rows
-from app.routing.rings import COOL_DOWN_ALONE_SECONDS, COOL_DOWN_SECONDS, terms_at
+from app.routing.rings import COOL_DOWN_ALONE_SECONDS, COOL_DOWN_SECONDS, Terms, terms_at
 from app.routing.service.desk import Desk, hold, move, park
 from app.routing.service.loading import LoadedAgent, demand_of, held_units, loaded, queue_facts, skills_of
 from app.routing.service.offers import accept
@@ -56,6 +56,17 @@ class _Table:
     offers: list[Offer] = field(default_factory=list)
     decisions: list[RoutingDecision] = field(default_factory=list)
     owners: dict[UUID, UUID] = field(default_factory=dict)
+    _plain_terms: dict[tuple[UUID, int], Terms] = field(default_factory=dict)
+
+    def terms(self, work: WorkItem, queue: Queue, facts: QueueFacts, ring: int) -> Terms:
+        """What the ring demands of whoever takes the work; nearly all work of a queue asks the same."""
+        if work.requirements:
+            requirements, language = demand_of(work, queue)
+            return terms_at(facts, ring, override=requirements, language=language)
+        known = self._plain_terms.get((queue.id, ring))
+        if known is None:
+            known = self._plain_terms[queue.id, ring] = terms_at(facts, ring)
+        return known
 
 
 async def commit_decisions(
@@ -133,11 +144,10 @@ def _check(decision: decisions.Offer, table: _Table, now: datetime) -> capacity.
     if _is_cooling_down(work, decision.agent_id, now):
         return "cooling_down"
     queue, facts = table.queues[work.queue_id]
-    requirements, language = demand_of(work, queue)
-    terms = terms_at(facts, max(decision.ring, 0), override=requirements, language=language)
+    terms = table.terms(work, queue, facts, max(decision.ring, 0))
     if queue.id not in table.memberships.get(desk.agent_id, ()) and profile.team_id not in terms.groups:
         return "not_member"
-    if unmet(dict(terms.requirements), skills_of(profile)) is not None:
+    if terms.requirements and unmet(dict(terms.requirements), skills_of(profile)) is not None:
         return "lacks_requirement"
     return capacity.fits(desk.capacity, work.channel, work.units) or "no_free_units"
 
