@@ -118,7 +118,8 @@ class Engine(Matching):
         self._move(agent, agent.state.credited(channel, weight, engaged=True))
 
     def _engage(self, agent: Agent, work: WorkFacts, at: datetime) -> None:
-        agent.leave()
+        if agent.slot is not None or agent.draining_for is not None:
+            agent.leave()
         agent.idle = at.timestamp()
         if work.channel in INTERRUPTIBLE_CHANNELS:
             agent.state = agent.state.engaged(work.channel, work.weight)

@@ -15,12 +15,13 @@ class Lane:
     """Waiting work that is alike: the same rings to come, kind, barred agents and (ring 0) only agent.
 
     `works` are in the order of their `keys` from `start` on; what has left is dropped when it comes to the front.
-    `head` is the key of the first that waits, or `NOBODY`; `seat` is the lane's place on the board.
+    `head` is the key of the first that waits, or `NOBODY`; `seat` is the lane's place on the board,
+    `sound_at` the version of the roster at which somebody was found who could take such work, be it later.
     """
 
     __slots__ = (
         "barred", "board", "chain", "dirty", "head", "judged", "key", "keys", "kind", "only", "passing",
-        "reach", "seat", "size", "start", "works",
+        "reach", "seat", "size", "sound_at", "start", "works",
     )  # fmt: skip
 
     def __init__(
@@ -48,6 +49,7 @@ class Lane:
         self.dirty = False
         self.passing = False
         self.judged: tuple[int, UnroutableReason | None] | None = None
+        self.sound_at = 0
         for reach in chain:
             reach.watchers[self] = None
 

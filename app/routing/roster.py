@@ -221,7 +221,7 @@ class Roster:
         if self.stale or not asks_nothing_special(work):
             return None
         lane = self._plain_lanes.get((work.queue_id.int, work.channel, work.weight))
-        return lane if lane is not None and lane.size and lane.judged == (self.version, None) else None
+        return lane if lane is not None and lane.size and lane.sound_at == self.version else None
 
     def plain_lane_for(self, work: WorkFacts) -> Lane | None:
         """The lane of work that asks nothing special, in a queue without rings; None for any other queue."""
@@ -283,6 +283,7 @@ class Roster:
             return None if work.facts.queue_id in self.queues else "unknown_queue"
         if lane.judged is None or lane.judged[0] != self.version:
             lane.judged = (self.version, _judge(lane))
+            lane.sound_at = self.version if lane.judged[1] is None else 0
         return lane.judged[1]
 
     def _asked_alone(
