@@ -103,10 +103,18 @@ class Lane:
             self.settle()
 
     def take_first(self) -> Work:
-        work = self.works[self.start]
+        """`remove` of the head, for what is done most."""
+        works, start = self.works, self.start
+        work = works[start]
         work.lane = None
         self.size -= 1
-        self.settle()
+        start += 1
+        if start * 2 <= len(works) and works[start].lane is self:
+            self.start = start
+            self.head = self.keys[start]
+            self.show()
+        else:
+            self.settle()
         return work
 
     def settle(self) -> None:

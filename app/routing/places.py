@@ -43,13 +43,14 @@ class Places:
             self._dirty_agents.update(dict.fromkeys(roster.agents.values()))
         if roster.moved:
             self._mark_moved_lanes()
-        for work in self._arrivals:
-            self._place(work, now)
-        self._arrivals.clear()
+        if self._arrivals:
+            for work in self._arrivals:
+                self._place(work, now)
+            self._arrivals.clear()
         if decided is None:
             return
-        if self._checked_roster != self._roster.version:
-            self._checked_roster = self._roster.version
+        if self._checked_roster != roster.version:
+            self._checked_roster = roster.version
             self._untold.update(dict.fromkeys(work for work in self._works.values() if work.offered is None))
         if self._untold:
             self._tell_unroutable(decided)
