@@ -17,7 +17,7 @@ from uuid import UUID
 
 from app.core.runtime import spare_the_collector
 from app.routing.capacity import fits, ledger_of
-from app.routing.decisions import Offer
+from app.routing.decisions import Decision, Offer
 from app.routing.engine import Engine
 from app.routing.facts import AgentFacts, QueueFacts, WorkFacts
 from app.routing.rings import meets
@@ -95,7 +95,7 @@ class World:
         while True:
             for work in self.new_works(500):
                 self.engine.put_work(work)
-            self.follow()
+            self.follow(self.engine.decide(self.now, limit=1_000_000))
             used = sum(weight for _, _, weight in self.held)
             if (self.engine.waiting >= waiting) if waiting else (used >= enough):
                 return
@@ -112,10 +112,9 @@ class World:
             self.sizes.append((channel, weight))
         return made
 
-    def follow(self, *, traces: bool = False) -> tuple[int, int]:
-        """Decide, then confirm and accept every offer. How many decisions and offers there were."""
+    def follow(self, decided: list[Decision], *, traces: bool = False) -> int:
+        """Confirm and accept every offer. How many there were."""
         offers = 0
-        decided = self.engine.decide(self.now, limit=1_000_000)
         for decision in decided:
             if type(decision) is Offer:
                 offers += 1
@@ -124,24 +123,25 @@ class World:
                 channel, weight = self.sizes[decision.work_id.int & NUMBERS]
                 self.engine.confirm(decision.work_id, accepted_at=self.now)
                 self.held.append((decision.agent_id, channel, weight))
-        return len(decided), offers
+        return offers
 
     def steady(self, events: int, *, traces: bool = False) -> Rates:
         """While works finish and arrive in turn; with or without writing out the trace of each offer."""
         works = self.new_works(events)
         picks = [self.random.random() for _ in works]
+        engine, held, now = self.engine, self.held, self.now
         decisions = offers = 0
         started = process_time()
         for work, pick in zip(works, picks, strict=True):
-            index = int(pick * len(self.held))
-            agent_id, channel, weight = self.held[index]
-            self.held[index] = self.held[-1]
-            self.held.pop()
-            self.engine.release(agent_id, channel, weight)
-            self.engine.put_work(work)
-            made = self.follow(traces=traces)
-            decisions += made[0]
-            offers += made[1]
+            index = int(pick * len(held))
+            agent_id, channel, weight = held[index]
+            held[index] = held[-1]
+            held.pop()
+            engine.release(agent_id, channel, weight)
+            engine.put_work(work)
+            decided = engine.decide(now)
+            decisions += len(decided)
+            offers += self.follow(decided, traces=traces)
         seconds = process_time() - started
         return Rates(decisions / seconds, offers / seconds)
 

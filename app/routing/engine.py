@@ -93,17 +93,17 @@ class Engine(Matching):
         """The offer is committed: from now on the agent's facts count it. With `accepted_at` the agent has accepted
         it then, which is short for putting facts with the work engaged and idle since that moment.
         """
-        work = self._works.get(work_id.int)
+        number = work_id.int
+        work = self._works.get(number)
         if work is None or work.offered is None:
             return
-        agent = work.offered[0]
-        del self._works[work_id.int]
-        del agent.offers[work]
+        agent, facts = work.offered[0], work.facts
+        del self._works[number], agent.offers[work]
         self._offered -= 1
-        if work.facts.sticky_agent_id is not None:
-            self._sticky[work.facts.sticky_agent_id].pop(work, None)
+        if facts.sticky_agent_id is not None:
+            self._sticky[facts.sticky_agent_id].pop(work, None)
         if accepted_at is not None:
-            self._engage(agent, work.facts, accepted_at)
+            self._engage(agent, facts, accepted_at)
 
     def undo(self, work_id: UUID) -> None:
         """The offer was not committed: the work waits again and the agent has the units back."""
