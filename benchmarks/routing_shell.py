@@ -25,7 +25,7 @@ from app.routing.service.router import Router
 from benchmarks.figures import figure
 
 MUST, STRETCH = 0.4, 0.8
-AGENTS, WORKS = 250, 1_000
+AGENTS, WORKS = 1_000, 4_000
 Statement = tuple[str, str, tuple[Any, ...]]
 """(method of the driver's connection, SQL, arguments)."""
 

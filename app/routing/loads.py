@@ -53,8 +53,8 @@ class Loads:
 
 
 class State:
-    """One ledger with its arithmetic remembered. `fits` tells how work of each kind fits, `fitting` has the bits of
-    those that do, `after` is the load after an offer of each that does.
+    """One ledger with its arithmetic remembered. `fits` tells how work of each kind fits, `fitting` has the bits of the
+    kinds that do.
     """
 
     __slots__ = ("_credited", "_debited", "_loads", "_offered", "fits", "fitting", "ledger", "whole")

@@ -1,104 +1,52 @@
-"""Queues and agents as the engine sees them: who stands in which group, and which lane a work waits in."""
+"""Agents as the engine sees them: who stands in which group, and which lane a work waits in."""
 
-from collections.abc import Iterable
 from uuid import UUID
 
 from app.core.errors import NotFound
 from app.routing.capacity import WHOLE_AGENT_CHANNELS, Ledger, could_ever_fit
 from app.routing.decisions import UnroutableReason
+from app.routing.demands import Demands, told_apart_by
 from app.routing.facts import AgentFacts, QueueFacts, WorkFacts
 from app.routing.index import Agent, Group, Reach, Work, profile_key
 from app.routing.lanes import Lane, asks_nothing_special
 from app.routing.lines import Board
 from app.routing.loads import Loads, State
 from app.routing.ranking import get_policy
-from app.routing.rings import Requirements, barred_agents, check_rings, meets, next_ring_at, ring_of, terms_at
+from app.routing.rings import barred_agents, meets, next_ring_at, ring_of, terms_at
 
 
-class Roster:
+class Roster(Demands):
     """`version` changes with who could ever take what, `presence` then and with who is routable just now. Agents and
     plain lanes are kept by the number in the id, which is found sooner than the id itself.
     """
 
     def __init__(self) -> None:
-        self.queues: dict[UUID, QueueFacts] = {}
+        super().__init__()
         self.agents: dict[int, Agent] = {}
         self.groups: dict[object, Group] = {}
         self.version = 0
         self.presence = 0
-        self.stale = False
         self.loads = Loads()
         self._reaches: dict[object, Reach] = {}
         self._reaches_asking: dict[str | None, list[Reach]] = {}
-        self._queues_asking: dict[str | None, list[tuple[UUID, Requirements]]] = {}
         self._groups_with: dict[str | None, dict[Group, None]] = {}
         self._lanes: dict[UUID, dict[object, Lane]] = {}
         self._plain_lanes: dict[tuple[int, str, int], Lane] = {}
-        self._thresholds: dict[str, list[int]] = {}
-        self._work_demands: set[tuple[str, int]] = set()
         self.moved: list[Lane] = []
         self._board = Board()
 
-    # Queues and demands
-
-    def put_queue(self, queue: QueueFacts) -> bool:
-        """True when something changed, so that every place must be found anew."""
-        get_policy(queue.policy)
-        check_rings(queue)
-        if self.queues.get(queue.id) == queue:
-            return False
-        self.queues[queue.id] = queue
-        self.stale = True
-        return True
-
-    def remove_queue(self, queue_id: UUID) -> bool:
-        if self.queues.pop(queue_id, None) is None:
-            return False
-        self.stale = True
-        return True
-
-    def note_demand(self, work: WorkFacts) -> bool:
-        """True if the work asks what no demand asked before: that may split profiles."""
-        if work.requirements is None and work.language is None:
-            return False
-        asked = set((work.requirements or {}).items())
-        if work.language is not None:
-            asked.add(work.language)
-        unknown = {(skill, level) for skill, level in asked if level not in self._thresholds.get(skill, ())}
-        if unknown <= self._work_demands:
-            return False
-        self._work_demands |= unknown
-        self.stale = True
-        return True
-
     def refresh(self) -> None:
         """Group everybody anew after demands changed; all lanes are new then."""
-        self.stale = False
+        self.read_demands()
         self._change()
         self._reaches, self._lanes, self.groups, self.moved = {}, {}, {}, []
         self._board = Board()
         self._reaches_asking, self._groups_with = {}, {}
-        self._queues_asking = _by_skill(self.queues.values())
         self._plain_lanes = {}
-        self._thresholds = self._asked_levels()
         for agent in self.agents.values():
             agent.group, agent.slot, agent.lanes, agent.content_with = None, None, [], 0
         for agent in self.agents.values():
             self._join(agent)
-
-    def _asked_levels(self) -> dict[str, list[int]]:
-        asked: dict[str, set[int]] = {}
-        for skill, level in self._work_demands:
-            asked.setdefault(skill, set()).add(level)
-        for queue in self.queues.values():
-            for skill in queue.preferred:
-                asked.setdefault(skill, set())
-            for ring in range(len(queue.rings) + 1):
-                for skill, level in terms_at(queue, ring).requirements:
-                    asked.setdefault(skill, set()).add(level)
-            for skill in queue.fading & {skill for skill, _ in self._work_demands}:
-                asked[skill].update(range(1, 11))
-        return {skill: sorted(levels) for skill, levels in asked.items()}
 
     def _change(self) -> None:
         self.version += 1
@@ -148,7 +96,7 @@ class Roster:
             self._man(group, change)
 
     def _join(self, agent: Agent) -> None:
-        key = profile_key(agent.facts, self._thresholds)
+        key = profile_key(agent.facts, self.thresholds)
         group = self.groups.get(key) or self._new_group(key, agent.facts)
         group.agents[agent] = None
         agent.group = group
@@ -182,7 +130,7 @@ class Roster:
             queues_served=sum(
                 queue_id in facts.queues and meets(facts.skills, asked)
                 for skill in (None, *facts.skills)
-                for queue_id, asked in self._queues_asking.get(skill, ())
+                for queue_id, asked in self.queues_asking.get(skill, ())
             ),
         )
         for skill in (None, *facts.skills):
@@ -306,7 +254,7 @@ class Roster:
         if reach is None:
             terms = terms_at(queue, ring, override=work.requirements, language=work.language)
             reach = self._reaches[key] = Reach(queue, ring, terms, get_policy(queue.policy))
-            skill = _told_apart_by(terms.requirements)
+            skill = told_apart_by(terms.requirements)
             self._reaches_asking.setdefault(skill, []).append(reach)
             for group in self._groups_with.get(skill, ()):
                 self._connect(reach, group)
@@ -315,19 +263,6 @@ class Roster:
     def _connect(self, reach: Reach, group: Group) -> None:
         if reach.admits(group) and meets(group.skills, reach.terms.requirements):
             reach.add(group)
-
-
-def _told_apart_by(requirements: Requirements) -> str | None:
-    """One skill that is required, under which the demand is kept: most agents lack it and are never looked at."""
-    return requirements[0][0] if requirements else None
-
-
-def _by_skill(queues: Iterable[QueueFacts]) -> dict[str | None, list[tuple[UUID, Requirements]]]:
-    asking: dict[str | None, list[tuple[UUID, Requirements]]] = {}
-    for queue in queues:
-        requirements = terms_at(queue, 0).requirements
-        asking.setdefault(_told_apart_by(requirements), []).append((queue.id, requirements))
-    return asking
 
 
 def _judge(lane: Lane) -> UnroutableReason | None:
