@@ -218,7 +218,8 @@ def report(seconds: float) -> dict[str, Any]:
         figures.append(importlib.import_module("benchmarks.routing_quality").measure())
     else:
         notes.append("P7 was not measured: it needs scipy, which the product does not; pip install scipy.")
-    figures.append(importlib.import_module("benchmarks.routing_shell").measure(rounds=5))
+    shell = importlib.import_module("benchmarks.routing_shell")
+    figures += [shell.measure(rounds=5), shell.measure_rebuild(rounds=3)]
     events = int(min(6_000, 100 * seconds))
     curves = {
         "agents": curve(AGENTS_CURVE, events=events),
