@@ -52,8 +52,8 @@ def world(agents: int, works: int) -> tuple[str, ...]:
         " SELECT gen_random_uuid(), id, 'visitor', id::text, now() FROM customer",
         "INSERT INTO conversation (id, customer_id, contact_point_id, channel, channel_account_id, status, queue_id,"
         " priority, language, last_sequence, last_public_sequence, preview, preview_class, last_message_at, opened_at)"
-        " SELECT gen_random_uuid(), point.customer_id, point.id, 'chat', account.id, 'open', account.queue_id, 5, '', 1,"
-        " 1, 'Hello', 'customer', now(), now() FROM contact_point AS point, channel_account AS account"
+        " SELECT gen_random_uuid(), point.customer_id, point.id, 'chat', account.id, 'open', account.queue_id, 5, '',"
+        " 1, 1, 'Hello', 'customer', now(), now() FROM contact_point AS point, channel_account AS account"
         " WHERE account.public_key = 'bench'",
         "INSERT INTO work_item (id, conversation_id, queue_id, channel, state, units, tier, priority, ready_at, due_at,"
         " created_at) SELECT gen_random_uuid(), id, queue_id, 'chat', 'queued', 25, 2, 5, now(),"
