@@ -133,7 +133,7 @@ class Engine(Matching):
         """
         decided: list[Decision] = []
         self._settle(now.timestamp(), decided)
-        alone = self._only_dirty_agent()
+        alone = self._only_dirty_agent() if len(self._dirty_agents) == 1 else None
         if alone is not None:
             self._serve(alone, limit, decided)
         else:

@@ -102,6 +102,6 @@ def order_key(work: WorkFacts) -> OrderKey:
     """Which work first: strict tiers, then earliest deadline, then priority, `ready_at` and id; the lower number first.
     It never changes while the work waits. One number, because it is compared more often than anything else.
     """
-    due, ready = round(work.due_at.timestamp() * 1e6), round(work.ready_at.timestamp() * 1e6)
-    urgency = (work.tier << 64) + due << 16 | LEAST_URGENT - work.priority
-    return (urgency << 64) + ready << 128 | work.id.int
+    due, ready = work.due_at.timestamp() * 1e6, work.ready_at.timestamp() * 1e6
+    first = (work.tier << 64) + round(due) << 16 | LEAST_URGENT - work.priority
+    return (first << 64) + round(ready) << 128 | work.id.int

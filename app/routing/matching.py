@@ -182,7 +182,9 @@ class Matching(Places):
         assert group is not None
         after = self._debit(agent, work, kind, fit)
         facts, agent_id = work.facts, agent.facts.id
-        counts = self._counts(reach)
+        counts = reach.counts
+        if counts is None or counts.presence != self._roster.presence:
+            counts = self._counts(reach)
         evidence = partial(
             trace_of_lone,
             reach,
