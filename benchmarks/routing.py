@@ -15,8 +15,9 @@ from time import process_time
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from app.core.runtime import spare_the_collector
 from app.routing.capacity import fits, ledger_of
-from app.routing.decisions import Offer
+from app.routing.decisions import Decision, Offer
 from app.routing.engine import Engine
 from app.routing.facts import AgentFacts, QueueFacts, WorkFacts
 from app.routing.rings import meets
@@ -40,6 +41,9 @@ class Rates(NamedTuple):
     offers: float
 
 
+NUMBERS = 2**64 - 1
+
+
 def numbered(kind: int, number: int) -> UUID:
     return UUID(int=kind << 64 | number)
 
@@ -50,9 +54,8 @@ class World:
     def __init__(self, agents: int, profiles: int, waiting: int, *, seed: int = 3, demands: int = DEMANDS) -> None:
         self.random = Random(seed)
         self.engine = Engine()
-        self.works = 0
         self.now = START
-        self.sizes: dict[UUID, tuple[str, int]] = {}
+        self.sizes: list[tuple[str, int]] = []
         self.held: list[tuple[UUID, str, int]] = []
         known = [self._profile() for _ in range(profiles or agents)]
         self.queues = self._queues(demands, known)
@@ -92,7 +95,7 @@ class World:
         while True:
             for work in self.new_works(500):
                 self.engine.put_work(work)
-            self.follow()
+            self.follow(self.engine.decide(self.now, limit=1_000_000))
             used = sum(weight for _, _, weight in self.held)
             if (self.engine.waiting >= waiting) if waiting else (used >= enough):
                 return
@@ -100,47 +103,45 @@ class World:
     def new_works(self, count: int) -> list[WorkFacts]:
         made = []
         for _ in range(count):
-            self.works += 1
             self.now += BETWEEN_ARRIVALS
             channel, weight = self.random.choice(CHANNEL_MIX)
             due_at = self.now + timedelta(seconds=3600 + self.random.choice((60, 120, 120, 300)))
-            work_id = numbered(3, self.works)
+            work_id = numbered(3, len(self.sizes))
             queue = self.random.choice(self.queues)
             made.append(WorkFacts(work_id, work_id, queue.id, channel, weight, self.now, due_at))
-            self.sizes[work_id] = (channel, weight)
+            self.sizes.append((channel, weight))
         return made
 
-    def follow(self, *, traces: bool = False) -> tuple[int, int]:
-        """Decide, then confirm and accept every offer. How many decisions and offers there were."""
+    def follow(self, decided: list[Decision], *, traces: bool = False) -> int:
+        """Confirm and accept every offer. How many there were."""
         offers = 0
-        decided = self.engine.decide(self.now, limit=1_000_000)
         for decision in decided:
             if type(decision) is Offer:
                 offers += 1
                 if traces:
-                    self.traced = decision.trace
-                channel, weight = self.sizes.pop(decision.work_id)
-                self.engine.confirm(decision.work_id)
-                self.engine.accepted(decision.agent_id, channel, weight, self.now)
+                    assert decision.trace.candidates
+                channel, weight = self.sizes[decision.work_id.int & NUMBERS]
+                self.engine.confirm(decision.work_id, accepted_at=self.now)
                 self.held.append((decision.agent_id, channel, weight))
-        return len(decided), offers
+        return offers
 
     def steady(self, events: int, *, traces: bool = False) -> Rates:
         """While works finish and arrive in turn; with or without writing out the trace of each offer."""
         works = self.new_works(events)
         picks = [self.random.random() for _ in works]
+        engine, held, now = self.engine, self.held, self.now
         decisions = offers = 0
         started = process_time()
         for work, pick in zip(works, picks, strict=True):
-            index = int(pick * len(self.held))
-            agent_id, channel, weight = self.held[index]
-            self.held[index] = self.held[-1]
-            self.held.pop()
-            self.engine.release(agent_id, channel, weight)
-            self.engine.put_work(work)
-            made = self.follow(traces=traces)
-            decisions += made[0]
-            offers += made[1]
+            index = int(pick * len(held))
+            agent_id, channel, weight = held[index]
+            held[index] = held[-1]
+            held.pop()
+            engine.release(agent_id, channel, weight)
+            engine.put_work(work)
+            decided = engine.decide(now)
+            decisions += len(decided)
+            offers += self.follow(decided, traces=traces)
         seconds = process_time() - started
         return Rates(decisions / seconds, offers / seconds)
 
@@ -206,7 +207,10 @@ def curve(points: Sequence[tuple[int, int, int]], *, events: int) -> list[dict[s
 
 
 def report(seconds: float) -> dict[str, Any]:
-    """All figures of routing within about so many seconds of measuring, set-up not counted."""
+    """All figures of routing within about so many seconds of measuring, set-up not counted. Garbage is collected as in
+    every process of the product.
+    """
+    spare_the_collector()
     rounds = max(5, min(9, int(seconds / 6)))
     figures = [measure(5_000, 200, 20_000, rounds=rounds, events=int(min(20_000, 300 * seconds)))]
     notes = []
@@ -214,7 +218,8 @@ def report(seconds: float) -> dict[str, Any]:
         figures.append(importlib.import_module("benchmarks.routing_quality").measure())
     else:
         notes.append("P7 was not measured: it needs scipy, which the product does not; pip install scipy.")
-    figures.append(importlib.import_module("benchmarks.routing_shell").measure(rounds=5))
+    shell = importlib.import_module("benchmarks.routing_shell")
+    figures += [shell.measure(rounds=5), shell.measure_rebuild(rounds=3)]
     events = int(min(6_000, 100 * seconds))
     curves = {
         "agents": curve(AGENTS_CURVE, events=events),

@@ -25,35 +25,40 @@ from app.routing.service.router import Router
 from benchmarks.figures import figure
 
 MUST, STRETCH = 0.4, 0.8
-AGENTS, WORKS = 250, 1_000
+AGENTS, WORKS = 1_000, 4_000
+QUEUED, REBUILD_SECONDS = 100_000, 5.0
+Pairs = list[tuple[float, float]]
 Statement = tuple[str, str, tuple[Any, ...]]
 """(method of the driver's connection, SQL, arguments)."""
 
-WORLD = (
-    "INSERT INTO queue (id, name, tier, priority, target_seconds, offer_timeout_seconds, auto_accept, created_at)"
-    " VALUES (gen_random_uuid(), 'Bench', 2, 5, 60, 30, true, now())",
-    "INSERT INTO channel_account (id, kind, name, public_key, queue_id, created_at)"
-    " SELECT gen_random_uuid(), 'chat', 'Bench', 'bench', id, now() FROM queue",
-    "INSERT INTO account (id, login, password_hash, role, visibility, created_at)"
-    f" SELECT gen_random_uuid(), 'bench' || n, '', 'agent', 'all', now() FROM generate_series(1, {AGENTS}) AS n",
-    "INSERT INTO agent (id, name, languages, updated_at)"
-    " SELECT id, login, '{en}', now() FROM account WHERE login LIKE 'bench%'",
-    "INSERT INTO queue_member (queue_id, agent_id) SELECT queue.id, agent.id FROM queue, agent",
-    "INSERT INTO agent_ledger (agent_id, capacity_units) SELECT id, 100 FROM agent",
-    "INSERT INTO agent_presence (agent_id, session, readiness, penalty, since, last_beat_at, connected_at)"
-    " SELECT id, 'connected', 'ready', 'none', now(), now(), now() FROM agent",
-    f"INSERT INTO customer (id, created_at) SELECT gen_random_uuid(), now() FROM generate_series(1, {WORKS})",
-    "INSERT INTO contact_point (id, customer_id, kind, value_normalised, created_at)"
-    " SELECT gen_random_uuid(), id, 'visitor', id::text, now() FROM customer",
-    "INSERT INTO conversation (id, customer_id, contact_point_id, channel, channel_account_id, status, queue_id,"
-    " priority, language, last_sequence, last_public_sequence, preview, preview_class, last_message_at, opened_at)"
-    " SELECT gen_random_uuid(), point.customer_id, point.id, 'chat', account.id, 'open', account.queue_id, 5, '', 1, 1,"
-    " 'Hello', 'customer', now(), now() FROM contact_point AS point, channel_account AS account"
-    " WHERE account.public_key = 'bench'",
-    "INSERT INTO work_item (id, conversation_id, queue_id, channel, state, units, tier, priority, ready_at, due_at,"
-    " created_at) SELECT gen_random_uuid(), id, queue_id, 'chat', 'queued', 25, 2, 5, now(),"
-    " now() + interval '60 seconds', now() FROM conversation",
-)
+
+def world(agents: int, works: int) -> tuple[str, ...]:
+    """One queue that all agents serve, and so many conversations that wait in it."""
+    return (
+        "INSERT INTO queue (id, name, tier, priority, target_seconds, offer_timeout_seconds, auto_accept, created_at)"
+        " VALUES (gen_random_uuid(), 'Bench', 2, 5, 60, 30, true, now())",
+        "INSERT INTO channel_account (id, kind, name, public_key, queue_id, created_at)"
+        " SELECT gen_random_uuid(), 'chat', 'Bench', 'bench', id, now() FROM queue",
+        "INSERT INTO account (id, login, password_hash, role, visibility, created_at)"
+        f" SELECT gen_random_uuid(), 'bench' || n, '', 'agent', 'all', now() FROM generate_series(1, {agents}) AS n",
+        "INSERT INTO agent (id, name, languages, updated_at)"
+        " SELECT id, login, '{en}', now() FROM account WHERE login LIKE 'bench%'",
+        "INSERT INTO queue_member (queue_id, agent_id) SELECT queue.id, agent.id FROM queue, agent",
+        "INSERT INTO agent_ledger (agent_id, capacity_units) SELECT id, 100 FROM agent",
+        "INSERT INTO agent_presence (agent_id, session, readiness, penalty, since, last_beat_at, connected_at)"
+        " SELECT id, 'connected', 'ready', 'none', now(), now(), now() FROM agent",
+        f"INSERT INTO customer (id, created_at) SELECT gen_random_uuid(), now() FROM generate_series(1, {works})",
+        "INSERT INTO contact_point (id, customer_id, kind, value_normalised, created_at)"
+        " SELECT gen_random_uuid(), id, 'visitor', id::text, now() FROM customer",
+        "INSERT INTO conversation (id, customer_id, contact_point_id, channel, channel_account_id, status, queue_id,"
+        " priority, language, last_sequence, last_public_sequence, preview, preview_class, last_message_at, opened_at)"
+        " SELECT gen_random_uuid(), point.customer_id, point.id, 'chat', account.id, 'open', account.queue_id, 5, '',"
+        " 1, 1, 'Hello', 'customer', now(), now() FROM contact_point AS point, channel_account AS account"
+        " WHERE account.public_key = 'bench'",
+        "INSERT INTO work_item (id, conversation_id, queue_id, channel, state, units, tier, priority, ready_at, due_at,"
+        " created_at) SELECT gen_random_uuid(), id, queue_id, 'chat', 'queued', 25, 2, 5, now(),"
+        " now() + interval '60 seconds', now() FROM conversation",
+    )
 
 
 class Recorder:
@@ -145,12 +150,30 @@ async def clone(server: str, name: str, template: str) -> str:
     return server.replace("/switchboard?", f"/{name}?")
 
 
-async def rounds_of(server: str, rounds: int) -> list[tuple[float, float]]:
+async def fill(server: str, agents: int, works: int) -> None:
     await migrate.upgrade(server)
     connection = await asyncpg.connect(asyncpg_url(server))
-    for statement in WORLD:
+    for statement in world(agents, works):
         await connection.execute(statement)
     await connection.close()
+
+
+async def rebuilds_of(server: str, rounds: int) -> list[tuple[float, float]]:
+    """Seconds each, beside the line."""
+    await fill(server, AGENTS, QUEUED)
+    pairs = []
+    for _ in range(rounds):
+        database, clock = Database(server, application_name="bench"), DatabaseClock()
+        router = Router(database, clock, LogSignal(), holder="bench")
+        started = perf_counter()
+        await router.rebuild()
+        pairs.append((perf_counter() - started, REBUILD_SECONDS))
+        await database.close()
+    return pairs
+
+
+async def rounds_of(server: str, rounds: int) -> list[tuple[float, float]]:
+    await fill(server, AGENTS, WORKS)
     source = server.partition("@/")[2].partition("?")[0]
     pairs = []
     for number in range(rounds):
@@ -159,18 +182,37 @@ async def rounds_of(server: str, rounds: int) -> list[tuple[float, float]]:
     return pairs
 
 
-def measure(*, rounds: int) -> dict[str, Any]:
+def on_a_server(measure: Callable[[str, int], Awaitable[Pairs]], rounds: int) -> Pairs:
     with tempfile.TemporaryDirectory(prefix="switchboard-bench-") as folder:
         server = EmbeddedPostgres(Path(folder))
         try:
-            pairs = asyncio.run(rounds_of(server.start(), rounds))
+            return asyncio.run(_awaited(measure(server.start(), rounds)))
         finally:
             server.stop()
+
+
+async def _awaited(pairs: Awaitable[Pairs]) -> Pairs:
+    return await pairs
+
+
+def measure(*, rounds: int) -> dict[str, Any]:
     return figure(
         "P8",
         f"durable assignments/s, {WORKS} waiting, {AGENTS} agents, beside the same statements by the bare driver",
-        pairs,
+        on_a_server(rounds_of, rounds),
         unit="1/s",
         must=MUST,
         stretch=STRETCH,
+    )
+
+
+def measure_rebuild(*, rounds: int) -> dict[str, Any]:
+    return figure(
+        "rebuild",
+        f"the router's memory from the tables, {QUEUED} queued, {AGENTS} agents",
+        on_a_server(rebuilds_of, rounds),
+        unit="s",
+        must=1.0,
+        stretch=0.4,
+        at_most=True,
     )

@@ -1,5 +1,6 @@
 """Rows of people: teams, skills, agents and their skills."""
 
+import json
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from typing import TypeVar
@@ -11,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.agents.models import Agent, AgentSkill, Skill, Team
+from app.core.database import driver_connection
 from app.core.errors import Conflict, NotFound
 
 Named = TypeVar("Named", Team, Skill)
@@ -108,6 +110,28 @@ async def list_agents(session: AsyncSession, *, after: tuple[str, UUID] | None, 
     if after is not None:
         statement = statement.where(tuple_(*order) > tuple_(func.lower(after[0]), after[1]))
     return (await session.scalars(statement)).all()
+
+
+_FACTS = """
+SELECT agent.id, agent.name, agent.languages,
+       (SELECT jsonb_object_agg(skill_id, proficiency)::text FROM agent_skill WHERE agent_id = agent.id) AS skills
+FROM agent WHERE $1::uuid[] IS NULL OR agent.id = ANY ($1) ORDER BY agent.id
+"""
+
+
+async def list_facts(
+    session: AsyncSession, ids: Collection[UUID] | None
+) -> list[tuple[UUID, str, tuple[str, ...], dict[UUID, int]]]:
+    """(id, name, languages, proficiency by skill id) of these agents, or of all."""
+    await session.flush()
+    connection = await driver_connection(session)
+    rows = await connection.fetch(_FACTS, None if ids is None else list(ids))
+    return [(row["id"], row["name"], tuple(row["languages"]), _levels(row["skills"])) for row in rows]
+
+
+def _levels(stored: str | None) -> dict[UUID, int]:
+    levels = {UUID(skill): level for skill, level in json.loads(stored).items()} if stored else {}
+    return dict(sorted(levels.items()))
 
 
 async def list_agents_of(session: AsyncSession, ids: Collection[UUID] | None) -> Sequence[Agent]:

@@ -1,6 +1,7 @@
 """What the engine decides, and the trace that says why."""
 
-from typing import Literal, NamedTuple, Protocol
+from collections.abc import Callable
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 from app.routing.capacity import Ledger
@@ -57,10 +58,8 @@ class Trace(NamedTuple):
         return next(rule for rule, first, second in pairs if first != second)
 
 
-class Evidence(Protocol):
-    """What was found when the decision was made; nothing in it changes afterwards."""
-
-    def as_trace(self) -> Trace: ...
+Evidence = Callable[[], Trace]
+"""Writes out what was found when the decision was made; nothing that it reads changes afterwards."""
 
 
 class Offer(NamedTuple):
@@ -76,7 +75,7 @@ class Offer(NamedTuple):
     @property
     def trace(self) -> Trace:
         """Written out when asked for: a decision that is not stored needs none."""
-        return self.evidence.as_trace()
+        return self.evidence()
 
 
 class Drain(NamedTuple):

@@ -13,7 +13,7 @@ from app.core.errors import NotFound
 from app.routing.capacity import INTERRUPTIBLE_CHANNELS
 from app.routing.decisions import Decision, Trace
 from app.routing.facts import AgentFacts, QueueFacts, WorkFacts
-from app.routing.index import Work
+from app.routing.index import Agent, Work
 from app.routing.matching import Matching
 from app.routing.roster import same_profile
 from app.routing.search import find
@@ -39,8 +39,8 @@ class Engine(Matching):
 
     def put_agent(self, facts: AgentFacts) -> None:
         """The ledger counts every committed offer; offers not yet confirmed are debited on top of it."""
-        agent = self._roster.agents.get(facts.id)
-        state = self._roster.state_of(facts.ledger)
+        agent = self._roster.agents.get(facts.id.int)
+        state = self._roster.loads.state(facts.ledger)
         for work in agent.offers if agent else ():
             state = state.debited(work.facts.channel, work.facts.weight)
         was_connected = agent is not None and agent.facts.connected
@@ -52,7 +52,7 @@ class Engine(Matching):
             self._replace_sticky(facts.id)
 
     def remove_agent(self, agent_id: UUID) -> None:
-        agent = self._roster.agents.get(agent_id)
+        agent = self._roster.agents.get(agent_id.int)
         if agent is None:
             return
         if agent.draining_for is not None:
@@ -68,34 +68,46 @@ class Engine(Matching):
 
     def put_work(self, facts: WorkFacts) -> None:
         """The work waits (again). An offer of it that was not confirmed is undone."""
-        if facts.id in self._works:
+        number = facts.id.int
+        if number in self._works:
             self.remove_work(facts.id)
-        work = self._works[facts.id] = Work(facts)
+        work = self._works[number] = Work(facts)
         if facts.sticky_agent_id is not None:
             self._sticky.setdefault(facts.sticky_agent_id, {})[work] = None
-        if not work.plain and self._roster.note_demand(facts):
+        line = None if self._draining else self._roster.line_for(facts)
+        if line is not None:
+            self._stand_in_line(line, work)
+            return
+        if self._roster.note_demand(facts):
             self._forget_places()
         self._arrive(work)
 
     def remove_work(self, work_id: UUID) -> None:
         """The work waits no more: taken by hand, abandoned, cancelled or moved."""
-        work = self._works.pop(work_id, None)
+        work = self._works.pop(work_id.int, None)
         if work is not None:
             self._take_back(work)
             self._forget(work)
 
-    def confirm(self, work_id: UUID) -> None:
-        """The offer is committed: from now on the agent's facts count it."""
-        work = self._works.get(work_id)
-        if work is not None and work.offered is not None:
-            del self._works[work_id]
-            del work.offered[0].offers[work]
-            self._offered -= 1
-            self._forget(work)
+    def confirm(self, work_id: UUID, *, accepted_at: datetime | None = None) -> None:
+        """The offer is committed: from now on the agent's facts count it. With `accepted_at` the agent has accepted
+        it then, which is short for putting facts with the work engaged and idle since that moment.
+        """
+        number = work_id.int
+        work = self._works.get(number)
+        if work is None or work.offered is None:
+            return
+        agent, facts = work.offered[0], work.facts
+        del self._works[number], agent.offers[work]
+        self._offered -= 1
+        if facts.sticky_agent_id is not None:
+            self._sticky[facts.sticky_agent_id].pop(work, None)
+        if accepted_at is not None:
+            self._engage(agent, facts, accepted_at)
 
     def undo(self, work_id: UUID) -> None:
         """The offer was not committed: the work waits again and the agent has the units back."""
-        work = self._works.get(work_id)
+        work = self._works.get(work_id.int)
         if work is not None and work.offered is not None:
             self._take_back(work)
             self._arrive(work)
@@ -105,13 +117,12 @@ class Engine(Matching):
         agent = self._roster.get_agent(agent_id)
         self._move(agent, agent.state.credited(channel, weight, engaged=True))
 
-    def accepted(self, agent_id: UUID, channel: str, weight: int, at: datetime) -> None:
-        """Short for putting the agent's facts with the offered work engaged and `idle_since_at` = at."""
-        agent = self._roster.get_agent(agent_id)
-        agent.leave()
+    def _engage(self, agent: Agent, work: WorkFacts, at: datetime) -> None:
+        if agent.slot is not None or agent.draining_for is not None:
+            agent.leave()
         agent.idle = at.timestamp()
-        if channel in INTERRUPTIBLE_CHANNELS:
-            agent.state = agent.state.engaged(channel, weight)
+        if work.channel in INTERRUPTIBLE_CHANNELS:
+            agent.state = agent.state.engaged(work.channel, work.weight)
             self._dirty_agents[agent] = None
         self._outside[agent] = None
 
@@ -122,13 +133,11 @@ class Engine(Matching):
         """
         decided: list[Decision] = []
         self._settle(now.timestamp(), decided)
-        alone = self._only_dirty_agent()
+        alone = self._only_dirty_agent() if len(self._dirty_agents) == 1 else None
         if alone is not None:
             self._serve(alone, limit, decided)
         else:
             self._match(limit, decided)
-        for agent in self._dirty_agents:
-            agent.content_at = None
         return decided
 
     def next_timer(self, now: datetime) -> datetime | None:
@@ -142,7 +151,7 @@ class Engine(Matching):
 
     def explain(self, work_id: UUID, now: datetime) -> Trace:
         """What would be decided for this work alone at this moment. Raises NotFound if it does not wait."""
-        work = self._works.get(work_id)
+        work = self._works.get(work_id.int)
         if work is not None:
             self._settle(now.timestamp(), None)
             self._enter_all()
@@ -152,7 +161,7 @@ class Engine(Matching):
 
     def others_eligible(self, work_id: UUID, agent_id: UUID, now: datetime) -> bool:
         """Whether somebody else who is routable could be asked: decides how long a cool-down lasts."""
-        work = self._works.get(work_id)
+        work = self._works.get(work_id.int)
         if work is None:
             return False
         lane = work.lane or self._roster.lane_for(work.facts, now.timestamp())

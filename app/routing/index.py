@@ -2,44 +2,37 @@
 
 A profile is an agent as the demands in use see it, so all agents of a `Group` stand alike for every demand,
 and inside a group agents of equal load share one list in the order of the last rank rules. A `Reach` is one
-demand and the groups that meet it; a `Lane` is the waiting work of one reach, kind and set of barred agents,
-so if its head cannot be placed, nothing behind it can.
+demand and the groups that meet it.
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
-from uuid import UUID
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
 from app.routing.capacity import Fit
-from app.routing.decisions import UnroutableReason
-from app.routing.facts import AgentFacts, OrderKey, QueueFacts, WorkFacts, order_key
-from app.routing.lines import NOT_WAITING, Board, Line
+from app.routing.facts import AgentFacts, QueueFacts, WorkFacts, order_key
+from app.routing.lines import Board, Line
 from app.routing.loads import Kind, State
-from app.routing.ranking import Policy, band, stable_hash
+from app.routing.ranking import Policy, Standing, band, stable_hash
 from app.routing.rings import Terms
+
+if TYPE_CHECKING:
+    from app.routing.lanes import Lane
 
 Slot = tuple[float, int, "Agent"]
 Bucket = tuple[tuple[float, ...], list[Slot]]
-
-NOBODY = (float("inf"),)
-"""The turn of an empty lane: after every other."""
-SECONDS_BETWEEN_TIERS = 1e12
-"""More than any moment in epoch seconds."""
 
 
 class Work:
     """A waiting or provisionally offered work item."""
 
     __slots__ = (
-        "drainer", "due", "facts", "key", "lane", "offered", "plain", "timer", "told_unroutable", "told_wait",
+        "drainer", "facts", "key", "lane", "offered", "timer", "told_unroutable", "told_wait",
     )  # fmt: skip
 
     def __init__(self, facts: WorkFacts) -> None:
         self.facts = facts
-        self.plain = asks_nothing_special(facts)
-        self.key: OrderKey = order_key(facts)
-        self.due = self.key[1]
+        self.key = order_key(facts)
         self.lane: Lane | None = None
         self.drainer: Agent | None = None
         self.offered: tuple[Agent, Fit] | None = None
@@ -49,12 +42,12 @@ class Work:
 
 
 class Agent:
-    """An agent's place in the index. `slot` is set while it stands in its group's list. `content_at` is
-    the load at which it could take nothing that waits, from a change of load until the next decision.
+    """An agent's place in the index. `slot` is set while it stands in its group's list. `content_with`
+    are the kinds (their bits) of which nothing waited for it, from a change of load until the next decision.
     """
 
     __slots__ = (
-        "content_at",
+        "content_with",
         "draining_for",
         "facts",
         "group",
@@ -69,7 +62,7 @@ class Agent:
     def __init__(self, facts: AgentFacts, state: State) -> None:
         self.facts = facts
         self.state = state
-        self.content_at: State | None = None
+        self.content_with = 0
         self.idle = facts.idle_since_at.timestamp()
         self.idle_hash = stable_hash(facts.id)
         self.group: Group | None = None
@@ -109,11 +102,11 @@ class Group:
     """All agents of one profile."""
 
     __slots__ = (
-        "agents", "blended", "buckets", "draining", "found", "key", "lines", "queues", "queues_served", "reaches",
+        "agents", "blended", "buckets", "draining", "found", "key", "line", "queues", "queues_served", "reaches",
         "routable", "skills", "teams",
     )  # fmt: skip
 
-    def __init__(self, key: object, facts: AgentFacts, *, blended: bool, queues_served: int) -> None:
+    def __init__(self, key: object, facts: AgentFacts, board: Board, *, blended: bool, queues_served: int) -> None:
         self.key = key
         self.skills = facts.skills
         self.queues = facts.queues
@@ -126,13 +119,7 @@ class Group:
         self.draining: dict[Agent, None] = {}
         self.found: dict[Kind, tuple[int, list[Bucket]]] = {}
         self.reaches: dict[Reach, None] = {}
-        self.lines: dict[Kind, Line] = {}
-
-    def line(self, kind: Kind, board: Board) -> Line:
-        found = self.lines.get(kind)
-        if found is None:
-            found = self.lines[kind] = Line(board)
-        return found
+        self.line = Line(board)
 
     def fitting(self, kind: Kind) -> tuple[int, list[Bucket]]:
         """How many agents have the units, and their lists by load; remembered until somebody moves."""
@@ -148,17 +135,23 @@ class Group:
 
 
 class Counts(NamedTuple):
-    """At one version of the roster."""
+    """At one state of the roster: all agents, whom the ring lets in, who of them meets the demand, who of those is
+    routable.
+    """
 
     version: int
+    presence: int
+    agents: int
     admitted: int
     qualified: int
+    staffed: int
 
 
 class Reach:
     """One demand: the groups that meet it in the order of the policy's standing rules."""
 
     __slots__ = (
+        "counts",
         "groups",
         "lanes",
         "manned",
@@ -166,8 +159,6 @@ class Reach:
         "queue",
         "ranked",
         "ring",
-        "roster",
-        "staff",
         "terms",
         "watchers",
     )
@@ -181,162 +172,49 @@ class Reach:
         self.ranked: list[tuple[tuple[float, ...], Group]] = []
         self.lanes: dict[Lane, None] = {}
         self.manned = 0
-        self.roster: Counts | None = None
-        self.staff: tuple[int, int] | None = None
+        self.counts: Counts | None = None
         self.watchers: dict[Lane, None] = {}
 
     def admits(self, group: Group) -> bool:
         """Member of the queue, or let in by a ring; requirements are asked apart."""
         return self.queue.id in group.queues or not self.terms.groups.isdisjoint(group.teams)
 
-    def count(self, version: int, groups: Iterable[Group]) -> "Counts":
-        """Agents who are let in, and those of them who meet the requirements, at this version of the roster."""
-        admitted = sum(len(group.agents) for group in groups if self.admits(group))
-        self.roster = Counts(version, admitted, sum(len(group.agents) for group in self.groups))
-        return self.roster
+    def count(self, version: int, presence: int, agents: int, groups: Iterable[Group]) -> Counts:
+        """Who is let in is asked of every group, so it is counted anew only when the version changed."""
+        staffed = sum(group.routable for group in self.groups)
+        known = self.counts
+        if known is not None and known.version == version:
+            self.counts = known._replace(presence=presence, staffed=staffed)
+        else:
+            admitted = sum(len(group.agents) for group in groups if self.admits(group))
+            qualified = sum(len(group.agents) for group in self.groups)
+            self.counts = Counts(version, presence, agents, admitted, qualified, staffed)
+        return self.counts
 
-    def staffed(self, presence: int) -> int:
-        """How many who meet the demand are routable; kept per version of who is present."""
-        if self.staff is None or self.staff[0] != presence:
-            self.staff = (presence, sum(group.routable for group in self.groups))
-        return self.staff[1]
+    def standing_of(self, group: Group) -> tuple[float, ...]:
+        """What the policy's standing rules say of a group, the same at any time."""
+        wanted = {skill for skill, _ in self.terms.requirements} | self.queue.preferred
+        standing = Standing(group.queues_served, group.skills, tuple(sorted(wanted)))
+        return tuple([rule(standing) for rule in self.policy.standing])
 
-    def add(self, group: Group, standing: tuple[float, ...]) -> None:
-        self.groups[group] = standing
+    def add(self, group: Group) -> None:
+        standing = self.groups[group] = self.standing_of(group)
         insort(self.ranked, (standing, group), key=_standing)
         group.reaches[self] = None
         self.manned += group.routable > 0
         for lane in self.lanes:
-            group.line(lane.kind, lane.board).join(lane)
+            group.line.join(lane)
 
     def remove(self, group: Group) -> None:
         del self.groups[group]
         self.ranked = [row for row in self.ranked if row[1] is not group]
         self.manned -= group.routable > 0
         for lane in self.lanes:
-            group.lines[lane.kind].leave(lane)
+            group.line.leave(lane)
 
 
 def _standing(row: tuple[tuple[float, ...], Group]) -> tuple[float, ...]:
     return row[0]
-
-
-class Lane:
-    """Waiting work that is alike: the same rings to come, kind, barred agents and (ring 0) only agent.
-
-    `entries` are in order from `start` on; what has left is dropped when it comes to the front. `seat` is its
-    place on the board.
-    """
-
-    __slots__ = (
-        "barred", "board", "chain", "dirty", "entries", "head", "judged", "key", "kind", "only", "passing",
-        "reach", "seat", "size", "start", "turn",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        key: object,
-        board: Board,
-        chain: tuple[Reach, ...],
-        kind: Kind,
-        barred: frozenset[UUID],
-        only: Agent | None,
-    ) -> None:
-        self.key = key
-        self.board = board
-        self.seat = board.take_seat()
-        self.chain = chain
-        self.reach = chain[0]
-        self.kind = kind
-        self.barred = barred
-        self.only = only
-        self.entries: list[tuple[OrderKey, int, Work]] = []
-        self.head: OrderKey | None = None
-        self.turn: tuple[float, ...] = NOBODY
-        self.start = 0
-        self.size = 0
-        self.dirty = False
-        self.passing = False
-        self.judged: tuple[int, UnroutableReason | None] | None = None
-        for reach in chain:
-            reach.watchers[self] = None
-
-    def preferred_reach(self) -> Reach:
-        """The first ring from its own that somebody staffed matches; its own if none."""
-        return next((reach for reach in self.chain if reach.manned), self.chain[0])
-
-    def attach(self) -> None:
-        """Stand in the lists of those who may take it, at the first ring that somebody staffed matches."""
-        if self.only is not None:
-            self.only.lanes.append(self)
-            return
-        self.reach = self.preferred_reach()
-        self.reach.lanes[self] = None
-        for group in self.reach.groups:
-            group.line(self.kind, self.board).join(self)
-
-    def detach(self) -> None:
-        if self.only is not None:
-            self.only.lanes.remove(self)
-            return
-        del self.reach.lanes[self]
-        for group in self.reach.groups:
-            group.lines[self.kind].leave(self)
-
-    def show(self) -> None:
-        """Put on the board when its head is due, as a float that never turns the order round."""
-        head = self.head
-        waits = head is not None and not self.dirty and self.only is None
-        self.board.turns[self.seat] = head[0] * SECONDS_BETWEEN_TIERS + head[1] if waits and head else NOT_WAITING
-
-    def add(self, work: Work, serial: int) -> bool:
-        """True when the work became the head."""
-        work.lane = self
-        self.size += 1
-        entry = (work.key, serial, work)
-        if not self.entries or self.entries[-1] < entry:
-            self.entries.append(entry)
-        else:
-            insort(self.entries, entry, lo=self.start)
-        if self.head is None or work.key < self.head:
-            self.head = self.turn = work.key
-            return True
-        return False
-
-    def remove(self, work: Work) -> None:
-        work.lane = None
-        self.size -= 1
-        if work.key is self.head:
-            self.settle()
-
-    def settle(self) -> None:
-        """Step over what has left at the front; `head` is then the first that waits, or None."""
-        entries, start = self.entries, self.start
-        while start < len(entries) and entries[start][2].lane is not self:
-            start += 1
-        if start * 2 > len(entries):
-            del entries[:start]
-            start = 0
-        self.start = start
-        self.head = entries[start][0] if entries else None
-        self.turn = self.head or NOBODY
-        self.show()
-
-    def first(self) -> Work:
-        return self.entries[self.start][2]
-
-    def in_order(self) -> Iterator[Work]:
-        """Every waiting work once, first first."""
-        return iter(
-            sorted({row[2] for row in self.entries[self.start :] if row[2].lane is self}, key=lambda work: work.key)
-        )
-
-
-def asks_nothing_special(facts: WorkFacts) -> bool:
-    """Whether its lane follows from its queue, channel and weight alone while the queue has no rings."""
-    return not (
-        facts.cool_downs or facts.tries or facts.requirements is not None or facts.language or facts.sticky_until_at
-    )
 
 
 def profile_key(facts: AgentFacts, thresholds: Mapping[str, list[int]]) -> tuple[object, ...]:

@@ -11,63 +11,70 @@ from app.routing.capacity import (
     fits,
     resume,
 )
-from app.routing.ranking import Policy
+from app.routing.ranking import Policy, get_policy
 
 
 class Kind:
-    """A channel, a weight and the policy's load rule: what decides which loads fit and in which order."""
+    """A channel, a weight and the policy's load rule: what decides which loads fit and in which order. `bit` stands
+    for it in `State.fitting`.
+    """
 
-    __slots__ = ("channel", "policy", "weight", "whole")
+    __slots__ = ("bit", "channel", "policy", "weight", "whole")
 
-    def __init__(self, channel: str, weight: int, policy: Policy) -> None:
+    def __init__(self, channel: str, weight: int, policy: Policy, bit: int) -> None:
         self.channel = channel
         self.weight = weight
         self.policy = policy
+        self.bit = bit
         self.whole = channel in WHOLE_AGENT_CHANNELS
 
 
-class Fits(dict[Kind, Fit | None]):
-    """How work of each kind fits on one ledger, worked out when first asked."""
+class Loads:
+    """All loads and kinds that came up, each kept once: agents move among few distinct loads."""
 
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
+    def __init__(self) -> None:
+        self.states: dict[Ledger, State] = {}
+        self.kinds: dict[tuple[str, int, str], Kind] = {}
 
-    def __missing__(self, kind: Kind) -> Fit | None:
-        fit = self[kind] = fits(self._ledger, kind.channel, kind.weight)
-        return fit
-
-
-class After(dict[Kind, "State"]):
-    """The load after an offer of each kind."""
-
-    def __init__(self, state: "State") -> None:
-        self._state = state
-
-    def __missing__(self, kind: Kind) -> "State":
-        state = self[kind] = self._state.debited(kind.channel, kind.weight)
+    def state(self, ledger: Ledger) -> "State":
+        state = self.states.get(ledger)
+        if state is None:
+            state = self.states[ledger] = State(ledger, self)
         return state
+
+    def kind(self, channel: str, weight: int, policy: str) -> Kind:
+        kind = self.kinds.get((channel, weight, policy))
+        if kind is None:
+            kind = Kind(channel, weight, get_policy(policy), 1 << len(self.kinds))
+            self.kinds[channel, weight, policy] = kind
+            for state in self.states.values():
+                state.learn(kind)
+        return kind
 
 
 class State:
-    """One ledger, kept once, with its arithmetic remembered: agents move among few distinct loads."""
+    """One ledger with its arithmetic remembered. `fits` tells how work of each kind fits, `fitting` has the bits of the
+    kinds that do.
+    """
 
-    __slots__ = ("_credited", "_debited", "_known", "after", "fits", "ledger", "whole")
+    __slots__ = ("_credited", "_debited", "_loads", "_offered", "fits", "fitting", "ledger", "whole")
 
-    def __init__(self, ledger: Ledger, known: "dict[Ledger, State]") -> None:
+    def __init__(self, ledger: Ledger, loads: Loads) -> None:
         self.ledger = ledger
         self.whole = ledger.holds_whole_agent_work
-        self._known = known
-        self.fits = Fits(ledger)
-        self.after = After(self)
+        self.fits: dict[Kind, Fit | None] = {}
+        self.fitting = 0
+        self._offered: dict[Kind, State] = {}
+        self._loads = loads
         self._debited: dict[tuple[str, int], State] = {}
         self._credited: dict[tuple[str, int, bool], State] = {}
+        for kind in loads.kinds.values():
+            self.learn(kind)
 
-    @staticmethod
-    def of(ledger: Ledger, known: "dict[Ledger, State]") -> "State":
-        state = known.get(ledger)
-        if state is None:
-            state = known[ledger] = State(ledger, known)
-        return state
+    def learn(self, kind: Kind) -> None:
+        fit = self.fits[kind] = fits(self.ledger, kind.channel, kind.weight)
+        if fit is not None:
+            self.fitting |= kind.bit
 
     def fit(self, kind: Kind) -> Fit | None:
         return self.fits[kind]
@@ -75,22 +82,29 @@ class State:
     def could_hold(self, kind: Kind) -> bool:
         return could_ever_fit(self.ledger, kind.channel, kind.weight)
 
+    def offered(self, kind: Kind) -> "State":
+        """The load after an offer of this kind."""
+        after = self._offered.get(kind)
+        if after is None:
+            after = self._offered[kind] = self.debited(kind.channel, kind.weight)
+        return after
+
     def debited(self, channel: str, weight: int) -> "State":
         after = self._debited.get((channel, weight))
         if after is None:
-            after = State.of(debit(self.ledger, channel, weight, forced=True), self._known)
+            after = self._loads.state(debit(self.ledger, channel, weight, forced=True))
             self._debited[channel, weight] = after
         return after
 
     def credited(self, channel: str, weight: int, *, engaged: bool) -> "State":
         after = self._credited.get((channel, weight, engaged))
         if after is None:
-            after = State.of(credit(self.ledger, channel, weight, engaged=engaged), self._known)
+            after = self._loads.state(credit(self.ledger, channel, weight, engaged=engaged))
             self._credited[channel, weight, engaged] = after
         return after
 
     def engaged(self, channel: str, weight: int) -> "State":
-        return State.of(engage(self.ledger, channel, weight), self._known)
+        return self._loads.state(engage(self.ledger, channel, weight))
 
     def resumed(self, channel: str, weight: int) -> "State":
-        return State.of(resume(self.ledger, channel, weight, forced=True), self._known)
+        return self._loads.state(resume(self.ledger, channel, weight, forced=True))

@@ -1,19 +1,27 @@
 """What follows from a change: which work goes to whom, who drains for a late call, who is told to wait."""
 
 import heapq
+from functools import partial
 
+from app.routing.capacity import Fit
 from app.routing.decisions import Decision, Drain, Offer, Wait, WaitReason
-from app.routing.evidence import Found
+from app.routing.evidence import Found, trace_of_lone
 from app.routing.facts import OrderKey
-from app.routing.index import NOBODY, Agent, Lane, Work
-from app.routing.loads import State
+from app.routing.index import Agent, Counts, Reach, Work
+from app.routing.lanes import Lane
+from app.routing.lines import NOBODY
+from app.routing.loads import Kind, State
 from app.routing.places import Places
 from app.routing.rings import exhausted_agents
-from app.routing.search import Findings, drainable, find, find_for
+from app.routing.search import Findings, drainable, find
 
 Todo = tuple[OrderKey, int, Lane | Work, Agent | None]
 """What may be done, first key first: place the head of a lane, take it for an agent, or find somebody who
 drains for a late call (a work). An agent stands with the lane it would take."""
+
+
+made = tuple.__new__
+"""For what is decided most: past a named tuple's own constructor, which takes thrice as long."""
 
 
 class Matching(Places):
@@ -29,20 +37,19 @@ class Matching(Places):
     def _serve(self, agent: Agent, limit: int, decided: list[Decision]) -> None:
         offers = 0
         while offers < limit:
-            lane = None if agent.state is agent.content_at else self._first_lane_for(agent)
+            lane = self._first_lane_for(agent)
             if lane is None:
-                agent.content_at = None
                 self._dirty_agents.clear()
                 self._tell_the_rest(decided)
                 break
-            work = lane.first()
             if lane.barred:
                 self._enter_all()
-                found = find(lane, work, self._roster.agents)
+                work = lane.first()
+                decided.append(self._offer(lane, work, find(lane, work, self._roster.agents)))
             else:
-                found = find_for(agent, lane, work, lane.reach.staffed(self._roster.presence))
-            decided.append(self._offer(lane, work, found))
+                decided.append(self._offer_alone(agent, lane))
             offers += 1
+        agent.content_with = 0
 
     def _match(self, limit: int, decided: list[Decision]) -> None:
         self._enter_all()
@@ -56,7 +63,7 @@ class Matching(Places):
             elif agent is not None and (subject.head != key or not self._would_take(agent, subject)):
                 heapq.heappop(todo)
                 self._push_agent(todo, agent)
-            elif subject.head is None:
+            elif subject.head == NOBODY:
                 heapq.heappop(todo)
                 self._clean(subject)
             elif subject.head != key:
@@ -66,6 +73,8 @@ class Matching(Places):
         for _, _, late, _ in todo:
             if isinstance(late, Work) and late.lane is not None:
                 self._mark(late.lane)
+        for agent in self._dirty_agents:
+            agent.content_with = 0
         if not todo:
             self._tell_the_rest(decided)
 
@@ -73,22 +82,22 @@ class Matching(Places):
         """Place the head of a lane, or find that it must wait. True if an offer came of it."""
         heapq.heappop(todo)
         work = lane.first()
+        drainer = work.drainer
         if asking is not None and self._asks_alone(asking, lane):
-            found = find_for(asking, lane, work, lane.reach.staffed(self._roster.presence))
+            decided.append(self._offer_alone(asking, lane))
         else:
             found = find(lane, work, self._roster.agents)
-        if not found.ranked:
-            self._block(lane, work, found, todo, decided)
-            return False
-        drainer = work.drainer
-        decided.append(self._offer(lane, work, found))
+            if not found.ranked:
+                self._block(lane, work, found, todo, decided)
+                return False
+            decided.append(self._offer(lane, work, found))
         if drainer is not None:
             for late in self._late_lanes(drainer):
                 self._push_late(todo, late)
             self._push_agent(todo, drainer)
         if asking is not None:
             self._push_agent(todo, asking)
-        elif lane.head is not None:
+        elif lane.head != NOBODY:
             heapq.heappush(todo, self._entry(lane.head, lane))
         else:
             self._clean(lane)
@@ -103,18 +112,18 @@ class Matching(Places):
         for agent in self._dirty_agents:
             for lane in self._late_lanes(agent):
                 self._mark(lane)
-        for lane in [lane for lane in self._dirty_lanes if lane.head is None]:
+        for lane in [lane for lane in self._dirty_lanes if lane.head == NOBODY]:
             self._clean(lane)
-        todo: list[Todo] = [self._entry(lane.head, lane) for lane in self._dirty_lanes if lane.head]
+        todo: list[Todo] = [self._entry(lane.head, lane) for lane in self._dirty_lanes if lane.head != NOBODY]
         heapq.heapify(todo)
         for agent in list(self._dirty_agents):
             self._push_agent(todo, agent)
         return todo
 
     def _push_agent(self, todo: list[Todo], agent: Agent) -> None:
-        lane = None if agent.state is agent.content_at else self._first_lane_for(agent)
-        if lane is None or lane.head is None:
-            agent.content_at = None
+        lane = self._first_lane_for(agent)
+        if lane is None:
+            agent.content_with = 0
             self._dirty_agents.pop(agent, None)
         else:
             heapq.heappush(todo, self._entry(lane.head, lane, agent))
@@ -137,23 +146,19 @@ class Matching(Places):
         group = agent.group
         if group is None or not agent.facts.routable:
             return None
-        chosen: Lane | None = None
-        turn: tuple[float, ...] = NOBODY
-        fits = agent.state.fits
-        for kind, line in group.lines.items():
-            if fits[kind] is None:
-                continue
-            first = line.first()
-            if first is not None and first.turn < turn:
-                chosen, turn = first, first.turn
-            for lane in line.barred:
-                if lane.turn < turn and _may_ask(agent, lane):
-                    chosen, turn = lane, lane.turn
-        for lane in agent.lanes:
-            if lane.turn < turn and _may_ask(agent, lane) and fits[lane.kind] is not None:
-                chosen, turn = lane, lane.turn
-        kept_free = agent.draining_for is not None and chosen is not None and chosen.turn > agent.draining_for.key
-        return None if kept_free else chosen
+        line, state = group.line, agent.state
+        fitting = state.fitting & ~agent.content_with
+        if not fitting:
+            return None
+        chosen = line.first(fitting)
+        if line.barred or agent.lanes:
+            soonest = NOBODY if chosen is None else chosen.head
+            for lane in (*line.barred, *agent.lanes):
+                if lane.head < soonest and _may_ask(agent, lane) and state.fits[lane.kind] is not None:
+                    chosen, soonest = lane, lane.head
+        if agent.draining_for is not None and chosen is not None and chosen.head > agent.draining_for.key:
+            return None
+        return chosen
 
     def _offer(self, lane: Lane, work: Work, found: Findings) -> Offer:
         agent = found.ranked[0][1]
@@ -161,9 +166,44 @@ class Matching(Places):
         fit = before.fits[kind]
         assert fit is not None
         self._displace(work)
+        self._untold.pop(work, None)
+        after = self._debit(agent, work, kind, fit)
+        facts = work.facts
+        evidence = self._evidence(lane, found, before, after).as_trace
+        return Offer(facts.id, facts.version, agent.facts.id, lane.reach.ring, fit.parks, evidence)
+
+    def _offer_alone(self, agent: Agent, lane: Lane) -> Offer:
+        """The head of the lane when it is known that nobody but this agent has the units: the others need not be
+        asked.
+        """
+        before, kind, reach, work, group = agent.state, lane.kind, lane.reach, lane.take_first(), agent.group
+        fit = before.fits[kind]
+        assert fit is not None
+        assert group is not None
+        after = self._debit(agent, work, kind, fit)
+        facts, agent_id = work.facts, agent.facts.id
+        counts = reach.counts
+        if counts is None or counts.presence != self._roster.presence:
+            counts = self._counts(reach)
+        evidence = partial(
+            trace_of_lone,
+            reach,
+            counts,
+            group,
+            kind,
+            fit,
+            agent,
+            agent.idle,
+            facts.sticky_agent_id,
+            before,
+            after,
+        )
+        return made(Offer, (facts.id, facts.version, agent_id, reach.ring, fit.parks, evidence))
+
+    def _debit(self, agent: Agent, work: Work, kind: Kind, fit: Fit) -> State:
         if work.drainer is not None:
             self._end_drain(work.drainer)
-        after = before.after[kind]
+        after = agent.state.offered(kind)
         if agent.slot is None and agent.draining_for is None:
             agent.state = after
         else:
@@ -173,25 +213,23 @@ class Matching(Places):
         work.offered = (agent, fit)
         agent.offers[work] = fit
         self._offered += 1
-        self._untold.pop(work, None)
-        facts = work.facts
-        evidence = self._evidence(lane, found, before, after)
-        return Offer(facts.id, facts.version, agent.facts.id, lane.reach.ring, fit.parks, evidence)
+        return after
 
     def _block(self, lane: Lane, work: Work, found: Findings, todo: list[Todo], decided: list[Decision]) -> None:
-        if work in self._untold:
-            del self._untold[work]
-            if not work.told_wait:
-                work.told_wait = True
-                reason = self._wait_reason(lane, work, found)
-                decided.append(Wait(work.facts.id, reason, self._evidence(lane, found).as_trace()))
+        self._untold.pop(work, None)
+        if not work.told_wait:
+            work.told_wait = True
+            reason = self._wait_reason(lane, work, found)
+            decided.append(Wait(work.facts.id, reason, self._evidence(lane, found).as_trace()))
         self._clean(lane)
         if lane in self._late:
             self._push_late(todo, lane)
 
     def _push_late(self, todo: list[Todo], lane: Lane) -> None:
         """Every late call without an agent that drains for it asks for one, in its own place in the order."""
-        asking = [work for work in lane.in_order() if work.drainer is None and work.due <= self._now]
+        asking = [
+            work for work in lane.in_order() if work.drainer is None and work.facts.due_at.timestamp() <= self._now
+        ]
         if not asking:
             del self._late[lane]
         elif drainable(lane) is None:
@@ -215,13 +253,14 @@ class Matching(Places):
 
     def _tell_the_rest(self, decided: list[Decision]) -> None:
         """Whoever still waits unheard stands behind other work like it."""
-        if not self._untold:
-            return
-        for work in self._untold:
+        if self._untold:
+            self._in_line[:0] = self._untold
+            self._untold.clear()
+        for work in self._in_line:
             if work.lane is not None and not work.told_wait:
                 work.told_wait = True
-                decided.append(Wait(work.facts.id, "in_line", None))
-        self._untold.clear()
+                decided.append(made(Wait, (work.facts.id, "in_line", None)))
+        self._in_line.clear()
 
     def _wait_reason(self, lane: Lane, work: Work, found: Findings) -> WaitReason:
         if lane.only is not None:
@@ -234,13 +273,15 @@ class Matching(Places):
         return "cooling_down" if found.cooling_down == found.staffed else "no_free_units"
 
     def _evidence(self, lane: Lane, found: Findings, before: State | None = None, after: State | None = None) -> Found:
-        roster, reach = self._roster, lane.reach
-        counts = reach.roster
-        if counts is None or counts[0] != roster.version:
-            counts = reach.count(roster.version, roster.groups.values())
-        return Found(reach, lane.only, len(roster.agents), counts, found, before, after)
+        return Found(lane.reach, lane.only is not None, self._counts(lane.reach), found, before, after)
+
+    def _counts(self, reach: Reach) -> Counts:
+        roster, counts = self._roster, reach.counts
+        if counts is None or counts.presence != roster.presence:
+            counts = reach.count(roster.version, roster.presence, len(roster.agents), roster.groups.values())
+        return counts
 
 
 def _may_ask(agent: Agent, lane: Lane) -> bool:
     """Dirty lanes speak for themselves."""
-    return lane.head is not None and not lane.dirty and agent.facts.id not in lane.barred
+    return lane.head != NOBODY and not lane.dirty and agent.facts.id not in lane.barred

@@ -4,7 +4,8 @@ import heapq
 from uuid import UUID
 
 from app.routing.decisions import Decision, Unroutable
-from app.routing.index import Agent, Lane, Work
+from app.routing.index import Agent, Work
+from app.routing.lanes import Lane, asks_nothing_special
 from app.routing.loads import State
 from app.routing.roster import Roster
 
@@ -16,9 +17,10 @@ class Places:
 
     def __init__(self) -> None:
         self._roster = Roster()
-        self._works: dict[UUID, Work] = {}
+        self._works: dict[int, Work] = {}
         self._arrivals: dict[Work, None] = {}
         self._untold: dict[Work, None] = {}
+        self._in_line: list[Work] = []
         self._timers: list[tuple[float, int, Work]] = []
         self._dirty_agents: dict[Agent, None] = {}
         self._dirty_lanes: dict[Lane, None] = {}
@@ -33,54 +35,72 @@ class Places:
 
     def _settle(self, now: float, decided: list[Decision] | None) -> None:
         self._now = now
+        if self._timers and self._timers[0][0] <= now:
+            self._wake(now)
+        roster = self._roster
+        if roster.stale:
+            roster.refresh()
+            self._dirty_agents.update(dict.fromkeys(roster.agents.values()))
+        if roster.moved:
+            self._mark_moved_lanes()
+        if self._arrivals:
+            for work in self._arrivals:
+                self._place(work, now)
+            self._arrivals.clear()
+        if decided is None:
+            return
+        if self._checked_roster != roster.version:
+            self._checked_roster = roster.version
+            self._untold.update(dict.fromkeys(work for work in self._works.values() if work.offered is None))
+        if self._untold:
+            self._tell_unroutable(decided)
+
+    def _wake(self, now: float) -> None:
         while self._timers and self._timers[0][0] <= now:
             due = heapq.heappop(self._timers)
             if self._is_live(due):
                 self._displace(due[2])
                 self._arrivals[due[2]] = None
-        if self._roster.refresh():
-            self._dirty_agents.update(dict.fromkeys(self._roster.agents.values()))
-        self._mark_moved_lanes()
-        for work in self._arrivals:
-            self._place(work, now)
-        self._arrivals.clear()
-        if decided is None:
-            return
-        if self._checked_roster != self._roster.version:
-            self._checked_roster = self._roster.version
-            self._untold.update(dict.fromkeys(work for work in self._works.values() if work.offered is None))
-        self._tell_unroutable(decided)
 
     def _place(self, work: Work, now: float) -> None:
         facts = work.facts
-        lane = self._roster.plain_lane_for(facts) if work.plain else None
+        lane = self._roster.plain_lane_for(facts) if asks_nothing_special(facts) else None
         special = lane is None
         if lane is None:
             if facts.queue_id not in self._roster.queues:
                 return
             lane = self._roster.lane_for(facts, now)
-            self._mark_moved_lanes()
         self._serial += 1
         stood_in_line = lane.size > 0 and not self._draining
-        if lane.add(work, self._serial):
+        if lane.add(work):
             # Nobody could take the old head, so nobody can take the new one: but an agent that is kept free might.
             if stood_in_line and not lane.dirty:
                 lane.show()
             else:
                 self._mark(lane)
         whole = lane.kind.whole
-        if whole and work.due <= now and work.drainer is None:
+        due = facts.due_at.timestamp() if whole else 0.0
+        if whole and due <= now and work.drainer is None:
             self._late[lane] = None
             self._mark(lane)
-        at = self._roster.next_change_at(facts, work.due, now) if special or whole else None
+        at = self._roster.next_change_at(facts, now) if special or whole else None
         if at is not None:
             heapq.heappush(self._timers, (at, self._serial, work))
             work.timer = self._serial
 
+    def _stand_in_line(self, lane: Lane, work: Work) -> None:
+        """What `_place` does, for most arrivals: behind others like it, in a lane that somebody could serve."""
+        self._serial += 1
+        if lane.add(work) and not lane.dirty:
+            lane.show()
+        if lane.kind.whole:
+            heapq.heappush(self._timers, (work.facts.due_at.timestamp(), self._serial, work))
+            work.timer = self._serial
+        self._in_line.append(work)
+
     def _mark_moved_lanes(self) -> None:
-        if self._roster.moved:
-            for lane in self._roster.take_moved_lanes():
-                self._mark(lane)
+        for lane in self._roster.take_moved_lanes():
+            self._mark(lane)
 
     def _arrive(self, work: Work) -> None:
         self._arrivals[work] = None
@@ -139,20 +159,18 @@ class Places:
         self._outside.clear()
 
     def _move(self, agent: Agent, state: State) -> None:
-        self._note(agent)
-        agent.leave()
+        """Until now the agent could take nothing that waits."""
+        if agent not in self._dirty_agents:
+            agent.content_with = agent.state.fitting
+            self._dirty_agents[agent] = None
+        if agent.slot is not None or agent.draining_for is not None:
+            agent.leave()
         agent.state = state
         self._outside[agent] = None
 
-    def _note(self, agent: Agent) -> None:
-        """Before its load changes: until now it could take nothing that waits."""
-        if agent not in self._dirty_agents:
-            agent.content_at = agent.state
-            self._dirty_agents[agent] = None
-
     def _is_live(self, timer: tuple[float, int, Work]) -> bool:
         _, serial, work = timer
-        return work.timer == serial and work.offered is None and self._works.get(work.facts.id) is work
+        return work.timer == serial and work.offered is None and self._works.get(work.facts.id.int) is work
 
     def _mark(self, lane: Lane) -> None:
         lane.dirty = True
@@ -169,7 +187,8 @@ class Places:
         if work is None:
             return
         agent.leave()
-        agent.draining_for = work.drainer = agent.content_at = None
+        agent.draining_for = work.drainer = None
+        agent.content_with = 0
         self._draining -= 1
         agent.enter()
         self._dirty_agents[agent] = None

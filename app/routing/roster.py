@@ -1,130 +1,79 @@
-"""Queues and agents as the engine sees them: who stands in which group, and which lane a work waits in."""
+"""Agents as the engine sees them: who stands in which group, and which lane a work waits in."""
 
-from collections.abc import Iterable
 from uuid import UUID
 
 from app.core.errors import NotFound
 from app.routing.capacity import WHOLE_AGENT_CHANNELS, Ledger, could_ever_fit
 from app.routing.decisions import UnroutableReason
+from app.routing.demands import Demands, told_apart_by
 from app.routing.facts import AgentFacts, QueueFacts, WorkFacts
-from app.routing.index import Agent, Group, Lane, Reach, Work, profile_key
+from app.routing.index import Agent, Group, Reach, Work, profile_key
+from app.routing.lanes import Lane, asks_nothing_special
 from app.routing.lines import Board
-from app.routing.loads import Kind, State
-from app.routing.ranking import Standing, get_policy
-from app.routing.rings import Requirements, barred_agents, check_rings, meets, next_ring_at, ring_of, terms_at
+from app.routing.loads import Loads, State
+from app.routing.ranking import get_policy
+from app.routing.rings import barred_agents, meets, next_ring_at, ring_of, terms_at
 
 
-class Roster:
-    """`version` changes with who could ever take what, `presence` also with who is routable just now."""
+class Roster(Demands):
+    """`version` changes with who could ever take what, `presence` then and with who is routable just now. Agents and
+    plain lanes are kept by the number in the id, which is found sooner than the id itself.
+    """
 
     def __init__(self) -> None:
-        self.queues: dict[UUID, QueueFacts] = {}
-        self.agents: dict[UUID, Agent] = {}
+        super().__init__()
+        self.agents: dict[int, Agent] = {}
         self.groups: dict[object, Group] = {}
         self.version = 0
         self.presence = 0
-        self.stale = False
-        self._states: dict[Ledger, State] = {}
-        self._kinds: dict[tuple[str, int, str], Kind] = {}
+        self.loads = Loads()
         self._reaches: dict[object, Reach] = {}
         self._reaches_asking: dict[str | None, list[Reach]] = {}
-        self._queues_asking: dict[str | None, list[tuple[UUID, Requirements]]] = {}
         self._groups_with: dict[str | None, dict[Group, None]] = {}
         self._lanes: dict[UUID, dict[object, Lane]] = {}
-        self._plain_lanes: dict[UUID, dict[tuple[str, int], Lane]] = {}
-        self._thresholds: dict[str, list[int]] = {}
-        self._work_demands: set[tuple[str, int]] = set()
+        self._plain_lanes: dict[tuple[int, str, int], Lane] = {}
         self.moved: list[Lane] = []
         self._board = Board()
 
-    # Queues and demands
-
-    def put_queue(self, queue: QueueFacts) -> bool:
-        """True when something changed, so that every place must be found anew."""
-        get_policy(queue.policy)
-        check_rings(queue)
-        if self.queues.get(queue.id) == queue:
-            return False
-        self.queues[queue.id] = queue
-        self.stale = True
-        return True
-
-    def remove_queue(self, queue_id: UUID) -> bool:
-        if self.queues.pop(queue_id, None) is None:
-            return False
-        self.stale = True
-        return True
-
-    def note_demand(self, work: WorkFacts) -> bool:
-        """True if the work asks what no demand asked before: that may split profiles."""
-        if work.requirements is None and work.language is None:
-            return False
-        asked = set((work.requirements or {}).items())
-        if work.language is not None:
-            asked.add(work.language)
-        unknown = {(skill, level) for skill, level in asked if level not in self._thresholds.get(skill, ())}
-        if unknown <= self._work_demands:
-            return False
-        self._work_demands |= unknown
-        self.stale = True
-        return True
-
-    def refresh(self) -> bool:
-        """Group everybody anew if demands changed. True if it did; all lanes are new then."""
-        if not self.stale:
-            return False
-        self.stale = False
-        self.version += 1
+    def refresh(self) -> None:
+        """Group everybody anew after demands changed; all lanes are new then."""
+        self.read_demands()
+        self._change()
         self._reaches, self._lanes, self.groups, self.moved = {}, {}, {}, []
         self._board = Board()
         self._reaches_asking, self._groups_with = {}, {}
-        self._queues_asking = _by_skill(self.queues.values())
-        self._plain_lanes = {queue.id: {} for queue in self.queues.values() if not queue.rings}
-        self._thresholds = self._asked_levels()
+        self._plain_lanes = {}
         for agent in self.agents.values():
-            agent.group, agent.slot, agent.lanes, agent.content_at = None, None, [], None
+            agent.group, agent.slot, agent.lanes, agent.content_with = None, None, [], 0
         for agent in self.agents.values():
             self._join(agent)
-        return True
 
-    def _asked_levels(self) -> dict[str, list[int]]:
-        asked: dict[str, set[int]] = {}
-        for skill, level in self._work_demands:
-            asked.setdefault(skill, set()).add(level)
-        for queue in self.queues.values():
-            for skill in queue.preferred:
-                asked.setdefault(skill, set())
-            for ring in range(len(queue.rings) + 1):
-                for skill, level in terms_at(queue, ring).requirements:
-                    asked.setdefault(skill, set()).add(level)
-            for skill in queue.fading & {skill for skill, _ in self._work_demands}:
-                asked[skill].update(range(1, 11))
-        return {skill: sorted(levels) for skill, levels in asked.items()}
+    def _change(self) -> None:
+        self.version += 1
+        self.presence += 1
 
     # Agents
 
-    def state_of(self, ledger: Ledger) -> State:
-        return State.of(ledger, self._states)
-
     def get_agent(self, agent_id: UUID) -> Agent:
-        agent = self.agents.get(agent_id)
+        agent = self.agents.get(agent_id.int)
         if agent is None:
             raise NotFound("unknown_agent", "The router knows no such agent; put its facts first.")
         return agent
 
     def put_agent(self, facts: AgentFacts, state: State) -> Agent:
-        agent = self.agents.get(facts.id)
+        agent = self.agents.get(facts.id.int)
         if agent is None:
-            agent = self.agents[facts.id] = Agent(facts, state)
-            self.version += 1
+            agent = self.agents[facts.id.int] = Agent(facts, state)
+            self._change()
         else:
             same = same_profile(agent.facts, facts)
-            self.version += not same or not _same_capacity(agent.state.ledger, state.ledger)
+            if not same or not _same_capacity(agent.state.ledger, state.ledger):
+                self._change()
             if same and agent.group is not None:
                 self._update(agent, facts, state)
                 return agent
             self._part(agent)
-            agent.content_at = None
+            agent.content_with = 0
             agent.facts, agent.state, agent.idle = facts, state, facts.idle_since_at.timestamp()
         if not self.stale:
             self._join(agent)
@@ -132,8 +81,8 @@ class Roster:
 
     def remove_agent(self, agent: Agent) -> None:
         self._part(agent)
-        del self.agents[agent.facts.id]
-        self.version += 1
+        del self.agents[agent.facts.id.int]
+        self._change()
 
     def _update(self, agent: Agent, facts: AgentFacts, state: State) -> None:
         group = agent.group
@@ -143,11 +92,11 @@ class Roster:
         agent.facts, agent.state, agent.idle = facts, state, facts.idle_since_at.timestamp()
         agent.enter()
         if change:
-            agent.content_at = None
+            agent.content_with = 0
             self._man(group, change)
 
     def _join(self, agent: Agent) -> None:
-        key = profile_key(agent.facts, self._thresholds)
+        key = profile_key(agent.facts, self.thresholds)
         group = self.groups.get(key) or self._new_group(key, agent.facts)
         group.agents[agent] = None
         agent.group = group
@@ -176,11 +125,12 @@ class Roster:
         group = self.groups[key] = Group(
             key,
             facts,
+            self._board,
             blended=any(not WHOLE_AGENT_CHANNELS.isdisjoint(queue.channels) for queue in served),
             queues_served=sum(
                 queue_id in facts.queues and meets(facts.skills, asked)
                 for skill in (None, *facts.skills)
-                for queue_id, asked in self._queues_asking.get(skill, ())
+                for queue_id, asked in self.queues_asking.get(skill, ())
             ),
         )
         for skill in (None, *facts.skills):
@@ -214,14 +164,22 @@ class Roster:
 
     # Places of work
 
+    def line_for(self, work: WorkFacts) -> Lane | None:
+        """The lane in which the work would stand behind others, if nobody need look at it for that."""
+        if self.stale or not asks_nothing_special(work):
+            return None
+        lane = self._plain_lanes.get((work.queue_id.int, work.channel, work.weight))
+        return lane if lane is not None and lane.size and lane.sound_at == self.version else None
+
     def plain_lane_for(self, work: WorkFacts) -> Lane | None:
         """The lane of work that asks nothing special, in a queue without rings; None for any other queue."""
-        lanes = self._plain_lanes.get(work.queue_id)
-        if lanes is None:
-            return None
-        lane = lanes.get((work.channel, work.weight))
+        key = (work.queue_id.int, work.channel, work.weight)
+        lane = self._plain_lanes.get(key)
         if lane is None:
-            lane = lanes[work.channel, work.weight] = self.lane_for(work, 0.0)
+            queue = self.queues.get(work.queue_id)
+            if queue is None or queue.rings:
+                return None
+            lane = self._plain_lanes[key] = self.lane_for(work, 0.0)
         return lane
 
     def lane_for(self, work: WorkFacts, now: float) -> Lane:
@@ -229,7 +187,7 @@ class Roster:
         ring = ring_of(queue, work, now) if queue.rings else 0
         override = None if work.requirements is None else tuple(sorted(work.requirements.items()))
         barred = barred_agents(work, now)
-        kind = self._kind(work.channel, work.weight, queue.policy)
+        kind = self.loads.kind(work.channel, work.weight, queue.policy)
         only = self._asked_alone(work, queue, ring, barred, now)
         key = (ring, override, work.language, kind, barred, only)
         lanes = self._lanes.setdefault(work.queue_id, {})
@@ -251,7 +209,7 @@ class Roster:
                 reach.watchers.pop(lane, None)
             lane.seat = self._board.give_back(lane.seat)
 
-    def next_change_at(self, work: WorkFacts, due: float, now: float) -> float | None:
+    def next_change_at(self, work: WorkFacts, now: float) -> float | None:
         """When the work's lane, or whether it is a late call, changes by time alone."""
         queue = self.queues[work.queue_id]
         whole = work.channel in WHOLE_AGENT_CHANNELS
@@ -261,7 +219,7 @@ class Roster:
         if work.sticky_until_at is not None:
             moments.append(work.sticky_until_at.timestamp())
         if whole:
-            moments.append(due)
+            moments.append(work.due_at.timestamp())
         opening = next_ring_at(queue, work.ready_at.timestamp(), now)
         if opening is not None:
             moments.append(opening)
@@ -273,20 +231,15 @@ class Roster:
             return None if work.facts.queue_id in self.queues else "unknown_queue"
         if lane.judged is None or lane.judged[0] != self.version:
             lane.judged = (self.version, _judge(lane))
+            lane.sound_at = self.version if lane.judged[1] is None else 0
         return lane.judged[1]
-
-    def _kind(self, channel: str, weight: int, policy: str) -> Kind:
-        kind = self._kinds.get((channel, weight, policy))
-        if kind is None:
-            kind = self._kinds[channel, weight, policy] = Kind(channel, weight, get_policy(policy))
-        return kind
 
     def _asked_alone(
         self, work: WorkFacts, queue: QueueFacts, ring: int, barred: frozenset[UUID], now: float
     ) -> Agent | None:
         if work.sticky_agent_id is None or work.sticky_until_at is None:
             return None
-        agent = self.agents.get(work.sticky_agent_id)
+        agent = self.agents.get(work.sticky_agent_id.int)
         if agent is None or not agent.facts.connected or agent.facts.id in barred:
             return None
         if work.sticky_until_at.timestamp() <= now:
@@ -301,32 +254,15 @@ class Roster:
         if reach is None:
             terms = terms_at(queue, ring, override=work.requirements, language=work.language)
             reach = self._reaches[key] = Reach(queue, ring, terms, get_policy(queue.policy))
-            skill = _told_apart_by(terms.requirements)
+            skill = told_apart_by(terms.requirements)
             self._reaches_asking.setdefault(skill, []).append(reach)
             for group in self._groups_with.get(skill, ()):
                 self._connect(reach, group)
         return reach
 
     def _connect(self, reach: Reach, group: Group) -> None:
-        requirements = reach.terms.requirements
-        if not reach.admits(group) or not meets(group.skills, requirements):
-            return
-        wanted = {skill for skill, _ in requirements} | reach.queue.preferred
-        standing = Standing(group.queues_served, group.skills, tuple(sorted(wanted)))
-        reach.add(group, tuple([rule(standing) for rule in reach.policy.standing]))
-
-
-def _told_apart_by(requirements: Requirements) -> str | None:
-    """One skill that is required, under which the demand is kept: most agents lack it and are never looked at."""
-    return requirements[0][0] if requirements else None
-
-
-def _by_skill(queues: Iterable[QueueFacts]) -> dict[str | None, list[tuple[UUID, Requirements]]]:
-    asking: dict[str | None, list[tuple[UUID, Requirements]]] = {}
-    for queue in queues:
-        requirements = terms_at(queue, 0).requirements
-        asking.setdefault(_told_apart_by(requirements), []).append((queue.id, requirements))
-    return asking
+        if reach.admits(group) and meets(group.skills, reach.terms.requirements):
+            reach.add(group)
 
 
 def _judge(lane: Lane) -> UnroutableReason | None:

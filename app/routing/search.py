@@ -3,9 +3,9 @@
 import heapq
 from collections.abc import Mapping
 from typing import NamedTuple
-from uuid import UUID
 
-from app.routing.index import Agent, Lane, Slot, Work
+from app.routing.index import Agent, Slot, Work
+from app.routing.lanes import Lane
 from app.routing.ranking import Rank
 
 TRACED_CANDIDATES = 5
@@ -27,12 +27,12 @@ class Findings(NamedTuple):
     draining: int
 
 
-def find(lane: Lane, work: Work, agents: Mapping[UUID, Agent]) -> Findings:
+def find(lane: Lane, work: Work, agents: Mapping[int, Agent]) -> Findings:
     """Who the lane's ring lets in and who qualifies, ranked; `ranked` is empty if the work must wait."""
     if lane.only is not None:
         return _find_only(lane, lane.only, work)
     reach, kind = lane.reach, lane.kind
-    barred = [agent for agent in map(agents.get, lane.barred) if agent and _staffed_in(lane, agent)]
+    barred = [agent for agent in (agents.get(one.int) for one in lane.barred) if agent and _staffed_in(lane, agent)]
     enough = TRACED_CANDIDATES + len(barred) + 1
     heads: list[Head] = []
     collected = staffed = eligible = draining = 0
@@ -54,23 +54,10 @@ def find(lane: Lane, work: Work, agents: Mapping[UUID, Agent]) -> Findings:
             collected += count
             last = standing
     eligible -= sum(_fits(lane, agent, work) for agent in barred)
-    sticky = agents.get(work.facts.sticky_agent_id) if work.facts.sticky_agent_id else None
+    sticky = agents.get(work.facts.sticky_agent_id.int) if work.facts.sticky_agent_id else None
     if sticky and (sticky.facts.id in lane.barred or not _staffed_in(lane, sticky) or not _fits(lane, sticky, work)):
         sticky = None
     return Findings(_best(heads, lane, sticky), eligible, staffed, len(barred), draining)
-
-
-def find_for(agent: Agent, lane: Lane, work: Work, staffed: int) -> Findings:
-    """The same when it is known that nobody but this agent has the units: no need to ask the others."""
-    group, kind = agent.group, lane.kind
-    fit = agent.state.fits[kind]
-    assert group is not None
-    assert fit is not None
-    sticky_agent_id = work.facts.sticky_agent_id
-    not_sticky = 1 if sticky_agent_id is None else int(sticky_agent_id != agent.facts.id)
-    load = kind.policy.load(fit, group.blended, kind.whole)
-    rank = (not_sticky, *lane.reach.groups[group], load, agent.idle, agent.idle_hash)
-    return Findings([(rank, agent)], 1, staffed, 0, 0)
 
 
 def drainable(lane: Lane) -> Agent | None:

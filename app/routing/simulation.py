@@ -207,9 +207,8 @@ class Simulation:
         if customer.accepted or agent is None:
             return
         customer.accepted = True
-        self.engine.confirm(work.id)
+        self.engine.confirm(work.id, accepted_at=START + timedelta(seconds=self.now_s))
         agent.ledger = engage(agent.ledger, work.channel, work.weight)
-        self.engine.accepted(agent.facts.id, work.channel, work.weight, START + timedelta(seconds=self.now_s))
         if customer.counted:
             customer.queue.waits.append(self.now_s - customer.arrived_s)
         agent.held.append(customer)

@@ -17,7 +17,7 @@ def document(trace: Trace) -> dict[str, object]:
         "candidates": [
             {
                 "agent_id": str(candidate.agent_id),
-                "rank": {rule: _plain(value) for rule, value in zip(trace.rules, candidate.rank, strict=False)},
+                "rank": dict(zip(trace.rules, map(_plain, candidate.rank), strict=False)),
             }
             for candidate in trace.candidates
         ],
@@ -28,10 +28,10 @@ def document(trace: Trace) -> dict[str, object]:
 
 
 def _plain(value: object) -> object:
-    if isinstance(value, tuple):
-        return [_plain(part) for part in value]
-    # A hash is wider than JSON's numbers are exact.
-    return str(value) if isinstance(value, int) and abs(value) > 2**53 else value
+    if isinstance(value, int):
+        # A hash is wider than JSON's numbers are exact.
+        return value if -(2**53) <= value <= 2**53 else str(value)
+    return [_plain(part) for part in value] if isinstance(value, tuple) else value
 
 
 def _ledger(ledger: Ledger | None) -> dict[str, object] | None:

@@ -89,10 +89,10 @@ async def list_agents(session: AsyncSession, *, after: tuple[str, UUID] | None, 
 
 
 async def list_facts(session: AsyncSession, ids: Collection[UUID] | None = None) -> list[AgentProfile]:
-    """These agents, or all; disabled ones too. Ids that are no agent's are left out. Three queries."""
-    agents = await repository.list_agents_of(session, ids)
-    accounts, skills = await _accounts_and_skills(session, agents)
-    return [_profile(agent, accounts[agent.id], skills.get(agent.id, {})) for agent in agents]
+    """These agents, or all; disabled ones too. Ids that are no agent's are left out. Two queries."""
+    rows = await repository.list_facts(session, ids)
+    accounts = await access.map_accounts(session, [row[0] for row in rows])
+    return [_profile(accounts[agent_id], name, languages, skills) for agent_id, name, languages, skills in rows]
 
 
 async def change_agent(
@@ -193,13 +193,13 @@ def _view(agent: Agent, account: AccountView, skills: dict[UUID, int]) -> AgentV
     )
 
 
-def _profile(agent: Agent, account: AccountView, skills: dict[UUID, int]) -> AgentProfile:
+def _profile(account: AccountView, name: str, languages: tuple[str, ...], skills: dict[UUID, int]) -> AgentProfile:
     return AgentProfile(
-        id=agent.id,
-        name=agent.name,
+        id=account.id,
+        name=name,
         role=account.role,
         team_id=account.team_id,
-        languages=tuple(agent.languages),
+        languages=languages,
         skills=skills,
         visibility=account.visibility,
         synthetic=account.synthetic,

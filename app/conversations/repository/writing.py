@@ -13,6 +13,7 @@ from app.access.schemas import Principal
 from app.conversations.models import Conversation, Delivery, Message, ReadMark
 from app.conversations.repository.rights import visible_to
 from app.core.database import driver_connection
+from app.events.event import Rights
 
 RESEND_WINDOW = 500
 """A resend of a message is looked for among this many last ones: it comes within seconds or hours, not for ever."""
@@ -37,6 +38,18 @@ RETURNING c.id, locked.before, locked.after
 """
 
 
+_GIVE_OWNERS = """
+WITH locked AS (
+    SELECT c.id, c.owner_id AS before, wanted.owner_id AS after, c.team_id, c.queue_id
+    FROM conversation c JOIN unnest($1::uuid[], $2::uuid[]) AS wanted (id, owner_id) USING (id)
+    ORDER BY c.id FOR NO KEY UPDATE OF c
+)
+UPDATE conversation AS c SET owner_id = locked.after, version = c.version + 1
+FROM locked WHERE c.id = locked.id AND locked.before IS DISTINCT FROM locked.after
+RETURNING c.id, locked.before, locked.after, locked.team_id, locked.queue_id
+"""
+
+
 async def lock_many(session: AsyncSession, conversation_ids: Collection[UUID]) -> Sequence[Conversation]:
     """In the order of their ids, so that two batches cannot wait for one another."""
     statement = (
@@ -54,6 +67,17 @@ async def raise_priorities(session: AsyncSession, wanted: Mapping[UUID, int]) ->
     connection = await driver_connection(session)
     rows = await connection.fetch(_RAISE_PRIORITIES, list(wanted), list(wanted.values()))
     return [(row["id"], row["before"], row["after"]) for row in rows]
+
+
+async def give_owners(session: AsyncSession, owners: Mapping[UUID, UUID]) -> list[tuple[UUID, Rights, Rights]]:
+    """(conversation, before, after) of those that had another owner or none, locked in the order of their ids."""
+    connection = await driver_connection(session)
+    rows = await connection.fetch(_GIVE_OWNERS, list(owners), list(owners.values()))
+    return [(row["id"], _rights(row, row["before"]), _rights(row, row["after"])) for row in rows]
+
+
+def _rights(row: Mapping[str, Any], owner_id: UUID | None) -> Rights:
+    return Rights(owner_id=owner_id, team_id=row["team_id"], queue_id=row["queue_id"])
 
 
 async def lock_many_visible(

@@ -25,13 +25,11 @@ async def set_owner(
 
 
 async def set_owners(session: AsyncSession, act: Act, owners: Mapping[UUID, UUID], *, reason: Any) -> None:
-    """`set_owner` for a batch, conversation to agent: the same locks in one order, and one append."""
-    events: list[ConversationRightsChanged] = []
-    for conversation in await repository.lock_many(session, owners):
-        before = rights_of(conversation)
-        after = before.model_copy(update={"owner_id": owners[conversation.id]})
-        if before != after:
-            events.append(_change(conversation, before, after, reason, ""))
+    """`set_owner` for a batch, conversation to agent, in one statement and one append."""
+    events = [
+        ConversationRightsChanged(conversation_id=conversation_id, before=before, after=after, reason=reason, note="")
+        for conversation_id, before, after in await repository.give_owners(session, owners)
+    ]
     await event_log.append(session, act, events)
 
 

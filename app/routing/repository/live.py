@@ -278,20 +278,6 @@ async def list_memberships(session: AsyncSession, agent_ids: Collection[UUID] | 
     return {(row.agent_id, row.queue_id) for row in await session.execute(statement)}
 
 
-_DECISION_COLUMNS = tuple(column.key for column in RoutingDecision.__table__.columns)
-_INSERT_DECISIONS = f"""
-INSERT INTO routing_decision ({", ".join(_DECISION_COLUMNS)})
-SELECT {", ".join(_DECISION_COLUMNS)} FROM jsonb_populate_recordset(NULL::routing_decision, $1::text::jsonb)
-"""
-
-
-async def insert_decisions(session: AsyncSession, decisions: Sequence[RoutingDecision]) -> None:
-    """At once, in one statement."""
-    if decisions:
-        rows = [{key: getattr(one, key) for key in _DECISION_COLUMNS} for one in decisions]
-        await (await driver_connection(session)).execute(_INSERT_DECISIONS, json.dumps(rows, default=str))
-
-
 def add_decisions(session: AsyncSession, decisions: Iterable[RoutingDecision]) -> None:
     session.add_all(decisions)
 

@@ -10,6 +10,7 @@ from app.core import event_log
 from app.core.act import Act
 from app.events.event import Event
 from app.routing.models import Queue, RoutingDecision, WorkItem
+from app.routing.repository import batches
 from app.routing.repository import live as live_rows
 from app.routing.repository import queues as queue_rows
 from app.routing.rings import ring_at
@@ -60,7 +61,7 @@ async def _advance_queued(session: AsyncSession, act: Act, asked: Mapping[UUID, 
         set_timer(work, queues[work.queue_id], act.now)
         entries.append((own_act, changed(work, "queued", "due_advanced", agent_id=None)))
     await live_rows.put_deadlines(session, later)
-    await live_rows.insert_decisions(session, decisions)
+    await batches.insert_decisions(session, decisions)
     await event_log.append_each(session, entries)
     return {work.conversation_id for work in waiting}
 

@@ -173,9 +173,9 @@ def settle(desk: Desk, now: datetime) -> list[Event]:
     return events
 
 
-def park(desk: Desk, interrupted: tuple[tuple[int, str], ...]) -> list[Event]:
+def park(desk: Desk, interrupted: tuple[tuple[int, str], ...]) -> list[WorkChanged]:
     """Interrupt works of these (units, channel). Raises Conflict `no_capacity` if the agent has none such."""
-    events: list[Event] = []
+    events: list[WorkChanged] = []
     for units, channel in interrupted:
         held = (work for work in desk.works.values() if work.state == "assigned" and work.units_held)
         work = next((work for work in held if (work.units, work.channel) == (units, channel)), None)

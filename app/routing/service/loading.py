@@ -137,10 +137,21 @@ async def load_agents(session: AsyncSession, agent_ids: Collection[UUID] | None)
     held = await _load_held(session, agent_ids)
     profiles = await agents.list_facts(session, agent_ids)
     return [
-        _loaded(profile, *rows[profile.id], memberships.get(profile.id, set()), held.get(profile.id, HeldUnits()))
+        loaded(profile, *rows[profile.id], memberships.get(profile.id, set()), held.get(profile.id, HeldUnits()))
         for profile in profiles
         if profile.id in rows and not profile.disabled
     ]
+
+
+def held_units(works: Iterable[WorkItem]) -> HeldUnits:
+    """The same from what one agent is offered or owns."""
+    units = HeldUnits()
+    for work in works:
+        if work.units_held:
+            units.held.append((work.channel, work.units))
+        elif work.state == "parked":
+            units.parked.append(work.id)
+    return units
 
 
 async def _load_held(session: AsyncSession, agent_ids: Collection[UUID] | None) -> dict[UUID, HeldUnits]:
@@ -159,7 +170,7 @@ async def _load_held(session: AsyncSession, agent_ids: Collection[UUID] | None) 
     return held
 
 
-def _loaded(
+def loaded(
     profile: AgentProfile, presence: AgentPresence, ledger: AgentLedger, queues: set[UUID], held: HeldUnits
 ) -> LoadedAgent:
     routable = (

@@ -27,7 +27,7 @@ from app.routing.service.sweep import Sweep
 
 log = structlog.get_logger(__name__)
 
-DECISIONS_PER_COMMIT = 50
+DECISIONS_PER_COMMIT = 100
 """A commit holds the locks of all its agents; more of them would let answers wait."""
 STEP_SECONDS = 0.02
 """How soon one look at the log may follow another: most of a busy log is nothing to the router."""
@@ -156,24 +156,27 @@ class Router:
             async with self._database.transaction() as session:
                 committed = await commit_decisions(session, act, epoch, decided, causes=causes)
         # Only now: the transaction holds.
-        await self._remember(committed, decided)
+        await self._remember(committed)
+        for each in decided:
+            if isinstance(each, decisions.Unroutable):
+                gauges.UNROUTABLE.labels(each.reason).inc()
 
-    async def _remember(self, committed: Committed, decided: list[decisions.Decision]) -> None:
+    async def _remember(self, committed: Committed) -> None:
         made = set(committed.made)
         gauges.OFFERS.inc(len(made))
         for work_id in committed.made:
             self._engine.confirm(work_id)
+            self._sweep.forget(work_id)
         changed = Changed()
-        for decision in decided:
-            if isinstance(decision, decisions.Offer):
-                changed.agents.add(decision.agent_id)
-            elif isinstance(decision, decisions.Unroutable):
-                gauges.UNROUTABLE.labels(decision.reason).inc()
         for stale, rule in committed.stale:
             gauges.STALE.labels(rule).inc()
             self._engine.undo(stale.work_id)
             changed.works.add(stale.work_id)
-        await self._reload(changed)
+            changed.agents.add(stale.agent_id)
+        for agent in committed.agents:
+            self._put_agent(agent)
+        if changed:
+            await self._reload(changed)
 
     async def _catch_up(self) -> bool:
         """Follow the log to its end; True if anything was new."""

@@ -137,7 +137,7 @@ def take(session: AsyncSession, act: Act, desk: Desk, work: WorkItem) -> list[Ev
     fit = capacity.fits(desk.capacity, work.channel, work.units)
     if fit is None:
         live_rows.add_decisions(session, [manual_decision(act, work, desk.agent_id, "forced")])
-    events = park(desk, fit.parks) if fit is not None else []
+    events: list[Event] = [*park(desk, fit.parks)] if fit is not None else []
     hold(desk, work)
     return events
 

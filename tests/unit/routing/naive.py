@@ -12,9 +12,13 @@ from app.routing.capacity import (
     fits,
     resume,
 )
-from app.routing.facts import AgentFacts, QueueFacts, WorkFacts, order_key
+from app.routing.facts import AgentFacts, QueueFacts, WorkFacts
 from app.routing.ranking import Standing, get_policy, stable_hash
 from app.routing.rings import Terms, barred_agents, meets, ring_at, terms_at
+
+
+def order_key(work: WorkFacts) -> tuple[object, ...]:
+    return (work.tier, work.due_at, -work.priority, work.ready_at, work.id)
 
 
 class NaiveRouter:

@@ -94,7 +94,6 @@ class Pair:
                 self.naive.undo(work_id)
             elif kind == "offer":
                 self.owned.append((self.naive.works[work_id], agent_id))
-                self.engine.confirm(work_id)
                 self.naive.confirm(work_id)
                 self.accept(self.owned[-1][0], agent_id)
 
@@ -103,7 +102,7 @@ class Pair:
         agent = self.naive.agents[agent_id]
         ledger = engage(agent.ledger, work.channel, work.weight)
         self.naive.agents[agent_id] = replace(agent, ledger=ledger, idle_since_at=at(self.now))
-        self.engine.accepted(agent_id, work.channel, work.weight, at(self.now))
+        self.engine.confirm(work.id, accepted_at=at(self.now))
 
 
 @settings(max_examples=60, deadline=None)

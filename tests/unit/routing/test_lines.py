@@ -3,16 +3,16 @@
 from uuid import UUID
 
 from app.routing.engine import Engine
-from app.routing.lines import ALWAYS_EMPTY, NOT_WAITING, Board
+from app.routing.lines import ALWAYS_EMPTY, NOBODY, Board
 from tests.unit.routing.test_engine_equals_scan import Pair
 
 
 def test_a_seat_given_back_is_taken_again_and_shows_nobody() -> None:
     board = Board()
     first, second = board.take_seat(), board.take_seat()
-    board.turns[first] = 5.0
+    board.heads[first] = 5
     assert board.give_back(first) == ALWAYS_EMPTY
-    assert board.turns[first] == NOT_WAITING
+    assert board.heads[first] == NOBODY
     assert board.take_seat() == first
     assert {first, second}.isdisjoint({ALWAYS_EMPTY})
 
