@@ -14,7 +14,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.add_column("sla_state", sa.Column("last_fact_at", sa.TIMESTAMP(timezone=True)))
+    op.add_column("sla_state", sa.Column("last_fact_at", sa.TIMESTAMP(timezone=True), nullable=True))
 
 
 def downgrade() -> None:
