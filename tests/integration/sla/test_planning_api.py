@@ -76,7 +76,7 @@ async def test_versions_of_a_policy_come_page_by_page(client: httpx.AsyncClient)
 
 
 async def test_whoever_reads_plans_may_look_and_a_stranger_may_not(world: World, client: httpx.AsyncClient) -> None:
-    reader = {"Authorization": f"Bearer {await log_in(world, 'agent', 'own')}"}
+    reader = await log_in(world, "agent", "own")
     body = {"spec": calendar()["spec"], **OCTOBER}
     assert (await client.post("/v1/sla/calendars/preview", json=body, headers=reader)).status_code == 200
     client.headers.pop("Authorization")
