@@ -10,6 +10,9 @@ from app.ops.lines import BoundedLine
 
 FRAGMENTS_MAX = 1_024
 """Of one message. Their bytes are limited elsewhere, but empty ones have none."""
+LINGER_SECONDS = 1.0
+"""A line that is closed while its peer still sends is reset, and the peer never reads why: so we take what comes, and
+look at none of it, for so long."""
 
 
 class BoundedSocketProtocol(BoundedLine):
@@ -18,10 +21,24 @@ class BoundedSocketProtocol(BoundedLine):
     def __init__(self, *, server_state: Doors, **given: Any) -> None:
         super().__init__(server_state=server_state, **given)
         self._doors = server_state
+        self._has_failed = False
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._doors.leave(self.client[0] if self.client else "")
         super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if not self._has_failed:
+            super().data_received(data)
+
+    def handle_parser_exception(self) -> None:
+        """As uvicorn's, but for the moment between the last word and the end."""
+        assert self.conn.close_sent is not None
+        self._has_failed = self.close_sent = True
+        code, reason = self.conn.close_sent.code, self.conn.close_sent.reason
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.loop.call_later(LINGER_SECONDS, self.transport.close)
 
     def handle_cont(self, event: Frame) -> None:
         if len(self.frames) >= FRAGMENTS_MAX:
