@@ -144,6 +144,8 @@ def _ask_the_idle(engine: AsyncEngine) -> None:
     def note(connection: Any, record: Any) -> None:
         record.info["used_at"] = time.monotonic()
         if connection is not None and _is_unsettled(connection.driver_connection):
+            # First the line: a polite end would wait for the server, in a task that may be cancelled.
+            connection.driver_connection.terminate()
             record.invalidate()
 
     @event.listens_for(engine.sync_engine, "checkout")
