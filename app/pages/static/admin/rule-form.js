@@ -11,15 +11,22 @@ const DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 const MOST_SKILLS = 20;
 const SEPARATOR = /[,，、;；]/;
 
+/** The options of a list, and the value that is stored although it is gone, so that it is not lost unseen. */
+function withGone(options, value) {
+  const gone = value !== null && value !== undefined && !options.some(([each]) => each === value);
+  return gone ? [...options, [value, t("admin.gone")]] : options;
+}
+
 function parted(text) {
   return text.split(SEPARATOR).map((one) => one.trim()).filter(Boolean);
 }
 
 function hoursPart(value) {
-  const zone = el("input", { value: value?.zone ?? "", maxLength: 64, autocomplete: "off", spellcheck: false });
+  const zone = el("input", { value: value?.zone ?? "", maxLength: 64, list: "rule-zones", autocomplete: "off", spellcheck: false });
+  const zones = el("datalist", { id: "rule-zones" }, ...Intl.supportedValuesOf("timeZone").map((name) => el("option", { value: name })));
   const days = Object.fromEntries(DAYS.map((day) => [day, el("input", { value: (value?.weekly[day] ?? []).join(", "), autocomplete: "off" })]));
   const outside = checkbox("admin.rules.outside", value?.outside ?? false);
-  const element = group("hours", "admin.field.hours", say("p", "admin.rules.hours_hint", { class: "soft" }), field("zone", "admin.field.timezone", zone, "admin.rules.zone_hint"),
+  const element = group("hours", "admin.field.hours", say("p", "admin.rules.hours_hint", { class: "soft" }), field("zone", "admin.field.timezone", zone, "admin.rules.zone_hint"), zones,
     el("div", { class: "fields", data: { part: "weekly" } }, ...DAYS.map((day) => field(day, `admin.field.${day}`, days[day]))), outside.element);
   const read = () => {
     const weekly = Object.fromEntries(DAYS.map((day) => [day, parted(days[day].value)]).filter(([, spans]) => spans.length));
@@ -50,14 +57,15 @@ function conditionsPart(value) {
 }
 
 /** A select of fixed values beside "not set"; numbers stay numbers. */
-function choice(part, options, value, hint = null) {
+function choice(part, known, value, hint = null) {
+  const options = withGone(known, value);
   const select = el("select", {}, el("option", { value: "", text: t("admin.rules.not_set") }), ...options.map(([each, text]) => el("option", { value: String(each), text })));
   select.value = value === null || value === undefined ? "" : String(value);
   return { element: field(part, `admin.field.${part}`, select, hint), read: () => (select.value === "" ? null : options.find(([each]) => String(each) === select.value)[0]) };
 }
 
 function skillRow({ skill, level }) {
-  const which = el("select", {}, ...choices("skill_id").map(([id, text]) => el("option", { value: id, text, selected: id === skill })));
+  const which = el("select", {}, ...withGone(choices("skill_id"), skill).map(([id, text]) => el("option", { value: id, text, selected: id === skill })));
   const least = el("input", { type: "number", min: 1, max: 10, value: level });
   return { element: el("div", { class: "inline" }, field("skill", "admin.field.skill", which), field("level", "admin.field.level", least)), read: () => [which.value, Number(least.value)] };
 }
@@ -65,14 +73,14 @@ function skillRow({ skill, level }) {
 function effectsPart(value) {
   const counts = (most) => Array.from({ length: most + 1 }, (_, each) => [each, String(each)]);
   const language = el("input", { value: value.language ?? "", maxLength: 35, autocomplete: "off" });
-  const skills = listOf(Object.entries(value.requirements ?? {}).map(([skill, level]) => ({ skill, level })), skillRow, { add: "admin.rules.add_skill", remove: "admin.rules.remove_skill", fresh: () => ({ level: 1 }), most: choices("skill_id").length && MOST_SKILLS });
+  const skills = listOf(Object.entries(value.requirements ?? {}).map(([skill, level]) => ({ skill, level })), skillRow, { add: "admin.rules.add_skill", remove: "admin.rules.remove_skill", fresh: () => ({ level: 1 }), most: MOST_SKILLS });
   const parts = {
     queue_id: choice("queue_id", choices("queue_id"), value.queue_id),
     tier: choice("tier", [[0, t("admin.rules.tier_0")], [1, t("admin.rules.tier_1")], [2, t("admin.rules.tier_2")]], value.tier),
     priority: choice("priority", counts(9), value.priority, "admin.rules.priority_hint"),
     language: { element: field("language", "admin.field.language", language, "admin.rules.language_hint"), read: () => language.value.trim() || null },
   };
-  const element = group("effects", "admin.rules.sets", say("p", "admin.rules.sets_hint", { class: "soft" }), el("div", { class: "fields" }, ...Object.values(parts).map((one) => one.element)), group("requirements", "admin.field.requirements", skills.element));
+  const element = group("effects", "admin.rules.sets", say("p", "admin.rules.sets_hint", { class: "soft" }), el("div", { class: "fields" }, ...Object.values(parts).map((one) => one.element)), choices("skill_id").length > 0 && group("requirements", "admin.field.requirements", skills.element));
   return { element, read: () => ({ ...Object.fromEntries(Object.entries(parts).map(([part, one]) => [part, one.read()])), requirements: Object.fromEntries(skills.read()) }) };
 }
 

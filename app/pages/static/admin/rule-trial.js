@@ -5,7 +5,6 @@ import { number, t } from "../shared/i18n.js";
 import { nameById, word } from "./names.js";
 import { button, field, say } from "./parts.js";
 import { PATH, effectWords, setWords } from "./rule-words.js";
-import { table } from "./tables.js";
 import { clearWrong } from "./wrong.js";
 
 const LAST = 500;
@@ -19,17 +18,15 @@ function became(step) {
 }
 
 function factsResult({ steps, outcome }) {
-  const rows = steps.map((step) => el("tr", { data: { became: step.became } }, el("td", { class: "figure", text: String(step.number) }), el("th", { scope: "row", text: step.name }), el("td", { class: step.became === "fired" ? "wrap differs" : "wrap", text: became(step) })));
   const told = effectWords(outcome);
-  return [el("p", { text: told ? t("admin.rules.outcome", { effects: told }) : t("admin.rules.outcome_none") }), rows.length ? table(t("admin.rules.trial"), ["admin.policy.order", "admin.policy.name", "admin.rules.result"], rows) : ""];
+  return [el("p", { text: told ? t("admin.rules.outcome", { effects: told }) : t("admin.rules.outcome_none") }),
+    el("ol", { class: "steps" }, ...steps.map((step) => el("li", { data: { became: step.became } }, el("b", { text: step.name }), el("p", { class: "soft", text: became(step) }))))];
 }
 
 function pastResult(past) {
-  const rows = past.moves.map((move) => el("tr", {}, el("td", { class: "wrap", text: nameById(move.from_queue_id) }), el("td", { class: "wrap", text: nameById(move.to_queue_id) }), el("td", { class: "figure", text: number(move.conversations) })));
-  return [
-    el("p", { text: t("admin.rules.past", { count: past.conversations, elsewhere: number(past.elsewhere), otherwise: number(past.otherwise) }) }),
-    rows.length ? table(t("admin.rules.trial"), ["admin.rules.from", "admin.rules.to", "admin.rules.conversations"], rows) : "",
-  ];
+  const from = ({ from_queue_id: origin, to_queue_id: target }) => t("admin.trial.from_to", { before: nameById(origin), after: nameById(target) });
+  return [el("p", { text: t("admin.rules.past", { count: past.conversations, elsewhere: number(past.elsewhere), otherwise: number(past.otherwise) }) }),
+    el("ul", { class: "moves" }, ...past.moves.map((move) => el("li", { text: t("admin.pair", { name: from(move), value: number(move.conversations) }) })))];
 }
 
 /** `read` gives the unsaved list, or null for the one in force; `tell` shows what is wrong with it. */
@@ -52,7 +49,7 @@ export function trialPanel(read, tell) {
 
   async function run(asked) {
     for (const each of [describe, past]) each.disabled = true;
-    clearWrong(element);
+    clearWrong(document);
     result = null;
     draw();
     try {
