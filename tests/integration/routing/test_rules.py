@@ -2,13 +2,18 @@
 
 from typing import Any
 from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
+from app.core.database import driver_connection
 from app.core.event_log import StoredEvent
 from app.events import catalogue
 from app.routing.consumers import handle
 from app.routing.rule_schemas import RulesIn
-from app.routing.service import get_rules, put_rules
-from tests.integration.routing.world import Routed, World
+from app.routing.rules import DAYS
+from app.routing.schemas import TransferBody
+from app.routing.service import by_hand, get_rules, put_rules
+from app.routing.service.work import Cause, follow_conversations
+from tests.integration.routing.world import Routed, World, principal_of
 
 
 async def rule(world: World, *rules: dict[str, Any]) -> None:
@@ -153,3 +158,82 @@ async def test_owned_work_stays_whatever_its_category(world: World, routed: Rout
     assert await world.event_types(conversation) == before
     assert (await row(world, conversation)).owner_id == agent
     assert (await world.work(conversation)).state == "assigned"
+
+
+async def test_work_handed_on_keeps_the_customers_terms_but_not_the_rules_place(world: World) -> None:
+    gold, tech, skill = await world.add_queue(uuid4()), await world.add_queue(uuid4()), uuid4()
+    now = world.clock.now()
+    await world.execute("INSERT INTO skill (id, name, created_at) VALUES (:id, 'Gold', :now)", id=skill, now=now)
+    effects = {"queue_id": str(gold), "tier": 1, "priority": 9, "requirements": {str(skill): 3}}
+    await rule(world, {"name": "All", "effects": effects})
+    conversation = await world.add_waiting()
+    agent = await world.add_agent()
+    body = TransferBody(queue_id=tech, reason="wrong_team")
+    lead = principal_of(agent, scopes=frozenset({by_hand.OVERRIDE_SCOPE}))
+    await world.run(by_hand.transfer, lead, conversation_id=conversation, body=body)
+    work = await world.work(conversation)
+    assert (work.queue_id, work.tier, work.priority, work.requirements) == (tech, 1, 9, {})
+    assert work.rules is not None
+    assert work.rules["effects"] == {"tier": 1, "priority": 9}
+    assert (await row(world, conversation)).queue_id == tech
+    await world.assert_sound()
+
+
+async def test_whoever_reopens_an_owned_conversation_keeps_its_queue(world: World, routed: Routed) -> None:
+    agent = await world.add_agent()
+    conversation = await world.add_waiting()
+    await routed()
+    await world.accept((await world.offers(conversation))[0])
+    gold = await world.add_queue(uuid4())
+    await rule(world, {"name": "All", "effects": {"queue_id": str(gold), "tier": 0}})
+    await world.set_status(conversation, "resolved")
+    await world.set_status(conversation, "open")
+    work = await world.work(conversation)
+    assert (work.queue_id, work.agent_id, work.tier) == (world.queue_id, agent, 0)
+    assert (await row(world, conversation)).queue_id == world.queue_id
+
+
+async def test_a_queue_that_is_gone_is_passed_over(world: World) -> None:
+    gold = await world.add_queue(uuid4())
+    await rule(world, {"name": "All", "effects": {"queue_id": str(gold), "tier": 0}})
+    await world.execute("DELETE FROM queue WHERE id = :id", id=gold)
+    work = await world.work(await world.add_waiting())
+    assert (work.queue_id, work.tier) == (world.queue_id, 0)
+
+
+async def test_attributes_brand_and_hours_are_read_from_the_tables(world: World) -> None:
+    await world.execute("UPDATE channel_account SET brand = 'Teapots'")
+    local = world.clock.now().astimezone(ZoneInfo("Asia/Shanghai"))
+    day, other = DAYS[local.weekday()], DAYS[(local.weekday() + 2) % 7]
+    conditions = {
+        "brands": ["Teapots"],
+        "channel_account_ids": [str(world.account_id)],
+        "attributes": {"plan": ["gold"]},
+        "hours": {"zone": "Asia/Shanghai", "weekly": {day: ["00:00-24:00"]}},
+    }
+    late = {"hours": {"zone": "Asia/Shanghai", "weekly": {other: ["00:00-24:00"]}}}
+    await rule(
+        world,
+        {"name": "Never today", "conditions": late, "effects": {"tier": 1}},
+        {"name": "Gold", "conditions": conditions, "effects": {"tier": 0}},
+    )
+    conversation = await world.add_conversation()
+    await mark(world, conversation, attributes='{"plan": "gold"}')
+    await world.follow(conversation)
+    assert (await world.work(conversation)).tier == 0
+
+
+async def test_a_batch_costs_as_many_statements_as_one(world: World) -> None:
+    gold = await world.add_queue(uuid4())
+    await rule(world, {"name": "All", "effects": {"queue_id": str(gold), "tier": 1, "priority": 7}})
+    counts = []
+    for size in (1, 40):
+        ids = [await world.add_conversation() for _ in range(size)]
+        async with world.database.transaction() as session:
+            asked: list[str] = []
+            connection = await driver_connection(session)
+            connection.add_query_logger(lambda record, asked=asked: asked.append(record.query))
+            await follow_conversations(session, world.act(), {one: Cause("customer", "request-1") for one in ids})
+            counts.append(len(asked))
+        assert all([(await row(world, one)).queue_id == gold for one in ids])
+    assert counts[0] == counts[1] > 0
