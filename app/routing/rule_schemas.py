@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
+from app.core.numbers import WholeNumber
 from app.core.plain_text import NO_NUL
 from app.routing.rules import ATTRIBUTES_LIMIT, RULES_LIMIT, VALUES_LIMIT, Rule, Word
 from app.routing.schemas import Body
@@ -88,7 +89,7 @@ class RulesTrialIn(Body):
 
     rules: Rules | None = None
     facts: FactsIn | None = None
-    last: int | None = Field(default=None, ge=1, le=LAST_LIMIT)
+    last: WholeNumber | None = Field(default=None, ge=1, le=LAST_LIMIT)
 
     @model_validator(mode="after")
     def _asks_one_thing(self) -> Self:

@@ -7,8 +7,9 @@ from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, model_validator
 
+from app.core.numbers import WholeNumber
 from app.core.plain_text import NO_NUL
 from app.customers.time_zones import require_zone
 from app.routing.facts import MAX_LEVEL, MIN_LEVEL
@@ -24,7 +25,7 @@ MINUTES_A_DAY = 24 * 60
 Word = Annotated[str, Field(min_length=1, max_length=100, pattern=NO_NUL)]
 Words = Annotated[list[Word], Field(max_length=VALUES_LIMIT)]
 Tag = Annotated[str, Field(min_length=2, max_length=35, pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$")]
-Level = Annotated[int, Field(ge=MIN_LEVEL, le=MAX_LEVEL)]
+Level = Annotated[WholeNumber, Field(ge=MIN_LEVEL, le=MAX_LEVEL)]
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 Span = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)$")]
 Spans = Annotated[list[Span], Field(max_length=SPANS_LIMIT)]
@@ -40,7 +41,7 @@ class Hours(Part):
 
     zone: Zone
     weekly: dict[Day, Spans] = Field(max_length=len(DAYS), examples=[{"mon": ["09:00-18:00"], "sat": ["22:00-02:00"]}])
-    outside: bool = Field(default=False, description="Holds outside of these hours instead of within them")
+    outside: StrictBool = Field(default=False, description="Holds outside of these hours instead of within them")
 
     @model_validator(mode="after")
     def _names_some_time(self) -> Self:
@@ -71,8 +72,8 @@ class Effects(Part):
     """What is left out is left to later rules, and at last to the channel account and the queue."""
 
     queue_id: UUID | None = None
-    tier: int | None = Field(default=None, ge=0, le=2)
-    priority: int | None = Field(default=None, ge=0, le=9)
+    tier: WholeNumber | None = Field(default=None, ge=0, le=2)
+    priority: WholeNumber | None = Field(default=None, ge=0, le=9)
     requirements: dict[UUID, Level] = Field(
         default={}, max_length=REQUIREMENTS_LIMIT, description="Skill to the least proficiency, beside the queue's own"
     )
@@ -87,10 +88,10 @@ class Effects(Part):
 
 class Rule(Part):
     name: Annotated[str, Field(min_length=1, max_length=120, pattern=NO_NUL)]
-    enabled: bool = True
+    enabled: StrictBool = True
     conditions: RuleConditions = RuleConditions()
     effects: Effects = Effects()
-    stop: bool = Field(default=False, description="No later rule is asked once this one has fired")
+    stop: StrictBool = Field(default=False, description="No later rule is asked once this one has fired")
 
     @model_validator(mode="after")
     def _does_something(self) -> Self:

@@ -25,7 +25,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_routing_rules_version")),
     )
     op.create_index("uq_routing_rules_version_version", "routing_rules_version", ["version"], unique=True)
-    op.add_column("work_item", sa.Column("rules", JSONB()))
+    op.add_column("work_item", sa.Column("rules", JSONB(), nullable=True))
 
 
 def downgrade() -> None:

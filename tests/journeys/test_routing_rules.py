@@ -7,7 +7,7 @@ from typing import Any
 from playwright.async_api import Page, expect
 
 from tests.journeys.admin_desk import enter
-from tests.journeys.floor import Agent, Floor
+from tests.journeys.floor import Agent, Desk, Floor
 from tests.journeys.test_admin import REFUSED, part
 
 OpenPage = Callable[..., Awaitable[Page]]
@@ -22,6 +22,23 @@ async def work_of(lead: Agent, conversation_id: str) -> dict[str, Any]:
             if explained["work"]:
                 return dict(explained["work"])
             await asyncio.sleep(0.05)  # work follows the log; no event is told to an API client without a socket
+
+
+async def send_on_by_category(lead: Agent, conversation_id: str, there: Agent, other: Desk) -> None:
+    """A second rule, over the API; who serves in its queue sees the conversation once the category is given."""
+    rules = (await lead.get(PATH))["rules"]
+    effects = {"queue_id": str(other.queue_id)}
+    billing = {"name": "Billing", "conditions": {"categories": ["billing"]}, "effects": effects}
+    assert (await lead.client.put(PATH, json={"rules": [*rules, billing]})).status_code == 200
+    path = f"/v1/conversations/{conversation_id}"
+    assert (await there.client.get(f"{path}/explain")).status_code == 404
+    assert (await lead.client.put(f"{path}/category", json={"category": "billing"})).status_code == 200
+    async with asyncio.timeout(WAIT_SECONDS):
+        while (await there.client.get(f"{path}/explain")).status_code == 404:
+            await asyncio.sleep(0.05)  # as above
+    work = await work_of(there, conversation_id)
+    assert (work["queue_id"], work["rules"]["fired"][-1]["name"]) == (str(other.queue_id), "Billing")
+    assert (await lead.client.put(PATH, json={"rules": rules})).status_code == 200
 
 
 async def test_a_rule_is_written_tried_saved_and_met_by_the_next_customer(floor: Floor, open_page: OpenPage) -> None:
@@ -61,6 +78,7 @@ async def test_a_rule_is_written_tried_saved_and_met_by_the_next_customer(floor:
         assert work["rules"]["fired"][0]["name"] == "Chinese to the second desk"
         plain = await (await floor.customer(desk)).write("hello")
         assert (await work_of(lead, plain))["queue_id"] == str(desk.queue_id)
+        await send_on_by_category(lead, plain, await floor.agent(other, "chen"), other)
 
         await page.get_by_role("link", name="All routing rules").click()
         row = page.locator("tbody tr", has_text="Chinese to the second desk")

@@ -199,6 +199,8 @@ def at_hours(zone: str, **weekly: list[str]) -> dict[str, Any]:
         at_hours("UTC", mon=["09:00-09:00"]),
         at_hours("UTC", mon=["9-17"]),
         at_hours("UTC", today=["09:00-17:00"]),
+        {"name": "number as text", "effects": {"tier": "1"}},
+        {"name": "flag as number", "stop": 1},
         {"name": "nul\0", "stop": True},
     ],
 )
