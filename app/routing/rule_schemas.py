@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from app.core.numbers import WholeNumber
 from app.core.plain_text import NO_NUL
@@ -28,6 +28,16 @@ RULES_EXAMPLE: list[JsonValue] = [
         "stop": True,
     },
 ]
+
+FIRST_YEAR, LAST_YEAR = 1970, 2200
+"""Beyond these a zone's wall may have no date."""
+
+
+def _near(at: datetime) -> datetime:
+    if not FIRST_YEAR <= at.year < LAST_YEAR:
+        raise ValueError(f"give a time from {FIRST_YEAR} to {LAST_YEAR}")
+    return at
+
 
 Rules = Annotated[list[Rule], Field(max_length=RULES_LIMIT)]
 Text = Annotated[str, Field(max_length=100, pattern=NO_NUL)]
@@ -76,7 +86,7 @@ class FactsIn(Body):
     segments: list[Word] = Field(default=[], max_length=VALUES_LIMIT)
     language: Text = ""
     attributes: dict[Word, Text] = Field(default={}, max_length=ATTRIBUTES_LIMIT)
-    at: AwareDatetime | None = None
+    at: Annotated[AwareDatetime, AfterValidator(_near)] | None = None
 
 
 class RulesTrialIn(Body):

@@ -1,5 +1,6 @@
 """Routing rules in the tables: applied where work is made, once more when a category is given, told and explained."""
 
+import asyncio
 from typing import Any
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
@@ -237,3 +238,29 @@ async def test_a_batch_costs_as_many_statements_as_one(world: World) -> None:
             counts.append(len(asked))
         assert all([(await row(world, one)).queue_id == gold for one in ids])
     assert counts[0] == counts[1] > 0
+
+
+async def test_an_answer_that_crosses_a_category_leaves_the_work_owned_or_moved_never_both(
+    world: World, routed: Routed
+) -> None:
+    billing = await world.add_queue(uuid4())
+    await rule(
+        world, {"name": "Billing", "conditions": {"categories": ["billing"]}, "effects": {"queue_id": str(billing)}}
+    )
+    agent = await world.add_agent()
+    for _ in range(6):
+        conversation = await world.add_waiting()
+        await routed()
+        [offer] = await world.offers(conversation)
+        answers = await asyncio.gather(
+            world.accept(offer), categorise(world, conversation, "", "billing"), return_exceptions=True
+        )
+        assert answers[1] is None
+        work, now = await world.work(conversation), await row(world, conversation)
+        if isinstance(answers[0], BaseException):
+            assert (work.queue_id, work.state, now.owner_id) == (billing, "queued", None)
+        else:
+            assert (work.queue_id, work.state, now.owner_id) == (world.queue_id, "assigned", agent)
+            await world.set_status(conversation, "resolved")
+        assert now.queue_id == work.queue_id
+        await world.assert_sound()

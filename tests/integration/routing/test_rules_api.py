@@ -105,6 +105,9 @@ async def test_a_dry_run_on_facts_tells_each_rule_and_the_outcome(world: World, 
     assert tried["facts"]["outcome"] == {
         "queue_id": str(gold), "tier": None, "priority": 9, "language": None, "requirements": {},
     }  # fmt: skip
+    for at in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"):
+        far = await client.post(f"{PATH}/dry-run", headers=await lead(world), json={"facts": {"at": at}})
+        assert far.status_code == 422
     both = await client.post(f"{PATH}/dry-run", headers=await lead(world), json=body | {"last": 5})
     assert both.status_code == 422
 
