@@ -81,6 +81,10 @@ async def list_known_teams(session: AsyncSession, team_ids: Collection[UUID]) ->
     return set(await session.scalars(select(Team.id).where(Team.id.in_(team_ids))))
 
 
+async def list_known_skills(session: AsyncSession, skill_ids: Collection[UUID]) -> set[UUID]:
+    return set(await session.scalars(select(Skill.id).where(Skill.id.in_(skill_ids))))
+
+
 async def find_agent(session: AsyncSession, agent_id: UUID) -> Agent | None:
     return await session.get(Agent, agent_id)
 

@@ -58,6 +58,16 @@ class ConversationFacts:
     merged_into_id: UUID | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Another queue with its team, another priority, or both; None leaves what is there."""
+
+    conversation_id: UUID
+    queue_id: UUID | None = None
+    team_id: UUID | None = None
+    priority: int | None = None
+
+
 class CustomerRef(BaseModel):
     id: UUID
     name: str

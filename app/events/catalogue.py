@@ -36,6 +36,7 @@ EVENTS: tuple[type[Event], ...] = (
     routing.OfferEnded,
     routing.PresenceChanged,
     routing.QueueChanged,
+    routing.RoutingRulesChanged,
     sla.ClocksChanged,
     sla.SlaWarned,
     sla.SlaBreached,

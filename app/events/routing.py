@@ -90,3 +90,15 @@ class QueueChanged(Event):
     @property
     def key(self) -> UUID:
         return self.queue_id
+
+
+class RoutingRulesChanged(Event):
+    """The whole list has a new version, which is in force for all that comes to routing from now on."""
+
+    type = "routing_rules.changed"
+    version_id: UUID
+    number: int
+
+    @property
+    def key(self) -> UUID:
+        return self.version_id

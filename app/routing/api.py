@@ -12,6 +12,7 @@ from app.core.database import SessionDep
 from app.core.http import PAGE_DEFAULT, CursorQuery, LimitQuery, Page
 from app.core.idempotency import OnceDep
 from app.routing import service
+from app.routing.rule_schemas import RulesIn, RulesTrial, RulesTrialIn, RulesView
 from app.routing.schemas import (
     AssignBody,
     Explanation,
@@ -104,6 +105,30 @@ async def add_member(queue_id: UUID, agent_id: UUID, _: Supervisor, session: Ses
 )
 async def remove_member(queue_id: UUID, agent_id: UUID, _: Supervisor, session: SessionDep, act: ActDep) -> None:
     await service.remove_member(session, act, queue_id=queue_id, agent_id=agent_id)
+
+
+@router.get("/routing-rules", summary="The routing rules in force, in their order", responses=READ)
+async def get_rules(_: Reader, session: SessionDep) -> RulesView:
+    return await service.get_rules(session)
+
+
+@router.put(
+    "/routing-rules",
+    summary="Replace the routing rules with a new version",
+    response_model=RulesView,
+    responses=problems(401, 403, 409, 412, 422),
+)
+async def put_rules(
+    body: RulesIn, _: Supervisor, session: SessionDep, act: ActDep, once: OnceDep, if_match: IfMatch = None
+) -> JSONResponse:
+    return await once(session, act, lambda: service.put_rules(session, act, body, version=_version(if_match)))
+
+
+@router.post(
+    "/routing-rules/dry-run", summary="Try routing rules on facts or on the newest conversations", responses=READ
+)
+async def try_rules(body: RulesTrialIn, principal: Supervisor, session: SessionDep, act: ActDep) -> RulesTrial:
+    return await service.try_rules(session, act, principal, body)
 
 
 @router.get("/queue-lines", summary="What waits in each queue and who serves it, now", responses=READ)

@@ -1,6 +1,8 @@
-"""Routing follows the log: work for conversations that open, wake or end, deadlines of SLA, disabled agents."""
+"""Routing follows the log: work for conversations that open, wake or end, what they are about,
+deadlines of SLA, disabled agents."""
 
 from collections.abc import Awaitable, Callable
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -10,10 +12,12 @@ from app.core.event_log import StoredEvent
 from app.routing.service.deadlines import obey
 from app.routing.service.desk import HolderChanged
 from app.routing.service.presences import retire
+from app.routing.service.recategorising import Recategorised, reapply
 from app.routing.service.sla_orders import SLA_TYPES, asked_by
 from app.routing.service.work import Cause, follow_conversations
 
 CONVERSATION_TYPES = frozenset({"conversation.opened", "conversation.status_changed"})
+CATEGORISED = "conversation.categorised"
 PACE_SECONDS = 0.02
 """A customer waits for what this consumer does."""
 MAX_CROSSINGS = 5
@@ -24,12 +28,25 @@ async def handle(session: AsyncSession, act: Act, events: list[StoredEvent]) -> 
     causes = {event.key: Cause(event.actor, event.request_id) for event in events if event.type in CONVERSATION_TYPES}
     if causes:
         await _until_uncrossed(session, lambda: follow_conversations(session, act, causes))
+    told = _recategorised(events)
+    if told:
+        await _until_uncrossed(session, lambda: reapply(session, act, told))
     asked = asked_by(events)
     if asked:
         await _until_uncrossed(session, lambda: obey(session, act, asked))
     for event in events:
         if event.type == "agent.disabled":
             await retire(session, act.under(event.request_id), event.key)
+
+
+def _recategorised(events: list[StoredEvent]) -> dict[UUID, Recategorised]:
+    """By conversation: the category before the first of these events, and the last one's request."""
+    told: dict[UUID, Recategorised] = {}
+    for event in events:
+        if event.type == CATEGORISED:
+            first = told.get(event.key)
+            told[event.key] = Recategorised(first.before if first else event.payload["before"], event.request_id)
+    return told
 
 
 async def _until_uncrossed(session: AsyncSession, work: Callable[[], Awaitable[None]]) -> None:
@@ -46,7 +63,7 @@ async def _until_uncrossed(session: AsyncSession, work: Callable[[], Awaitable[N
 
 ROUTING = Consumer(
     "routing",
-    CONVERSATION_TYPES | SLA_TYPES | {"agent.disabled"},
+    CONVERSATION_TYPES | SLA_TYPES | {"agent.disabled", CATEGORISED},
     handle,
     start="beginning",
     pace_seconds=PACE_SECONDS,

@@ -111,6 +111,8 @@ class WorkItem(DueRow, Base):
     unroutable_reason: Mapped[str | None] = mapped_column(Text)
     least_ring: Mapped[int] = mapped_column(SmallInteger, server_default="0", default=0)
     """A ring that was opened before its time; those before it are open too."""
+    rules: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    """What the routing rules made of it (app/routing/rule_evidence.py); null: none fired."""
     synthetic: Mapped[bool] = mapped_column(Boolean, server_default=text("false"), default=False)
     version: Mapped[int] = mapped_column(Integer, server_default="1", default=1)
     created_at: Mapped[datetime] = mapped_column(TIMESTAMP)
@@ -202,3 +204,15 @@ class RoutingDecision(Base):
     outcome: Mapped[str] = mapped_column(Text)
     trace: Mapped[dict[str, Any]] = mapped_column(JSONB)
     decided_at: Mapped[datetime] = mapped_column(TIMESTAMP)
+
+
+class RoutingRulesVersion(Base):
+    """One version of the whole ordered list, never changed; the highest is in force."""
+
+    __tablename__ = "routing_rules_version"
+    __table_args__ = (Index("uq_routing_rules_version_version", "version", unique=True),)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column(Integer)
+    rules: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    made_at: Mapped[datetime] = mapped_column(TIMESTAMP)
+    made_by: Mapped[str] = mapped_column(Text)

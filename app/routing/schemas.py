@@ -178,6 +178,22 @@ class DecisionView(BaseModel):
     trace: dict[str, object]
 
 
+class RuleFired(BaseModel):
+    """`sets`: the fields the rule was the first to set."""
+
+    number: int
+    name: str
+    sets: list[str]
+
+
+class RulesApplied(BaseModel):
+    """Which version of the routing rules looked at the work, which of them fired, and what they set."""
+
+    version: int
+    fired: list[RuleFired]
+    effects: dict[str, object]
+
+
 class WorkView(BaseModel):
     id: UUID
     conversation_id: UUID
@@ -193,6 +209,7 @@ class WorkView(BaseModel):
     ready_at: datetime
     due_at: datetime
     unroutable_reason: str | None
+    rules: RulesApplied | None
     version: int
 
 

@@ -31,6 +31,8 @@ ADMIN_SECTIONS = {
     "causes/new": ".by-language",
     "acknowledgement": ".empty",
     "teams": "tbody tr",
+    "rules": ".trial",
+    "rules/new": ".trial",
 }
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 

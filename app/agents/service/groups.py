@@ -84,6 +84,11 @@ async def delete_skill(session: AsyncSession, act: Act, *, skill_id: UUID) -> No
     await event_log.append(session, act, [SkillChanged(skill_id=skill_id, change="deleted")])
 
 
+async def list_known_skills(session: AsyncSession, skill_ids: Collection[UUID]) -> set[UUID]:
+    """Those of them that exist."""
+    return await repository.list_known_skills(session, skill_ids)
+
+
 async def list_teams(session: AsyncSession, *, after: tuple[str, UUID] | None, limit: int) -> list[TeamView]:
     """By name, then id."""
     rows = await repository.list_named(session, Team, after=after, limit=limit)

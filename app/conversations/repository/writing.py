@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access.schemas import Principal
 from app.conversations.models import Conversation, Delivery, Message, ReadMark
 from app.conversations.repository.rights import visible_to
+from app.conversations.schemas import Placement
 from app.core.database import driver_connection
 from app.events.event import Rights
 
@@ -36,6 +37,30 @@ UPDATE conversation AS c SET priority = locked.after, version = c.version + 1
 FROM locked WHERE c.id = locked.id AND locked.before < locked.after
 RETURNING c.id, locked.before, locked.after
 """
+
+_PLACE = """
+WITH locked AS (
+    SELECT c.id, c.owner_id, c.team_id, c.queue_id, c.priority,
+      CASE WHEN wanted.queue_id IS NULL THEN c.team_id ELSE wanted.team_id END AS new_team_id,
+      coalesce(wanted.queue_id, c.queue_id) AS new_queue_id, coalesce(wanted.priority, c.priority) AS new_priority
+    FROM conversation c
+    JOIN unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::int[]) AS wanted (id, queue_id, team_id, priority) USING (id)
+    ORDER BY c.id FOR NO KEY UPDATE OF c
+)
+UPDATE conversation AS c
+SET team_id = new_team_id, queue_id = new_queue_id, priority = new_priority, version = c.version + 1
+FROM locked
+WHERE c.id = locked.id AND (locked.team_id, locked.queue_id, locked.priority)
+  IS DISTINCT FROM (new_team_id, new_queue_id, new_priority)
+RETURNING locked.*
+"""
+
+
+async def place(session: AsyncSession, wanted: Sequence[Placement]) -> list[Any]:
+    """Rows of those that changed: what each had, and as new_ what it has."""
+    columns = zip(*((one.conversation_id, one.queue_id, one.team_id, one.priority) for one in wanted), strict=True)
+    rows: list[Any] = await (await driver_connection(session)).fetch(_PLACE, *map(list, columns))
+    return rows
 
 
 _GIVE_OWNERS = """

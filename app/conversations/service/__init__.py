@@ -12,7 +12,7 @@ from app.conversations.service.marks import (
     resend,
 )
 from app.conversations.service.merging import merge
-from app.conversations.service.ownership import raise_priorities, set_owner, set_owners, set_queue
+from app.conversations.service.ownership import place, raise_priorities, set_owner, set_owners, set_queue
 from app.conversations.service.posting import add_note, post_message
 from app.conversations.service.reading import (
     facts_of,
@@ -47,6 +47,7 @@ __all__ = [
     "mark_customer_delivery",
     "mark_read",
     "merge",
+    "place",
     "post_message",
     "raise_priorities",
     "receive",

@@ -1,6 +1,6 @@
 """Who has a conversation: routing decides, this stores it and tells it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -8,11 +8,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.conversations.models import Conversation
 from app.conversations.repository import writing as repository
+from app.conversations.schemas import Placement
 from app.conversations.service.locking import lock, rights_of
 from app.core import event_log
 from app.core.act import Act
 from app.events.conversations import ConversationPriorityChanged, ConversationRightsChanged
-from app.events.event import Rights
+from app.events.event import Event, Rights
 
 
 async def set_owner(
@@ -59,6 +60,30 @@ async def raise_priorities(session: AsyncSession, act: Act, wanted: Mapping[UUID
         for conversation_id, before, after in await repository.raise_priorities(session, wanted)
     ]
     await event_log.append(session, act, events)
+
+
+async def place(
+    session: AsyncSession, wanted: Sequence[tuple[Act, Placement]], *, reason: Any = "queued", note: str = ""
+) -> None:
+    """Put each in its queue and set its priority, in one statement and one append, each under its own act."""
+    if not wanted:
+        return
+    acts = {one.conversation_id: act for act, one in wanted}
+    entries: list[tuple[Act, Event]] = []
+    for row in await repository.place(session, [one for _, one in wanted]):
+        before = Rights(owner_id=row["owner_id"], team_id=row["team_id"], queue_id=row["queue_id"])
+        after = before.model_copy(update={"team_id": row["new_team_id"], "queue_id": row["new_queue_id"]})
+        if before != after:
+            moved = ConversationRightsChanged(
+                conversation_id=row["id"], before=before, after=after, reason=reason, note=note
+            )
+            entries.append((acts[row["id"]], moved))
+        if row["priority"] != row["new_priority"]:
+            raised = ConversationPriorityChanged(
+                conversation_id=row["id"], before=row["priority"], after=row["new_priority"], reason=note or reason
+            )
+            entries.append((acts[row["id"]], raised))
+    await event_log.append_each(session, entries)
 
 
 async def _set(

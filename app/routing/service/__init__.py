@@ -20,6 +20,8 @@ from app.routing.service.queues import (
     remove_member,
     update_queue,
 )
+from app.routing.service.rule_trials import try_rules
+from app.routing.service.rules import get_rules, put_rules
 from app.routing.service.views import explain, get_presence, list_offers, list_presences, list_queue_lines
 
 __all__ = [
@@ -36,15 +38,18 @@ __all__ = [
     "explain",
     "get_presence",
     "get_queue",
+    "get_rules",
     "list_members",
     "list_offers",
     "list_presences",
     "list_queue_lines",
     "list_queues",
     "pick",
+    "put_rules",
     "remove_member",
     "set_presence",
     "set_presence_of",
     "transfer",
+    "try_rules",
     "update_queue",
 ]

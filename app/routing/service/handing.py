@@ -65,6 +65,7 @@ async def move_to_queue(
     queue: Queue,
     *,
     reason: str,
+    by_rules: bool = False,
 ) -> None:
     """It goes on in the other queue and keeps the time it has waited since."""
     former = desks.get(work.agent_id) if work.agent_id else None
@@ -73,7 +74,9 @@ async def move_to_queue(
     work.ended_at, work.run_at = act.now, None
     await publish(session, act, events)
     if facts.status == "open":
-        successor = Wanted(work.conversation_id, facts, act, queue_id=queue.id, ready_at=work.ready_at)
+        successor = Wanted(
+            work.conversation_id, facts, act, queue_id=queue.id, ready_at=work.ready_at, keeps_queue=not by_rules
+        )
         await make_queued(session, [successor], reason=reason)
     await conversations.set_queue(
         session,
@@ -94,7 +97,7 @@ async def lock_or_make(
     if not live:
         # Before the work item, as everywhere: the consumer may be making the same one under these locks.
         await lock_desks(session, agents, act.now)
-        await make_queued(session, [Wanted(conversation_id, facts, act)], reason="by_hand")
+        await make_queued(session, [Wanted(conversation_id, facts, act, keeps_queue=True)], reason="by_hand")
         live = await live_rows.find_live_work_ids(session, [conversation_id])
     if not live:
         raise Conflict("conversation_without_queue", "Move the conversation to a queue first.")

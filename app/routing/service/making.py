@@ -8,7 +8,8 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.agents import service as agents
-from app.conversations.schemas import ConversationFacts
+from app.conversations import service as conversations
+from app.conversations.schemas import ConversationFacts, Placement
 from app.core import event_log
 from app.core.act import Act
 from app.routing import capacity, languages
@@ -16,7 +17,10 @@ from app.routing.facts import virtual_due_at
 from app.routing.models import Queue, WorkItem
 from app.routing.repository import live as live_rows
 from app.routing.repository import queues as queue_rows
+from app.routing.rule_evidence import Ruled, document
+from app.routing.rules import Outcome
 from app.routing.service.desk import changed, set_timer
+from app.routing.service.ruling import judge
 
 SpokenIn = dict[UUID, list[tuple[str, ...]]]
 """Queue to the languages of each of its members."""
@@ -26,7 +30,8 @@ SpokenIn = dict[UUID, list[tuple[str, ...]]]
 class Wanted:
     """Work for a conversation, under the act that asked for it.
 
-    `queue_id` and `ready_at` are given where it goes on waiting that began elsewhere.
+    `queue_id` and `ready_at` are given where it goes on waiting that began elsewhere. `keeps_queue`: somebody decided
+    where it is, so that the rules choose neither its queue nor the skills meant for theirs.
     """
 
     conversation_id: UUID
@@ -34,16 +39,57 @@ class Wanted:
     act: Act
     queue_id: UUID | None = None
     ready_at: datetime | None = None
+    keeps_queue: bool = False
+
+    @property
+    def came_at(self) -> datetime:
+        return self.ready_at or self.act.now
 
     @property
     def target(self) -> UUID | None:
         return self.queue_id or self.facts.rights.queue_id
 
 
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """`ruled`: what the rules say of it; None where none fired."""
+
+    wanted: Wanted
+    queue: Queue
+    ruled: Ruled | None
+
+    @property
+    def outcome(self) -> Outcome:
+        return self.ruled.outcome if self.ruled else Outcome()
+
+    @property
+    def language(self) -> str:
+        return self.outcome.language or self.wanted.facts.language
+
+
 async def make_queued(session: AsyncSession, wanted: Sequence[Wanted], *, reason: str = "opened") -> None:
-    """Queued work for each that has a queue and no live work yet."""
-    works = await build_works(session, wanted)
-    await add_works(session, works, {each.conversation_id: each.act for each in wanted}, reason=reason)
+    """Queued work for each that has a queue and no live work yet, and their conversations go where rules want them."""
+    placed = await _place(session, wanted)
+    works = await _build_all(session, placed)
+    added = await add_works(session, works, {each.conversation_id: each.act for each in wanted}, reason=reason)
+    made = [one for one, work in zip(placed, works, strict=True) if work.id in added]
+    places = [(one.wanted.act, place) for one in made if (place := _place_of(one)) is not None]
+    await conversations.place(session, places, note="rules")
+
+
+def _place_of(placed: _Placed) -> Placement | None:
+    """What the rules change of the conversation itself."""
+    facts, queue = placed.wanted.facts, placed.queue
+    moves = not placed.wanted.keeps_queue and queue.id != facts.rights.queue_id
+    priority = placed.outcome.priority
+    if not moves and priority in (None, facts.priority):
+        return None
+    return Placement(
+        conversation_id=placed.wanted.conversation_id,
+        queue_id=queue.id if moves else None,
+        team_id=queue.team_id if moves else None,
+        priority=priority,
+    )
 
 
 async def add_works(
@@ -62,30 +108,52 @@ async def add_works(
 
 async def build_works(session: AsyncSession, wanted: Sequence[Wanted]) -> list[WorkItem]:
     """Not stored yet, in the order of `wanted`, without those that have no queue."""
-    routed = [(each, each.target) for each in wanted if each.target is not None]
-    queues = {queue.id: queue for queue in await queue_rows.list_queues(session, {target for _, target in routed})}
-    spoken = await _load_spoken(session, {target for each, target in routed if each.facts.language})
-    return [_build(each, queues[target], spoken.get(target, [])) for each, target in routed]
+    return await _build_all(session, await _place(session, wanted))
 
 
-def _build(wanted: Wanted, queue: Queue, spoken: Sequence[Sequence[str]]) -> WorkItem:
-    facts, act = wanted.facts, wanted.act
-    ready_at = wanted.ready_at or act.now
+async def _place(session: AsyncSession, wanted: Sequence[Wanted]) -> list[_Placed]:
+    """In the order of `wanted`, without those that have no queue. A queue that is gone is passed over."""
+    ruled = await judge(session, {each.conversation_id: each.came_at for each in wanted})
+    asked = []
+    for each in wanted:
+        one = ruled.get(each.conversation_id)
+        if one is not None and each.keeps_queue:
+            one = one.where_it_stands()
+        chosen = one.outcome.queue_id if one is not None else None
+        asked.append((each, one, (chosen, each.target)))
+    ids = {target for _, _, targets in asked for target in targets if target is not None}
+    queues: dict[UUID | None, Queue] = {queue.id: queue for queue in await queue_rows.list_queues(session, ids)}
+    return [
+        _Placed(each, queue, one)
+        for each, one, (chosen, target) in asked
+        if (queue := queues.get(chosen) or queues.get(target)) is not None
+    ]
+
+
+async def _build_all(session: AsyncSession, placed: Sequence[_Placed]) -> list[WorkItem]:
+    spoken = await _load_spoken(session, {one.queue.id for one in placed if one.language})
+    return [_build(one, spoken.get(one.queue.id, [])) for one in placed]
+
+
+def _build(placed: _Placed, spoken: Sequence[Sequence[str]]) -> WorkItem:
+    facts, act, queue, said = placed.wanted.facts, placed.wanted.act, placed.queue, placed.outcome
+    ready_at = placed.wanted.came_at
     work = WorkItem(
         id=act.new_id(),
-        conversation_id=wanted.conversation_id,
+        conversation_id=placed.wanted.conversation_id,
         queue_id=queue.id,
         channel=facts.channel,
         state="queued",
         units=capacity.default_weight(facts.channel),
         units_held=False,
-        tier=queue.tier,
-        priority=max(facts.priority, queue.priority),
-        requirements=languages.requirement(facts.language, spoken),
+        tier=queue.tier if said.tier is None else said.tier,
+        priority=max(facts.priority, queue.priority) if said.priority is None else said.priority,
+        requirements=languages.requirement(placed.language, spoken) | dict(said.requirements),
         ready_at=ready_at,
         due_at=virtual_due_at(ready_at, queue.target_seconds),
         cool_downs={},
         tries={},
+        rules=document(placed.ruled) if placed.ruled else None,
         synthetic=facts.synthetic,
         version=1,
         attempts=0,

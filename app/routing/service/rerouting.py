@@ -60,7 +60,7 @@ async def _make_missing(
 ) -> None:
     to_agents = [key for key, place in going.items() if place.agent_id in serving and _is_unresolved(facts, key)]
     live = await live_rows.find_live_work_ids(session, to_agents) if to_agents else {}
-    missing = [Wanted(key, facts[key], act) for key in sorted(to_agents) if key not in live]
+    missing = [Wanted(key, facts[key], act, keeps_queue=True) for key in sorted(to_agents) if key not in live]
     if missing:
         # Before the work items, as everywhere.
         await lock_desks(session, serving, act.now)

@@ -98,7 +98,7 @@ def release_units(desk: Desk, work: WorkItem, act: Act, *, reason: str) -> list[
 
 async def _make_owned(session: AsyncSession, act: Act, conversation_id: UUID, case: _Case, owner: Desk) -> None:
     """It opened or reopened with an owner, who goes on if possible."""
-    built = await build_works(session, [Wanted(conversation_id, case.facts, act)])
+    built = await build_works(session, [Wanted(conversation_id, case.facts, act, keeps_queue=True)])
     if not built:
         return
     work = built[0]

@@ -19,7 +19,7 @@ ADMIN_SECTION_BUDGET = 20 * KILOBYTE
 ADMIN_REQUESTS = 15
 ADMIN_SECTIONS = (
     *("calendars", "calendar-editor", "policies", "policy-editor", "adoption", "attainment"),
-    *("duties", "causes", "cause-editor", "acknowledgement", "acknowledgement-editor", "teams"),
+    *("duties", "causes", "cause-editor", "acknowledgement", "acknowledgement-editor", "teams", "rules", "rule-editor"),
 )
 IMPORT = re.compile(r"""(?:from|import)\s+["'](\.[^"']+)["']""")
 

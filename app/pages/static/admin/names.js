@@ -3,18 +3,21 @@ import { all } from "../shared/api.js";
 import { has, nameOf, t } from "../shared/i18n.js";
 import { durationText } from "./durations.js";
 
-const known = { team_id: new Map(), agent_id: new Map(), queue_id: new Map(), calendar_id: new Map() };
+const known = { team_id: new Map(), agent_id: new Map(), queue_id: new Map(), calendar_id: new Map(), skill_id: new Map(), channel_account_id: new Map() };
 const PATHS = { team_id: "/v1/teams", agent_id: "/v1/agents", queue_id: "/v1/queues", calendar_id: "/v1/sla/calendars" };
+/** Asked for only where a section shows them: not everybody who administers may read them. */
+const MORE_PATHS = { skill_id: "/v1/skills", channel_account_id: "/v1/channel-accounts" };
 
-/** Everything that has an id and a name, asked anew; what may not be read has no names. */
-export async function loadNames() {
-  await Promise.all(Object.entries(PATHS).map(async ([field, path]) => {
+/** Everything that has an id and a name, asked anew, and of the rest what `more` names; what may not be read has no names. */
+export async function loadNames(...more) {
+  const asked = [...Object.entries(PATHS), ...Object.entries(MORE_PATHS).filter(([field]) => more.includes(field))];
+  await Promise.all(asked.map(async ([field, path]) => {
     const things = await all(path).catch(() => []);
     known[field] = new Map(things.filter((one) => !one.synthetic && !one.disabled_at).map((one) => [one.id, nameOf(one)]));
   }));
 }
 
-/** [id, name] of all teams, agents, queues or calendars, by name. */
+/** [id, name] of all teams, agents, queues, calendars, skills or channel accounts, by name. */
 export function choices(field) {
   return [...known[field]].sort((one, other) => one[1].localeCompare(other[1]));
 }

@@ -14,12 +14,12 @@ const LADDERS = ["functional", "hierarchical"];
 const MOST = 10;
 const SEPARATOR = /[,，、;；]/;
 
-function wordsField(part, values) {
+export function wordsField(part, values) {
   const input = el("input", { value: values.join(", "), autocomplete: "off" });
   return { element: field(part, `admin.field.${part}`, input, part === "channels" ? "admin.policy.words_hint" : null), read: () => input.value.split(SEPARATOR).map((one) => one.trim()).filter(Boolean) };
 }
 
-function boxes(part, options, chosen) {
+export function boxes(part, options, chosen) {
   const made = options.map(([value, text]) => {
     const box = el("input", { type: "checkbox", checked: chosen.includes(value) });
     return { value, box, element: el("label", { class: "check" }, box, el("span", { text })) };

@@ -4,6 +4,7 @@ export const SECTIONS = [
   { name: "policies", icon: "clock", module: () => import("./policies.js") },
   { name: "adoption", icon: "sync", module: () => import("./adoption.js") },
   { name: "attainment", icon: "chart", module: () => import("./attainment.js") },
+  { name: "rules", icon: "transfer", module: () => import("./rules.js") },
   { name: "duties", icon: "done", module: () => import("./duties.js") },
   { name: "causes", icon: "question", module: () => import("./causes.js") },
   { name: "acknowledgement", icon: "send", module: () => import("./acknowledgement.js") },

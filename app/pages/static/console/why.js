@@ -69,14 +69,21 @@ function terms({ trace, decided_at: at }) {
   return el("p", { class: "soft", text: parts.join(" · ") });
 }
 
-function content({ decisions }, nameOf) {
+/** Which routing rules put it here, in which version. */
+function ruled(work) {
+  const fired = (work?.rules?.fired ?? []).filter((one) => one.sets.length);
+  return fired.length ? el("p", { text: t("console.why_table.ruled", { names: fired.map((one) => one.name).join(" · "), version: work.rules.version }) }) : null;
+}
+
+function content({ work, decisions }, nameOf) {
   // The offer says most; a wait before or after it is a line of the history.
   const told = decisions.find(({ outcome }) => outcome === "offer") ?? decisions[0];
   const latest = decisions[0];
-  if (!told) return [el("p", { text: t("console.why_said.nothing") })];
+  if (!told) return [el("p", { text: t("console.why_said.nothing") }), ruled(work)].filter(Boolean);
   const history = decisions.filter((one) => one !== latest);
   return [
     el("p", { class: "said", text: sentence(latest, nameOf) }),
+    ruled(work),
     latest !== told && el("p", { text: sentence(told, nameOf) }),
     candidates(told, nameOf), removed(told), terms(told),
     history.length > 0 && el("details", {}, el("summary", { text: t("console.why_table.earlier", { count: history.length }) }),

@@ -8,7 +8,7 @@ export async function call(method, path, body, { key, token, version } = {}) {
   const headers = { Accept: "application/json" };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (key) headers["Idempotency-Key"] = key;
-  if (version) headers["If-Match"] = String(version);
+  if (version !== undefined && version !== null) headers["If-Match"] = String(version);
   if (token) headers.Authorization = `Bearer ${token}`;
   let response;
   try {
