@@ -203,8 +203,30 @@ class Explanation(BaseModel):
     decisions: list[DecisionView]
 
 
+class Place(BaseModel):
+    """Where somebody stands in line, 1 being next, and the estimated wait from now: null where nothing can be said."""
+
+    queue_id: UUID
+    position: int
+    eta_p50_seconds: float | None
+    eta_p90_seconds: float | None
+
+
+class MeasuredWaits(BaseModel):
+    """Of the estimates of the last day, at most the latest 1,000 of the queue: how many of those customers were
+    `answered`, how many of these within their p90, and by how much half of the p50 were off at most."""
+
+    answered: int
+    within_p90: int
+    median_error_seconds: float | None
+
+
 class QueueLine(BaseModel):
-    """A queue on the wallboard, now. Load counts the units of its connected members."""
+    """A queue on the wallboard, now. Load counts the units of its connected members.
+
+    `staffed` = `ready` + `away`; `busy` are the ready ones who have no room. `eta_p50_seconds`, `eta_p90_seconds`:
+    what who came now would be told; null when nothing can be said.
+    """
 
     queue: QueueName
     waiting: int
@@ -214,8 +236,12 @@ class QueueLine(BaseModel):
     target_seconds: int
     staffed: int
     ready: int
+    busy: int
+    away: int
     used_units: int
     capacity_units: int
+    eta_p50_seconds: float | None
+    eta_p90_seconds: float | None
 
 
 class Members(BaseModel):

@@ -79,7 +79,7 @@ async def _wallboard(session: AsyncSession, principal: Principal, now: datetime,
     pressing = await faces.count_pressing(session, principal, now)
     return Wallboard(
         as_of=now,
-        queues=[_board_line(line, pressing) for line in await routing.list_queue_lines(session)],
+        queues=[_board_line(line, pressing) for line in await routing.list_queue_lines(session, now)],
         agents=sorted(lines, key=lambda line: line.agent.name.casefold()),
         sla=SlaFigures(
             due_soon=sum(one.due_soon for one in pressing.values()),

@@ -21,6 +21,7 @@ from app.routing.service.queues import (
     update_queue,
 )
 from app.routing.service.views import explain, get_presence, list_offers, list_presences, list_queue_lines
+from app.routing.service.waits import list_measured, list_paces, list_places
 
 __all__ = [
     "accept_offer",
@@ -36,8 +37,11 @@ __all__ = [
     "explain",
     "get_presence",
     "get_queue",
+    "list_measured",
     "list_members",
     "list_offers",
+    "list_paces",
+    "list_places",
     "list_presences",
     "list_queue_lines",
     "list_queues",
