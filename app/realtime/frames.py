@@ -216,6 +216,14 @@ class Board(Frame):
     sla: Json
 
 
+class InLine(Frame):
+    """To a visitor whose conversation waits, whenever the line moved. `queue` null: it stands in line no more."""
+
+    type: Literal["queue"] = "queue"
+    conversation_id: UUID
+    queue: PublicQueue | None
+
+
 class Pong(Frame):
     """`position`: everything up to it has been put on this socket, also when nothing of it was for this client."""
 

@@ -206,7 +206,7 @@ class Explanation(BaseModel):
 class Place(BaseModel):
     """Where somebody stands in line, 1 being next, and the estimated wait from now: null where nothing can be said."""
 
-    queue_id: UUID
+    queue: QueueName
     position: int
     eta_p50_seconds: float | None
     eta_p90_seconds: float | None

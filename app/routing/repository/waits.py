@@ -56,7 +56,7 @@ GROUP BY ledger.agent_id
 """
 # `place` is among all who wait; `behind` counts those without an offer, up to and with this one.
 _PLACES = """
-SELECT line.id, line.queue_id, line.conversation_id, line.state, line.place, line.behind
+SELECT queue.name, queue.names, line.id, line.queue_id, line.conversation_id, line.state, line.place, line.behind
 FROM ({queues}) AS queue CROSS JOIN LATERAL (
     SELECT head.*, row_number() OVER turn AS place, count(*) FILTER (WHERE head.state = 'queued') OVER turn AS behind
     FROM (SELECT id, queue_id, conversation_id, state, tier, due_at, priority, ready_at FROM work_item
@@ -67,13 +67,13 @@ FROM ({queues}) AS queue CROSS JOIN LATERAL (
 """
 _PLACES_OF = text(
     _PLACES.format(
-        queues="SELECT DISTINCT queue_id AS id FROM work_item"
-        " WHERE conversation_id = ANY(:conversations) AND state IN ('queued', 'offered')"
+        queues="SELECT id, name, names FROM queue WHERE id IN (SELECT queue_id FROM work_item"
+        " WHERE conversation_id = ANY(:conversations) AND state IN ('queued', 'offered'))"
     )
     + "WHERE line.conversation_id = ANY(:conversations)"
 )
 _UNTOLD = text(
-    _PLACES.format(queues="SELECT id FROM queue WHERE NOT synthetic")
+    _PLACES.format(queues="SELECT id, name, names FROM queue WHERE NOT synthetic")
     + "LEFT JOIN wait_estimate AS told ON told.work_id = line.id WHERE told.work_id IS NULL AND line.state = 'queued'"
 )
 _MEASURED = text(

@@ -12,7 +12,7 @@ from app.core.clock import Clock
 from app.core.database import Database
 from app.routing import capacity
 from app.routing.repository import waits as wait_rows
-from app.routing.schemas import MeasuredWaits, Place
+from app.routing.schemas import MeasuredWaits, Place, QueueName
 from app.routing.service import gauges
 from app.routing.waits import AgentLoad, Estimate, Pace, QueueLoad, estimate, handling_seconds, paces
 
@@ -65,7 +65,7 @@ def _place(row: Row[Any], moving: Mapping[UUID, Pace]) -> Place:
     pace = moving.get(row.queue_id, WITHOUT_OFFERS)
     told = Estimate(0, pace.offer_seconds) if row.state == "offered" else estimate(row.behind, pace)
     return Place(
-        queue_id=row.queue_id,
+        queue=QueueName(id=row.queue_id, name=row.name, names=row.names),
         position=row.place,
         eta_p50_seconds=told.p50_seconds if told else None,
         eta_p90_seconds=told.p90_seconds if told else None,

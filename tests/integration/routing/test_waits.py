@@ -81,7 +81,9 @@ async def test_nothing_is_said_where_nobody_is_ready(world: World, clock: Manual
     await world.add_agent(ready=False)
     conversation = await world.add_waiting()
     (place,) = await places(world, [conversation])
-    assert place == Place(queue_id=world.queue_id, position=1, eta_p50_seconds=None, eta_p90_seconds=None)
+    assert place is not None
+    assert (place.queue.id, place.position) == (world.queue_id, 1)
+    assert (place.eta_p50_seconds, place.eta_p90_seconds) == (None, None)
     await keep_estimates(world.database, clock)
     assert await world.execute("SELECT work_id FROM wait_estimate") == []
 
