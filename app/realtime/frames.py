@@ -211,6 +211,7 @@ class Signal(Frame):
 class Board(Frame):
     type: Literal["board"] = "board"
     as_of: datetime
+    timezone: str
     queues: list[Json]
     agents: list[Json]
     sla: Json

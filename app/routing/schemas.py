@@ -10,6 +10,7 @@ from app.core.numbers import WholeNumber
 from app.core.plain_text import NO_NUL
 from app.events.routing import Penalty, Readiness, SessionState
 from app.routing.facts import MAX_LEVEL, MAX_RINGS, MIN_LEVEL
+from app.routing.service_levels import Formula
 
 Level = Annotated[WholeNumber, Field(ge=MIN_LEVEL, le=MAX_LEVEL)]
 LanguageTag = Annotated[str, Field(max_length=20, pattern=r"^[A-Za-z0-9-]+$")]
@@ -219,6 +220,32 @@ class MeasuredWaits(BaseModel):
     answered: int
     within_p90: int
     median_error_seconds: float | None
+
+
+class ServiceLevel(BaseModel):
+    """`formula` by its id: `sl_answered` = answered within the target / answered; `sl_standard` adds to these the
+    abandoned after `short_abandon_seconds`; `sl_live` adds also who waits longer than the target now. `share` is null
+    where nothing was offered."""
+
+    formula: Formula
+    target_seconds: int
+    short_abandon_seconds: int
+    met: int
+    of: int
+    share: float | None
+
+
+class QueueDay(BaseModel):
+    """A queue since midnight. Waits are from when the customer could first be served to when an agent took it, of
+    those answered; null where there are none."""
+
+    answered: int
+    abandoned: int
+    wait_mean_seconds: float | None
+    wait_p50_seconds: float | None
+    wait_p95_seconds: float | None
+    wait_max_seconds: float | None
+    service_levels: list[ServiceLevel]
 
 
 class QueueLine(BaseModel):

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.routing.models import WaitEstimate
+from app.routing.service_levels import SHORT_ABANDON_SECONDS
 
 MAX_LINE = 500
 """Places further back than this are not told: the cost of a look stays the same whatever waits."""
@@ -93,6 +94,28 @@ _MEASURED = text(
     WHERE NOT queue.synthetic
     """
 )
+_DAYS = text(
+    """
+    SELECT queue.id, queue.target_seconds, taken.*, lost.abandoned, late.waiting_late
+    FROM queue CROSS JOIN LATERAL (
+        SELECT count(*) AS answered, count(*) FILTER (WHERE waited <= queue.target_seconds) AS in_target,
+               avg(waited) AS wait_mean_seconds, max(waited) AS wait_max_seconds,
+               percentile_disc(0.5) WITHIN GROUP (ORDER BY waited) AS wait_p50_seconds,
+               percentile_disc(0.95) WITHIN GROUP (ORDER BY waited) AS wait_p95_seconds
+        FROM (SELECT CAST(extract(epoch FROM answered_at - ready_at) AS float8) AS waited FROM work_item
+              WHERE queue_id = queue.id AND answered_at >= :since) AS work
+    ) AS taken CROSS JOIN LATERAL (
+        SELECT count(*) AS abandoned FROM work_item
+        WHERE queue_id = queue.id AND state = 'abandoned' AND answered_at IS NULL AND ended_at >= :since
+          AND ended_at > ready_at + make_interval(secs => :short_seconds)
+    ) AS lost CROSS JOIN LATERAL (
+        SELECT count(*) AS waiting_late FROM work_item
+        WHERE queue_id = queue.id AND state IN ('queued', 'offered') AND answered_at IS NULL
+          AND ready_at < CAST(:now AS timestamptz) - make_interval(secs => queue.target_seconds)
+    ) AS late
+    WHERE NOT queue.synthetic
+    """
+)
 
 
 async def list_loads(session: AsyncSession, now: datetime) -> Sequence[Row[Any]]:
@@ -134,3 +157,9 @@ async def delete_estimates(session: AsyncSession, before: datetime) -> None:
 async def list_measured(session: AsyncSession, since: datetime) -> Sequence[Row[Any]]:
     """A row a queue: of its latest estimates made since then, what the waits of those answered were."""
     return (await session.execute(_MEASURED, {"since": since, "most": MEASURED_MOST})).all()
+
+
+async def list_days(session: AsyncSession, since: datetime, now: datetime) -> Sequence[Row[Any]]:
+    """A row a queue: what was answered and abandoned since then, and who waits longer than the target now."""
+    options = {"since": since, "now": now, "short_seconds": SHORT_ABANDON_SECONDS}
+    return (await session.execute(_DAYS, options)).all()

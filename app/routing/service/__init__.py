@@ -1,6 +1,7 @@
 """The face of routing: every use-case other packages and the API may call."""
 
 from app.routing.service.by_hand import assign, pick, transfer
+from app.routing.service.days import empty_day, list_days
 from app.routing.service.offers import accept_offer, decline_offer
 from app.routing.service.presences import (
     beat,
@@ -34,9 +35,11 @@ __all__ = [
     "create_queue",
     "decline_offer",
     "disconnect",
+    "empty_day",
     "explain",
     "get_presence",
     "get_queue",
+    "list_days",
     "list_measured",
     "list_members",
     "list_offers",
