@@ -1,5 +1,6 @@
 """Those who wait see their place and about how long it takes, each in their language; supervisors see the same line."""
 
+import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -38,8 +39,21 @@ async def test_who_waits_sees_place_and_wait_and_the_line_move(
     await expect(second_wait).to_have_text("大约需要 5 到 10 分钟")
     await english.screenshot(path=tmp_path / "widget-en.png")
     await chinese.screenshot(path=tmp_path / "widget-zh-CN.png")
+    boards = [await open_page(size=(1600, 900)), await open_page(size=(1600, 900), language="zh-CN")]
+    for board, language in zip(boards, ("en", "zh-CN"), strict=True):
+        await log_in(board, floor.url, desk.login("lin"), "/wallboard")
+        row = board.locator("tr", has_text=desk.queue_name)
+        await expect(row.locator("td.eta")).to_have_text(re.compile(r"^\d+:\d\d – \d+:\d\d$"))
+        await expect(row.locator("td.service_level")).to_have_text("100%")
+        await expect(row.locator("td.service_level")).to_have_attribute("title", re.compile("sl_standard$"))
+        await expect(board.locator('.tile[data-name="service_level"]')).to_have_attribute(
+            "title", re.compile("sl_standard$")
+        )
+        await board.locator("header select").first.select_option("sl_answered")
+        await expect(row.locator("td.service_level")).to_have_attribute("title", re.compile("sl_answered$"))
+        await board.screenshot(path=tmp_path / f"wallboard-{language}.png")
     (queue,) = [one for one in (await lead.get("/v1/wallboard"))["queues"] if one["queue"]["id"] == str(desk.queue_id)]
-    assert (queue["waiting"], queue["ready"], queue["busy"], queue["away"]) == (2, 1, 1, 0)
+    assert (queue["waiting"], queue["ready"], queue["busy"], queue["away"]) == (2, 1, 1, 1)  # lin looks on
     assert queue["eta_p50_seconds"] > 60
     waiting = await lead.get("/v1/conversations?view=queue&sort=newest")
     await lead.assign(waiting["items"][1]["id"], desk.ids["anna"])
