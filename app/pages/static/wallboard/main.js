@@ -147,7 +147,7 @@ function drawBoard(now) {
   const level = levelOfAll(board.queues, formula), slow = slowest(board.queues);
   const values = { waiting: number(sums.waiting), longest: sums.longest === null ? "–" : span(sums.longest), eta: slow ? etaText(slow) : "–", service_level: percent(level.met, level.of), ready_agents: `${number(sums.ready)} / ${number(sums.staffed)}`, talking: number(sums.talking), sla_attainment: percent(board.sla.met, board.sla.due), due_soon: number(board.sla.due_soon), breached_open: number(board.sla.breached_open) };
   const looks = { due_soon: board.sla.due_soon ? "warn" : "", breached_open: board.sla.breached_open ? "bad" : "" };
-  const notes = { eta: slow ? nameOf(slow.queue) : "", service_level: t(`wallboard.counted.${formula}`, { met: number(level.met), of: number(level.of) }), sla_attainment: t("wallboard.kept", { met: number(board.sla.met), due: number(board.sla.due) }) };
+  const notes = { eta: slow ? nameOf(slow.queue) : "", service_level: `${t(`wallboard.counted.${formula}`, { met: number(level.met), of: number(level.of) })} · ${formula}`, sla_attainment: t("wallboard.kept", { met: number(board.sla.met), due: number(board.sla.due) }) };
   const titles = { eta: t("wallboard.eta_title"), service_level: formulaTitle(formula) };
   for (const { name, figure, label, note, box } of view.tiles) {
     setText(label, t(`wallboard.${name}`));
@@ -168,8 +168,11 @@ function drawBoard(now) {
   reconcile(view.agents.body, agents, (agent) => agent.agent.id, () => makeRow(AGENT_COLUMNS), (row, agent) => drawAgent(row, agent, now));
 }
 
+/** In minutes, as customers are told: nothing here is known to the second. */
 function etaText(queue) {
-  return t("wallboard.eta_range", { low: span(queue.eta_p50_seconds), high: span(queue.eta_p90_seconds) });
+  const [low, high] = [queue.eta_p50_seconds, queue.eta_p90_seconds].map((seconds) => Math.max(1, Math.ceil(seconds / 60)));
+  if (high === 1) return t("wallboard.eta_soon");
+  return low === high ? t("wallboard.eta_about", { minutes: number(high) }) : t("wallboard.eta_range", { low: number(low), high: number(high) });
 }
 
 function formulaTitle(id, level) {
