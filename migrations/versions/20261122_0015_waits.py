@@ -13,19 +13,11 @@ branch_labels = None
 depends_on = None
 
 TIMESTAMP = sa.TIMESTAMP(timezone=True)
-INDEXES = {
-    "ix_work_item_line": (["queue_id", "tier", "due_at"], "state in ('queued', 'offered')"),
-    "ix_work_item_answered": (["queue_id", "answered_at"], "answered_at is not null"),
-    "ix_work_item_freed": (["queue_id", "freed_at"], "freed_at is not null"),
-    "ix_work_item_abandoned": (["queue_id", "ended_at"], "state = 'abandoned'"),
-}
 
 
 def upgrade() -> None:
-    op.add_column("work_item", sa.Column("answered_at", TIMESTAMP))
-    op.add_column("work_item", sa.Column("freed_at", TIMESTAMP))
-    for name, (columns, where) in INDEXES.items():
-        op.create_index(name, "work_item", columns, postgresql_where=sa.text(where))
+    op.add_column("work_item", sa.Column("answered_at", TIMESTAMP, nullable=True))
+    op.add_column("work_item", sa.Column("freed_at", TIMESTAMP, nullable=True))
     op.create_table(
         "wait_estimate",
         sa.Column("work_id", sa.Uuid(), nullable=False),
@@ -43,7 +35,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("wait_estimate")
-    for name in reversed(INDEXES):
-        op.drop_index(name, "work_item")
     op.drop_column("work_item", "freed_at")
     op.drop_column("work_item", "answered_at")
