@@ -198,7 +198,8 @@ async def received(client: Client, count: int) -> AsyncIterator[dict[str, Any]]:
 async def add_ready_agent(world: World, name: str = "Wu Gang") -> Person:
     person = await world.add_person(name)
     await world.rows("INSERT INTO queue_member (queue_id, agent_id) VALUES ($1, $2)", world.queue_id, person.id)
-    await world.run(routing.connect, agent_id=person.id)
+    async with world.database.transaction() as session:
+        await routing.connect(session, {person.id: world.act})
     await world.run(routing.set_presence, agent_id=person.id, readiness="ready")
     return person
 
