@@ -26,12 +26,12 @@ async def test_who_waits_sees_place_and_wait_and_the_line_move(
     desk = await floor.desk("anna", "lin")
     lead = await floor.agent(desk, "lin")
     english, chinese, console = await open_page(), await open_page(language="zh-CN"), await open_page()
-    first_place, first_wait = await enter(floor, english, "Where is my order?")
-    await expect(first_place).to_have_text("You are number 1 in line")
-    await expect(first_wait).to_be_empty()  # nobody is ready: nothing can be said
     for _ in range(4):
         await floor.owned(desk, "anna")
     await log_in(console, floor.url, desk.login("anna"))
+    first_place, first_wait = await enter(floor, english, "Where is my order?")
+    await expect(first_place).to_have_text("You are number 1 in line")
+    await expect(first_wait).to_be_empty()  # nobody is ready: nothing can be said
     await become_ready(console)
     await expect(first_wait).to_have_text("About 2 to 6 minutes")
     second_place, second_wait = await enter(floor, chinese, "我的订单在哪里？")

@@ -57,11 +57,12 @@ GROUP BY ledger.agent_id
 """
 # `place` is among all who wait; `behind` counts those without an offer, up to and with this one.
 _PLACES = """
-SELECT queue.name, queue.names, line.id, line.queue_id, line.conversation_id, line.state, line.place, line.behind
+SELECT queue.name, queue.names, line.id, line.queue_id, line.conversation_id, line.state, line.place, line.behind,
+       line.unroutable_reason
 FROM ({queues}) AS queue CROSS JOIN LATERAL (
     SELECT head.*, row_number() OVER turn AS place, count(*) FILTER (WHERE head.state = 'queued') OVER turn AS behind
-    FROM (SELECT id, queue_id, conversation_id, state, tier, due_at, priority, ready_at FROM work_item
-          WHERE queue_id = queue.id AND state IN ('queued', 'offered')
+    FROM (SELECT id, queue_id, conversation_id, state, unroutable_reason, tier, due_at, priority, ready_at
+          FROM work_item WHERE queue_id = queue.id AND state IN ('queued', 'offered')
           ORDER BY tier, due_at, priority DESC, ready_at, id LIMIT :line_most) AS head
     WINDOW turn AS (ORDER BY tier, due_at, priority DESC, ready_at, id ROWS UNBOUNDED PRECEDING)
 ) AS line
@@ -76,6 +77,7 @@ _PLACES_OF = text(
 _UNTOLD = text(
     _PLACES.format(queues="SELECT id, name, names FROM queue WHERE NOT synthetic")
     + "LEFT JOIN wait_estimate AS told ON told.work_id = line.id WHERE told.work_id IS NULL AND line.state = 'queued'"
+    " AND line.unroutable_reason IS NULL"
 )
 _MEASURED = text(
     """
@@ -141,7 +143,7 @@ async def list_places(session: AsyncSession, conversation_ids: Collection[UUID])
 
 
 async def list_untold(session: AsyncSession) -> Sequence[Row[Any]]:
-    """Work in line, of no probe's queue, of whose wait no estimate is kept yet."""
+    """Work in line that somebody could take, of no probe's queue, of whose wait no estimate is kept yet."""
     return (await session.execute(_UNTOLD, {"line_most": MAX_LINE})).all()
 
 

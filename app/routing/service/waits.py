@@ -63,13 +63,18 @@ async def list_places(session: AsyncSession, now: datetime, conversation_ids: Co
 
 def _place(row: Row[Any], moving: Mapping[UUID, Pace]) -> Place:
     pace = moving.get(row.queue_id, WITHOUT_OFFERS)
-    told = Estimate(0, pace.offer_seconds) if row.state == "offered" else estimate(row.behind, pace)
+    told = Estimate(0, pace.offer_seconds) if row.state == "offered" else _estimate_queued(row, pace)
     return Place(
         queue=QueueName(id=row.queue_id, name=row.name, names=row.names),
         position=row.place,
         eta_p50_seconds=told.p50_seconds if told else None,
         eta_p90_seconds=told.p90_seconds if told else None,
     )
+
+
+def _estimate_queued(row: Row[Any], pace: Pace) -> Estimate | None:
+    """Work that nobody could take does not come nearer, however fast the line moves."""
+    return estimate(row.behind, pace) if row.unroutable_reason is None else None
 
 
 async def keep_estimates(database: Database, clock: Clock) -> None:

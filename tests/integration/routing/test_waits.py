@@ -88,6 +88,17 @@ async def test_nothing_is_said_where_nobody_is_ready(world: World, clock: Manual
     assert await world.execute("SELECT work_id FROM wait_estimate") == []
 
 
+async def test_nothing_is_said_of_work_that_nobody_could_take(world: World, clock: ManualClock) -> None:
+    await world.add_agent()
+    able, unable = await world.add_waiting(), await world.add_waiting()
+    await world.execute("UPDATE work_item SET unroutable_reason = 'no_skills' WHERE conversation_id = :id", id=unable)
+    found = await places(world, [able, unable])
+    assert [place and place.eta_p90_seconds for place in found] == [30, None]
+    await keep_estimates(world.database, clock)
+    kept = await world.execute(KEPT)
+    assert [row.work_id for row in kept] == [(await world.work(able)).id]
+
+
 async def test_what_the_latest_took_moves_the_estimate(world: World, routed: Routed, clock: ManualClock) -> None:
     agent, (first,) = await fill(world, routed, clock, 1)
     (before,) = await places(world, [first])
