@@ -102,6 +102,7 @@ async def test_agents_keep_their_places_under_the_pointer(floor: Floor, open_pag
     table = page.locator("section").nth(1)
     names = table.locator("tbody th")
     await expect(names).to_have_count(3)
+    await expect(table.get_by_text("Offline", exact=True)).to_have_count(0)  # else they would still move
     order = await names.all_inner_texts()
     last = order[-1]
     await names.first.hover()
