@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
@@ -60,7 +61,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             app.state.files = FileFront(settings.secret_key.get_secret_value(), open_store(settings.data_dir))
             app.state.intake = intake = Intake(runtime.database, runtime.clock)
             app.state.hub = hub = Hub(
-                runtime.database, runtime.clock, runtime.signal, runtime.bus, board_source=Wallboards().get
+                runtime.database,
+                runtime.clock,
+                runtime.signal,
+                runtime.bus,
+                board_source=Wallboards(ZoneInfo(settings.timezone)).get,
             )
             await intake.start()
             following = asyncio.create_task(keep_running("hub", hub.run), name="hub")

@@ -43,6 +43,15 @@ AttachmentDescription = Annotated[
 
 
 @dataclass(frozen=True, slots=True)
+class Unowned:
+    """An open conversation that nobody owns, and whose it is."""
+
+    id: UUID
+    contact_point_id: UUID
+    channel_account_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class ConversationFacts:
     """What routing and sockets decide by."""
 

@@ -1,15 +1,23 @@
 """Settings: everything an installation may set, read once from the environment and passed on as an argument."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.core.retention import KEEP_MONTHS_MIN
 
 KEEP_MONTHS_MAX = 1_200
 """A hundred years: for ever."""
+
+
+def _require_zone(name: str) -> str:
+    try:
+        return ZoneInfo(name).key
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError("expected a time zone such as Asia/Shanghai") from error
 
 
 class Settings(BaseSettings):
@@ -25,6 +33,8 @@ class Settings(BaseSettings):
     """Signs visitor tokens. `up` makes one in the data folder; elsewhere it must be set (32 bytes or more)."""
     public_url: str = ""
     """The address browsers use, when a proxy stands before us. Empty: the Host header names it."""
+    timezone: Annotated[str, AfterValidator(_require_zone)] = "UTC"
+    """Whose midnight begins a day of the wallboard: a name of the IANA database."""
     cookie_secure: bool = False
     """Set behind TLS, so that the session cookie never travels in the clear."""
     trusted_proxies: str = ""

@@ -211,9 +211,18 @@ class Signal(Frame):
 class Board(Frame):
     type: Literal["board"] = "board"
     as_of: datetime
+    timezone: str
     queues: list[Json]
     agents: list[Json]
     sla: Json
+
+
+class InLine(Frame):
+    """To a visitor whose conversation waits, whenever the line moved. `queue` null: it stands in line no more."""
+
+    type: Literal["queue"] = "queue"
+    conversation_id: UUID
+    queue: PublicQueue | None
 
 
 class Pong(Frame):

@@ -24,6 +24,7 @@ from app.realtime.service.board import Boards, BoardSource
 from app.realtime.service.contents import load_context, occurrence_of
 from app.realtime.service.door import Door
 from app.realtime.service.joining import Joining, SnapshotSource
+from app.realtime.service.lines import Lines
 from app.realtime.service.log_pages import PAGE
 from app.realtime.service.signals import Signals
 from app.realtime.service.tail import Tail
@@ -65,6 +66,7 @@ class Hub:
         self.attendance = Attendance()
         self.signals = Signals(database, bus, self.tail.roster)
         self.boards = Boards(database, clock, self.tail.roster, board_source) if board_source else None
+        self.lines = Lines(database, clock, self.tail.roster)
         self._doubtful: asyncio.Queue[UUID] = asyncio.Queue()
         bus.subscribe("session", self._doubt)
 
@@ -74,7 +76,7 @@ class Hub:
         """Work until cancelled. Raises when the database goes away; a fresh run goes on where it stood."""
         # No TaskGroup: on Python 3.11 it leaves its parent marked as cancelled after a child's failure, and whoever
         # starts us again would take that for the end.
-        works = [self._follow_log(), self._settle_doubts(), self.signals.run()]
+        works = [self._follow_log(), self._settle_doubts(), self.signals.run(), self.lines.run()]
         works += [self.boards.run()] if self.boards is not None else []
         tasks = [asyncio.create_task(work) for work in works]
         try:
@@ -132,6 +134,7 @@ class Hub:
                     continue  # delivered before this run broke off and began again
                 await self._fan_out(Texts(occurrence, context, self.tail.incarnation))
                 self.tail.recent.add(occurrence)
+                self.lines.look(occurrence.event)
                 if self.boards is not None:
                     self.boards.look(occurrence.event)
             POSITION.set(self.tail.position)
@@ -187,14 +190,15 @@ class Hub:
     async def join_after(self, seat: Seat, after: str) -> None:
         """Replay what the seat missed, then go on live; or tell it to take a snapshot. Raises MalformedFrame."""
         if await self._joining.resume(seat, after):
-            self._ask_board(seat)
+            self._ask(seat)
 
     async def join_with_snapshot(self, seat: Seat, load: SnapshotSource) -> None:
         """Send what is, then go on live."""
         await self._joining.begin(seat, load)
-        self._ask_board(seat)
+        self._ask(seat)
 
-    def _ask_board(self, seat: Seat) -> None:
+    def _ask(self, seat: Seat) -> None:
+        self.lines.ask(seat)
         if seat.board and self.boards is not None:
             self.boards.ask()
 

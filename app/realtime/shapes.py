@@ -50,10 +50,15 @@ class PublicConversation(Shape):
 
 
 class PublicQueue(Shape):
-    """`names` by language tag."""
+    """`names` by language tag. A `queue` frame tells the rest, in whole minutes: `position` 1 is next; half of those
+    who stand there wait no longer than `eta_p50_seconds`, nine of ten no longer than `eta_p90_seconds`. Null: not
+    known."""
 
     name: str
     names: dict[str, str]
+    position: int | None = None
+    eta_p50_seconds: int | None = None
+    eta_p90_seconds: int | None = None
 
 
 class PublicMessage(Shape):

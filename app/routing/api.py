@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header
+from fastapi import APIRouter, Depends, Header, Request
 from fastapi.responses import JSONResponse
 
 from app.access.guards import ActDep, problems, require
@@ -132,8 +132,8 @@ async def try_rules(body: RulesTrialIn, principal: Supervisor, session: SessionD
 
 
 @router.get("/queue-lines", summary="What waits in each queue and who serves it, now", responses=READ)
-async def list_queue_lines(_: Reader, session: SessionDep) -> list[QueueLine]:
-    return await service.list_queue_lines(session)
+async def list_queue_lines(request: Request, _: Reader, session: SessionDep) -> list[QueueLine]:
+    return await service.list_queue_lines(session, request.app.state.clock.now())
 
 
 @router.get("/offers", summary="My pending offers", responses=READ)

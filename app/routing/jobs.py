@@ -21,10 +21,12 @@ from app.routing.repository import queues as queue_rows
 from app.routing.service.desk import set_timer
 from app.routing.service.offers import expire_offer
 from app.routing.service.presences import check_silence
+from app.routing.service.waits import keep_estimates, measure_estimates
 
 log = structlog.get_logger(__name__)
 
 CHECK_SECONDS = 60
+ESTIMATE_SECONDS = 5
 LEDGER_RULE = "ledger_drift"
 DELETED_AT_ONCE = 5_000
 VIOLATIONS = Counter("switchboard_routing_violations_total", "Broken invariants found by the checker", ["rule"])
@@ -83,4 +85,8 @@ async def forget_old_traces(database: Database, clock: Clock, *, keep_months: in
                 return
 
 
-PERIODIC = (Periodic("routing_invariants", CHECK_SECONDS, check_invariants),)
+PERIODIC = (
+    Periodic("routing_invariants", CHECK_SECONDS, check_invariants),
+    Periodic("wait_estimates", ESTIMATE_SECONDS, keep_estimates),
+    Periodic("wait_accuracy", CHECK_SECONDS, measure_estimates),
+)

@@ -8,6 +8,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     DateTime,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -23,6 +24,7 @@ from app.core.due_rows import DueRow
 
 TIMESTAMP = DateTime(timezone=True)
 LIVE_WORK = "state in ('queued', 'offered', 'assigned', 'parked', 'wrapping')"
+IN_LINE = "state in ('queued', 'offered')"
 DUE = "run_at is not null and parked_at is null"
 
 
@@ -77,8 +79,12 @@ class WorkItem(DueRow, Base):
             "queue_id",
             "ready_at",
             "id",
-            postgresql_where=text("state in ('queued', 'offered')"),
+            postgresql_where=text(IN_LINE),
         ),
+        Index("ix_work_item_line", "queue_id", "tier", "due_at", postgresql_where=text(IN_LINE)),
+        Index("ix_work_item_answered", "queue_id", "answered_at", postgresql_where=text("answered_at is not null")),
+        Index("ix_work_item_freed", "queue_id", "freed_at", postgresql_where=text("freed_at is not null")),
+        Index("ix_work_item_abandoned", "queue_id", "ended_at", postgresql_where=text("state = 'abandoned'")),
         Index(
             "ix_work_item_agent",
             "agent_id",
@@ -116,7 +122,28 @@ class WorkItem(DueRow, Base):
     synthetic: Mapped[bool] = mapped_column(Boolean, server_default=text("false"), default=False)
     version: Mapped[int] = mapped_column(Integer, server_default="1", default=1)
     created_at: Mapped[datetime] = mapped_column(TIMESTAMP)
+    answered_at: Mapped[datetime | None] = mapped_column(TIMESTAMP)
+    """When an agent first took it out of the line, by offer or by hand; the wait is told from `ready_at` to here."""
+    freed_at: Mapped[datetime | None] = mapped_column(TIMESTAMP)
+    """When its units first came free after that; what it took until then tells how fast the line moves."""
     ended_at: Mapped[datetime | None] = mapped_column(TIMESTAMP)
+
+
+class WaitEstimate(Base):
+    """The first estimate that could be given of a work's wait, kept to be compared with what came of it."""
+
+    __tablename__ = "wait_estimate"
+    __table_args__ = (
+        CheckConstraint("p50_seconds <= p90_seconds", name="range"),
+        Index("ix_wait_estimate_queue", "queue_id", "made_at"),
+        Index("ix_wait_estimate_made_at", "made_at"),
+    )
+    work_id: Mapped[UUID] = mapped_column(primary_key=True)
+    queue_id: Mapped[UUID]
+    position: Mapped[int] = mapped_column(Integer)
+    p50_seconds: Mapped[float] = mapped_column(Float)
+    p90_seconds: Mapped[float] = mapped_column(Float)
+    made_at: Mapped[datetime] = mapped_column(TIMESTAMP)
 
 
 class Offer(DueRow, Base):

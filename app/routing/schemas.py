@@ -10,6 +10,7 @@ from app.core.numbers import WholeNumber
 from app.core.plain_text import NO_NUL
 from app.events.routing import Penalty, Readiness, SessionState
 from app.routing.facts import MAX_LEVEL, MAX_RINGS, MIN_LEVEL
+from app.routing.service_levels import Formula
 
 Level = Annotated[WholeNumber, Field(ge=MIN_LEVEL, le=MAX_LEVEL)]
 LanguageTag = Annotated[str, Field(max_length=20, pattern=r"^[A-Za-z0-9-]+$")]
@@ -220,8 +221,56 @@ class Explanation(BaseModel):
     decisions: list[DecisionView]
 
 
+class Place(BaseModel):
+    """Where somebody stands in line, 1 being next, and the estimated wait from now: null where nothing can be said."""
+
+    queue: QueueName
+    position: int
+    eta_p50_seconds: float | None
+    eta_p90_seconds: float | None
+
+
+class MeasuredWaits(BaseModel):
+    """Of the estimates of the last day, at most the latest 1,000 of the queue: how many of those customers were
+    `answered`, how many of these within their p90, and by how much half of the p50 were off at most."""
+
+    answered: int
+    within_p90: int
+    median_error_seconds: float | None
+
+
+class ServiceLevel(BaseModel):
+    """`formula` by its id: `sl_answered` = answered within the target / answered; `sl_standard` adds to these the
+    abandoned after `short_abandon_seconds`; `sl_live` adds also who waits longer than the target now. `share` is null
+    where nothing was offered."""
+
+    formula: Formula
+    target_seconds: int
+    short_abandon_seconds: int
+    met: int
+    of: int
+    share: float | None
+
+
+class QueueDay(BaseModel):
+    """A queue since midnight. Waits are from when the customer could first be served to when an agent took it, of
+    those answered; null where there are none."""
+
+    answered: int
+    abandoned: int
+    wait_mean_seconds: float | None
+    wait_p50_seconds: float | None
+    wait_p95_seconds: float | None
+    wait_max_seconds: float | None
+    service_levels: list[ServiceLevel]
+
+
 class QueueLine(BaseModel):
-    """A queue on the wallboard, now. Load counts the units of its connected members."""
+    """A queue on the wallboard, now. Load counts the units of its connected members.
+
+    `staffed` = `ready` + `away`; `busy` are the ready ones who have no room. `eta_p50_seconds`, `eta_p90_seconds`:
+    what who came now would be told; null when nothing can be said.
+    """
 
     queue: QueueName
     waiting: int
@@ -231,8 +280,12 @@ class QueueLine(BaseModel):
     target_seconds: int
     staffed: int
     ready: int
+    busy: int
+    away: int
     used_units: int
     capacity_units: int
+    eta_p50_seconds: float | None
+    eta_p90_seconds: float | None
 
 
 class Members(BaseModel):

@@ -2,6 +2,7 @@
 
 from typing import Annotated
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Query, Request
 
@@ -11,6 +12,7 @@ from app.conversations.schemas import Sort, View
 from app.core.database import SessionDep
 from app.core.http import PAGE_DEFAULT, CursorQuery, LimitQuery, Page
 from app.events.conversations import Status
+from app.routing.service_levels import Formula
 from app.sla.schemas import ClockedSummary
 from app.sla.service.faces import Standing
 from app.workspace import service
@@ -30,8 +32,13 @@ async def get_counts(session: SessionDep, principal: ReaderDep) -> ViewCounts:
 
 
 @router.get("/wallboard", summary="Queues and agents as they are now")
-async def get_wallboard(request: Request, session: SessionDep, principal: BoardReaderDep) -> Wallboard:
-    return await service.get_wallboard(session, principal, request.app.state.clock.now())
+async def get_wallboard(
+    request: Request, session: SessionDep, principal: BoardReaderDep, service_level: Formula | None = None
+) -> Wallboard:
+    """With `service_level` only the level by this formula; the answer names each."""
+    zone = ZoneInfo(request.app.state.settings.timezone)
+    now = request.app.state.clock.now()
+    return await service.get_wallboard(session, principal, now, zone=zone, formula=service_level)
 
 
 @router.get("/workspace/clocks", summary="The clocks a wallboard counts as due soon or as breached")

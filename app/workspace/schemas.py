@@ -9,7 +9,7 @@ from app.conversations.schemas import MessageOut, Summary
 from app.customers.schemas import CustomerOut
 from app.events.routing import Penalty, Readiness, SessionState
 from app.events.sla import ClockFace
-from app.routing.schemas import QueueLine
+from app.routing.schemas import MeasuredWaits, QueueDay, QueueLine
 from app.sla.schemas import ClockedSummary
 
 MAX_COUNT = 1_000
@@ -48,15 +48,18 @@ class AgentLine(BaseModel):
 
 
 class BoardLine(QueueLine):
-    """`due_soon` and `breached` count open clocks of the conversations in this queue that the caller may see."""
+    """`due_soon` and `breached` count open clocks of the conversations in this queue that the caller may see. `today`
+    and `measured`, what became of estimates, are counted every ten seconds."""
 
     due_soon: int
     breached: int
+    today: QueueDay
+    measured: MeasuredWaits
 
 
 class Kept(BaseModel):
-    """The promises of the whole house that were due from `since`, the server's midnight in UTC, to `until`: `met` of
-    `due` (`sla_attainment`)."""
+    """The promises of the whole house that were due from `since`, midnight in the board's `timezone`, to `until`:
+    `met` of `due` (`sla_attainment`)."""
 
     since: datetime
     until: datetime
@@ -72,7 +75,10 @@ class SlaFigures(Kept):
 
 
 class Wallboard(BaseModel):
+    """`timezone`: whose midnight today began at."""
+
     as_of: datetime
+    timezone: str
     queues: list[BoardLine]
     agents: list[AgentLine]
     sla: SlaFigures

@@ -1,9 +1,11 @@
 """Views over several packages for one reader: nothing is changed here."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -15,7 +17,9 @@ from app.conversations.schemas import Sort, View
 from app.core.http import Page, cursor_instant, decode_cursor, encode_cursor
 from app.customers import service as customers
 from app.routing import service as routing
-from app.routing.schemas import QueueLine
+from app.routing.schemas import MeasuredWaits, QueueDay, QueueLine
+from app.routing.service_levels import Formula
+from app.routing.waits import Pace
 from app.sla.schemas import ClockedSummary
 from app.sla.service import faces
 from app.sla.service.faces import Pressing, Standing
@@ -35,7 +39,9 @@ from app.workspace.schemas import (
 )
 
 MESSAGES_AT_ONCE = 50
+UTC_ZONE = ZoneInfo("UTC")
 RATES_EVERY = timedelta(seconds=10)
+NOTHING_MEASURED = MeasuredWaits(answered=0, within_p90=0, median_error_seconds=None)
 BEFORE_ALL = (datetime(1970, 1, 1, tzinfo=UTC), UUID(int=0))
 
 
@@ -43,25 +49,50 @@ async def get_counts(session: AsyncSession, principal: Principal) -> ViewCounts:
     return ViewCounts.model_validate(await repository.get_counts(session, principal), from_attributes=True)
 
 
-class Wallboards:
-    """The live board: what a whole day adds up to is counted anew only every so often, whoever watches."""
+@dataclass(frozen=True, slots=True)
+class Day:
+    """What a whole day adds up to, and how fast the lines move."""
 
-    def __init__(self) -> None:
-        self._kept: Kept | None = None
+    kept: Kept
+    queues: Mapping[UUID, QueueDay]
+    measured: Mapping[UUID, MeasuredWaits]
+    moving: Mapping[UUID, Pace]
+
+
+class Wallboards:
+    """The live board: what a whole day adds up to is counted anew only every so often, whoever watches.
+
+    `zone`: whose midnight begins the day.
+    """
+
+    def __init__(self, zone: ZoneInfo = UTC_ZONE) -> None:
+        self._zone = zone
+        self._day: Day | None = None
 
     async def get(self, session: AsyncSession, principal: Principal, now: datetime) -> Wallboard:
-        last = self._kept
-        if last is None or last.since != _midnight(now) or now - last.until >= RATES_EVERY:
-            self._kept = last = await _kept(session, now)
-        return await _wallboard(session, principal, now, last)
+        last = self._day
+        if last is None or last.kept.since != _midnight(now, self._zone) or now - last.kept.until >= RATES_EVERY:
+            self._day = last = await _load_day(session, now, self._zone)
+        return await _wallboard(session, principal, now, last, self._zone)
 
 
-async def get_wallboard(session: AsyncSession, principal: Principal, now: datetime) -> Wallboard:
-    """Every queue; the agents the principal may see."""
-    return await _wallboard(session, principal, now, await _kept(session, now))
+async def get_wallboard(
+    session: AsyncSession,
+    principal: Principal,
+    now: datetime,
+    *,
+    zone: ZoneInfo = UTC_ZONE,
+    formula: Formula | None = None,
+) -> Wallboard:
+    """Every queue; the agents the principal may see. `formula`: only this service level."""
+    board = await _wallboard(session, principal, now, await _load_day(session, now, zone), zone)
+    if formula is not None:
+        for line in board.queues:
+            line.today.service_levels = [one for one in line.today.service_levels if one.formula == formula]
+    return board
 
 
-async def _wallboard(session: AsyncSession, principal: Principal, now: datetime, kept: Kept) -> Wallboard:
+async def _wallboard(session: AsyncSession, principal: Principal, now: datetime, day: Day, zone: ZoneInfo) -> Wallboard:
     presences = await routing.list_presences(session, principal)
     ids = [presence.agent_id for presence in presences]
     profiles = {profile.id: profile for profile in await agents.list_facts(session, ids)}
@@ -79,28 +110,43 @@ async def _wallboard(session: AsyncSession, principal: Principal, now: datetime,
     pressing = await faces.count_pressing(session, principal, now)
     return Wallboard(
         as_of=now,
-        queues=[_board_line(line, pressing) for line in await routing.list_queue_lines(session)],
+        timezone=zone.key,
+        queues=[_board_line(line, pressing, day) for line in await routing.list_queue_lines(session, now, day.moving)],
         agents=sorted(lines, key=lambda line: line.agent.name.casefold()),
         sla=SlaFigures(
             due_soon=sum(one.due_soon for one in pressing.values()),
             breached_open=sum(one.breached for one in pressing.values()),
-            **dict(kept),
+            **dict(day.kept),
         ),
     )
 
 
-def _board_line(line: QueueLine, pressing: Mapping[UUID | None, Pressing]) -> BoardLine:
+def _board_line(line: QueueLine, pressing: Mapping[UUID | None, Pressing], day: Day) -> BoardLine:
     counted = pressing.get(line.queue.id, Pressing())
-    return BoardLine(**dict(line), due_soon=counted.due_soon, breached=counted.breached)
+    return BoardLine(
+        **dict(line),
+        due_soon=counted.due_soon,
+        breached=counted.breached,
+        # A queue made a moment ago is in the next count.
+        today=day.queues.get(line.queue.id) or routing.empty_day(line.target_seconds),
+        measured=day.measured.get(line.queue.id, NOTHING_MEASURED),
+    )
 
 
-def _midnight(now: datetime) -> datetime:
-    return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+def _midnight(now: datetime, zone: ZoneInfo) -> datetime:
+    """Where clocks jump over midnight, the instant of the jump."""
+    return now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0, fold=0).astimezone(UTC)
 
 
-async def _kept(session: AsyncSession, now: datetime) -> Kept:
-    met, due = await faces.count_kept(session, _midnight(now), now)
-    return Kept(since=_midnight(now), until=now, met=met, due=due)
+async def _load_day(session: AsyncSession, now: datetime, zone: ZoneInfo) -> Day:
+    since = _midnight(now, zone)
+    met, due = await faces.count_kept(session, since, now)
+    return Day(
+        kept=Kept(since=since, until=now, met=met, due=due),
+        queues=await routing.list_days(session, since, now),
+        measured=await routing.list_measured(session, now),
+        moving=await routing.list_paces(session, now),
+    )
 
 
 async def list_pressing(

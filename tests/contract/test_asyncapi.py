@@ -139,7 +139,7 @@ def test_every_kind_of_frame_is_there() -> None:
         and "type" in model.model_fields
         and isinstance(model.model_fields["type"].default, str)
     }
-    there = {example(f"{AGENT}.{name}")["type"] for name in names_of(AGENT, "")}
+    there = {example(f"{channel}.{name}")["type"] for channel in (AGENT, WIDGET) for name in names_of(channel, "")}
     assert there == {*kinds, *CLIENT_TYPES}
 
 

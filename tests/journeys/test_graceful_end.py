@@ -80,7 +80,7 @@ async def test_an_api_that_ends_says_goodbye_to_all_and_finishes_what_it_began(
     ] * SOCKETS
     delays = [word["retry_after_ms"] for _, word in words]
     assert len(set(delays)) > SOCKETS // 2, "they would all come back at once"
-    assert [line for line in running.log_text().splitlines() if "\"level\": \"error\"" in line] == []
+    assert [line for line in running.log_text().splitlines() if '"level": "error"' in line] == []
     assert "Traceback" not in running.log_text()
 
 
@@ -111,12 +111,16 @@ async def test_a_worker_that_ends_gives_its_role_up_at_once(served: tuple[Served
     running.worker.process.terminate()
     assert await ended(running, "worker") == 0
     assert await owner_state(database) == "given up"
-    assert [line for line in running.log_text().splitlines() if "\"level\": \"error\"" in line] == []
+    assert [line for line in running.log_text().splitlines() if '"level": "error"' in line] == []
     assert "Traceback" not in running.log_text()
 
 
 async def owner_state(database: Database) -> str:
     """A lease lasts four seconds: one that is over right after the holder's end was given up, it did not run out."""
     async with database.transaction() as session:
-        row = (await session.execute(text("SELECT expires_at < clock_timestamp() AS over FROM owner WHERE name = 'router'"))).one_or_none()
+        row = (
+            await session.execute(
+                text("SELECT expires_at < clock_timestamp() AS over FROM owner WHERE name = 'router'")
+            )
+        ).one_or_none()
         return "free" if row is None else "given up" if row.over else "held"

@@ -25,6 +25,7 @@ from app.conversations.schemas import (
     QueueRef,
     Sort,
     Summary,
+    Unowned,
     View,
 )
 from app.conversations.status import UNRESOLVED
@@ -87,6 +88,10 @@ OF_CONTACT = """
 SELECT id FROM conversation
 WHERE contact_point_id = $1 AND channel_account_id = $2 AND status <> 'closed'
 ORDER BY last_message_at DESC, id DESC LIMIT 1
+"""
+UNOWNED_OF_CONTACTS = """
+SELECT id, contact_point_id, channel_account_id FROM conversation
+WHERE contact_point_id = ANY($1::uuid[]) AND owner_id IS NULL AND status = 'open'
 """
 
 
@@ -248,3 +253,9 @@ async def find_of_contact(session: AsyncSession, *, contact_point_id: UUID, chan
     connection = await driver_connection(session)
     found: UUID | None = await connection.fetchval(OF_CONTACT, contact_point_id, channel_account_id)
     return found
+
+
+async def list_unowned_of_contacts(session: AsyncSession, contact_point_ids: Collection[UUID]) -> list[Unowned]:
+    connection = await driver_connection(session)
+    rows = await connection.fetch(UNOWNED_OF_CONTACTS, list(contact_point_ids))
+    return [Unowned(**row) for row in rows]

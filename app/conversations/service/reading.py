@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.schemas import Principal
 from app.conversations.repository import reading as repository
-from app.conversations.schemas import ConversationFacts, MessageOut, Sort, Summary, View
+from app.conversations.schemas import ConversationFacts, MessageOut, Sort, Summary, Unowned, View
 from app.conversations.service.locking import not_found
 from app.conversations.status import UNRESOLVED
 from app.events.event import Rights
@@ -94,6 +94,11 @@ async def find_of_contact(session: AsyncSession, *, contact_point_id: UUID, chan
     return await repository.find_of_contact(
         session, contact_point_id=contact_point_id, channel_account_id=channel_account_id
     )
+
+
+async def list_unowned_of_contacts(session: AsyncSession, contact_point_ids: Collection[UUID]) -> list[Unowned]:
+    """Open conversations of these contacts that nobody owns, in one query. Nobody's permission is asked."""
+    return await repository.list_unowned_of_contacts(session, contact_point_ids)
 
 
 async def list_public_messages(

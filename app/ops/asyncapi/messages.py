@@ -138,6 +138,7 @@ def widget_socket() -> Socket:
             Message("hello", frames.VisitorHello, "Authenticated"),
             Message("snapshot", frames.VisitorSnapshot, "The running conversation, as of `position`"),
             *TO_ANY_CLIENT,
+            Message("queue", frames.InLine, "Your place in line and the estimated wait"),
             *(_event("Visitor", event, data) for event, data in VISITOR_DATA.items()),
         ),
     )

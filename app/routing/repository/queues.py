@@ -1,13 +1,15 @@
 """Statements on queues and their members."""
 
 from collections.abc import Collection, Sequence
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, select, text
+from sqlalchemy import Row, delete, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.errors import NotFound
+from app.routing import capacity
 from app.routing.models import Queue, QueueMember
 
 
@@ -82,18 +84,23 @@ async def remove_member(session: AsyncSession, queue_id: UUID, agent_id: UUID) -
     return gone.scalar_one_or_none() is not None
 
 
+USUAL_CHANNEL = "chat"
+"""Whose units a queue's work is taken to need while nothing waits in it."""
 COUNTERS = text(
     """
     WITH work AS (
         SELECT queue_id, count(*) FILTER (WHERE state = 'queued') AS waiting,
                count(*) FILTER (WHERE state = 'offered') AS offered,
                count(*) FILTER (WHERE state = 'queued' AND unroutable_reason IS NOT NULL) AS unroutable,
-               min(ready_at) AS longest_since
+               min(ready_at) AS longest_since, min(units) AS least_units
         FROM work_item WHERE state IN ('queued', 'offered') GROUP BY queue_id
     ), people AS (
         SELECT member.queue_id, count(*) FILTER (WHERE presence.session = 'connected') AS staffed,
                count(*) FILTER (WHERE presence.session = 'connected' AND presence.readiness = 'ready'
                                 AND presence.penalty = 'none' AND presence.pending_reason IS NULL) AS ready,
+               array_agg(ledger.capacity_units - ledger.used_units)
+                   FILTER (WHERE presence.session = 'connected' AND presence.readiness = 'ready'
+                           AND presence.penalty = 'none' AND presence.pending_reason IS NULL) AS room_units,
                coalesce(sum(ledger.used_units) FILTER (WHERE presence.session = 'connected'), 0) AS used_units,
                coalesce(sum(ledger.capacity_units) FILTER (WHERE presence.session = 'connected'), 0) AS capacity_units
         FROM queue_member AS member
@@ -104,6 +111,9 @@ COUNTERS = text(
            coalesce(work.waiting, 0) AS waiting, coalesce(work.offered, 0) AS offered,
            coalesce(work.unroutable, 0) AS unroutable, work.longest_since,
            coalesce(people.staffed, 0) AS staffed, coalesce(people.ready, 0) AS ready,
+           coalesce(people.staffed - people.ready, 0) AS away,
+           (SELECT count(*) FROM unnest(people.room_units) AS room
+            WHERE room < coalesce(work.least_units, :least_units)) AS busy,
            coalesce(people.used_units, 0) AS used_units, coalesce(people.capacity_units, 0) AS capacity_units
     FROM queue LEFT JOIN work ON work.queue_id = queue.id LEFT JOIN people ON people.queue_id = queue.id
     WHERE NOT queue.synthetic ORDER BY queue.name, queue.id
@@ -111,9 +121,6 @@ COUNTERS = text(
 )
 
 
-async def list_counters(session: AsyncSession) -> list[dict[str, object]]:
-    """One line a queue for the board, from live rows only."""
-    return [
-        {"queue": {"id": row.id, "name": row.name, "names": row.names}, **row._mapping}
-        for row in await session.execute(COUNTERS)
-    ]
+async def list_counters(session: AsyncSession) -> Sequence[Row[Any]]:
+    """One row a queue for the board, from live rows only."""
+    return (await session.execute(COUNTERS, {"least_units": capacity.default_weight(USUAL_CHANNEL)})).all()

@@ -1,6 +1,7 @@
 """The face of routing: every use-case other packages and the API may call."""
 
 from app.routing.service.by_hand import assign, pick, transfer
+from app.routing.service.days import empty_day, list_days
 from app.routing.service.offers import accept_offer, decline_offer
 from app.routing.service.presences import (
     beat,
@@ -23,6 +24,7 @@ from app.routing.service.queues import (
 from app.routing.service.rule_trials import try_rules
 from app.routing.service.rules import get_rules, put_rules
 from app.routing.service.views import explain, get_presence, list_offers, list_presences, list_queue_lines
+from app.routing.service.waits import list_measured, list_paces, list_places
 
 __all__ = [
     "accept_offer",
@@ -35,12 +37,17 @@ __all__ = [
     "create_queue",
     "decline_offer",
     "disconnect",
+    "empty_day",
     "explain",
     "get_presence",
     "get_queue",
     "get_rules",
+    "list_days",
+    "list_measured",
     "list_members",
     "list_offers",
+    "list_paces",
+    "list_places",
     "list_presences",
     "list_queue_lines",
     "list_queues",

@@ -118,6 +118,17 @@ def changed(work: WorkItem, before: WorkState | None, reason: str, *, agent_id: 
     )
 
 
+def note_answer(work: WorkItem, now: datetime) -> None:
+    """Somebody took it: only the first time ends the customer's wait."""
+    work.answered_at = work.answered_at or now
+
+
+def note_freed(work: WorkItem, now: datetime) -> None:
+    """Its units come free. Work that never stood in line says nothing of how fast the line moves."""
+    if work.answered_at is not None:
+        work.freed_at = work.freed_at or now
+
+
 def hold(desk: Desk, work: WorkItem) -> None:
     """Debit: from here the work's units are the agent's. The caller has checked that they fit, or forces them."""
     if work.units_held:

@@ -9,6 +9,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from app.core.metrics import at_nought
 from app.routing.decisions import UnroutableReason
+from app.routing.schemas import MeasuredWaits
 
 MAX_QUEUES = 100
 """Those with the most waiting; the others are told together as REST."""
@@ -28,6 +29,25 @@ REBUILD_TIME = Histogram("switchboard_routing_rebuild_seconds", "Loading the eng
 WAITING = Gauge("switchboard_routing_waiting", "Queued work the engine holds")
 WAITING_IN = Gauge("switchboard_routing_queue_waiting", "Work that waits in a queue", ["queue"])
 OLDEST_IN = Gauge("switchboard_routing_queue_oldest_seconds", "How long the first of a queue has waited", ["queue"])
+WITHIN_P90 = Gauge(
+    "switchboard_routing_wait_within_p90_ratio",
+    "Share of the last day's estimated waits that kept their p90",
+    ["queue"],
+)
+WAIT_ERROR = Gauge(
+    "switchboard_routing_wait_error_seconds", "Median error of the last day's estimated waits", ["queue"]
+)
+
+
+def show_measured(measured: Mapping[UUID, MeasuredWaits]) -> None:
+    """Of the queues with the most answered; a queue without any says nothing."""
+    ranked = sorted(measured.items(), key=lambda item: item[1].answered, reverse=True)
+    WITHIN_P90.clear()
+    WAIT_ERROR.clear()
+    for queue_id, found in ranked[:MAX_QUEUES]:
+        if found.answered and found.median_error_seconds is not None:
+            WITHIN_P90.labels(str(queue_id)).set(found.within_p90 / found.answered)
+            WAIT_ERROR.labels(str(queue_id)).set(found.median_error_seconds)
 
 
 def show_waiting(waiting: Mapping[UUID, tuple[int, datetime]], now: datetime) -> None:

@@ -13,7 +13,7 @@ from app.events.event import Event
 from app.routing import capacity
 from app.routing.models import Queue, WorkItem
 from app.routing.repository import live as live_rows
-from app.routing.service.desk import Desk, let_go, lock_desks, lock_work, move, settle
+from app.routing.service.desk import Desk, let_go, lock_desks, lock_work, move, note_answer, settle
 from app.routing.service.making import Wanted, make_queued
 from app.routing.service.publish import publish
 from app.routing.service.work import manual_decision, take, withdraw
@@ -45,6 +45,7 @@ async def give(
     events.append(move(work, "assigned", reason=reason, agent_id=agent_id))
     work.run_at, work.agent_id = None, agent_id
     if is_open:
+        note_answer(work, act.now)
         events += take(session, act, desk, work)
     else:
         desk.works[work.id] = work

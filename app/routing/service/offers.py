@@ -20,7 +20,17 @@ from app.routing.repository import live as live_rows
 from app.routing.repository import queues as queue_rows
 from app.routing.rings import rest_until
 from app.routing.schemas import OfferAnswered
-from app.routing.service.desk import Desk, HolderChanged, let_go, lock_work, move, put_presence, set_timer, settle
+from app.routing.service.desk import (
+    Desk,
+    HolderChanged,
+    let_go,
+    lock_work,
+    move,
+    note_answer,
+    put_presence,
+    set_timer,
+    settle,
+)
 from app.routing.service.publish import publish
 
 MAX_REASON_LENGTH = 200
@@ -56,6 +66,7 @@ def accept(desk: Desk, work: WorkItem, offer: Offer, now: datetime) -> list[Even
     ended = _end(offer, "accepted", "", now)
     moved = move(work, "assigned", reason="accepted", agent_id=desk.agent_id)
     work.run_at = None
+    note_answer(work, now)
     desk.ledger.last_accepted_at = now
     return [ended, moved]
 

@@ -1,7 +1,11 @@
 """Routing as others read it: offers, presence, the state of queues, and why a decision fell as it did."""
 
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
+from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.schemas import Principal
@@ -25,6 +29,8 @@ from app.routing.schemas import (
     WorkView,
 )
 from app.routing.service.desk import presence_of
+from app.routing.service.waits import list_paces
+from app.routing.waits import Pace, estimate
 
 MAX_DECISIONS = 50
 MAX_FIRST_WORDS = 200
@@ -108,9 +114,26 @@ def _presence_view(agent_id: UUID, row: AgentPresence | None, ledger: AgentLedge
     )
 
 
-async def list_queue_lines(session: AsyncSession) -> list[QueueLine]:
-    """Every queue that is not a probe's, with what waits in it and who serves it now."""
-    return [QueueLine.model_validate(line) for line in await queue_rows.list_counters(session)]
+async def list_queue_lines(
+    session: AsyncSession, now: datetime, moving: Mapping[UUID, Pace] | None = None
+) -> list[QueueLine]:
+    """Every queue that is not a probe's, with what waits in it and who serves it now.
+
+    `moving`: how fast the lines move, where the caller has it at hand from a moment ago.
+    """
+    known = await list_paces(session, now) if moving is None else moving
+    return [_queue_line(row, known) for row in await queue_rows.list_counters(session)]
+
+
+def _queue_line(row: Row[Any], moving: Mapping[UUID, Pace]) -> QueueLine:
+    pace = moving.get(row.id)
+    told = estimate(row.waiting + 1, pace) if pace is not None else None
+    return QueueLine(
+        queue=QueueName(id=row.id, name=row.name, names=row.names),
+        eta_p50_seconds=told.p50_seconds if told else None,
+        eta_p90_seconds=told.p90_seconds if told else None,
+        **{name: getattr(row, name) for name in QueueLine.model_fields if name in row._fields},
+    )
 
 
 async def explain(session: AsyncSession, principal: Principal, *, conversation_id: UUID) -> Explanation:

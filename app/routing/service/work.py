@@ -17,7 +17,19 @@ from app.routing.models import RoutingDecision, WorkItem
 from app.routing.repository import live as live_rows
 from app.routing.repository import queues as queue_rows
 from app.routing.rings import sticky_until
-from app.routing.service.desk import Desk, changed, free, hold, let_go, lock_work, move, park, set_timer, settle
+from app.routing.service.desk import (
+    Desk,
+    changed,
+    free,
+    hold,
+    let_go,
+    lock_work,
+    move,
+    note_freed,
+    park,
+    set_timer,
+    settle,
+)
 from app.routing.service.making import Wanted, add_works, build_works, make_queued
 from app.routing.service.offers import put_back
 from app.routing.service.publish import publish
@@ -93,6 +105,7 @@ def release_units(desk: Desk, work: WorkItem, act: Act, *, reason: str) -> list[
     if work.state == "parked":
         return [move(work, "assigned", reason=reason, agent_id=desk.agent_id)]
     free(desk, work)
+    note_freed(work, act.now)
     return [changed(work, "assigned", reason, agent_id=desk.agent_id), *settle(desk, act.now)]
 
 
@@ -198,6 +211,7 @@ def finish(desk: Desk, work: WorkItem, act: Act) -> list[Event]:
     events.append(move(work, "wrapping", reason="resolved", agent_id=desk.agent_id))
     events.append(move(work, "done", reason="resolved", agent_id=desk.agent_id))
     free(desk, work)
+    note_freed(work, act.now)
     desk.works.pop(work.id, None)
     _close(work, act)
     return events + settle(desk, act.now)

@@ -8,8 +8,12 @@ from uuid import UUID, uuid4
 import pytest
 import websockets
 
+from app.access.schemas import Principal
 from app.channels.chat.visitor_tokens import VisitorPrincipal, VisitorTokens
-from tests.integration.realtime.world import SECRET_KEY, Client, Running, World
+from app.realtime.service import lines
+from app.routing import service as routing
+from app.routing.service.work import Cause, follow_conversations
+from tests.integration.realtime.world import SECRET_KEY, Client, Person, Running, World
 
 ORIGIN = "https://shop.example"
 
@@ -189,3 +193,57 @@ async def test_files_travel_by_commands_and_a_notes_are_told_to_agents_only(serv
 async def received(client: Client, count: int) -> AsyncIterator[dict[str, Any]]:
     for _ in range(count):
         yield await client.next()
+
+
+async def add_ready_agent(world: World, name: str = "Wu Gang") -> Person:
+    person = await world.add_person(name)
+    await world.rows("INSERT INTO queue_member (queue_id, agent_id) VALUES ($1, $2)", world.queue_id, person.id)
+    async with world.database.transaction() as session:
+        await routing.connect(session, {person.id: world.act})
+    await world.run(routing.set_presence, agent_id=person.id, readiness="ready")
+    return person
+
+
+async def in_line(client: Client) -> dict | None:
+    """What the next frame about the line says."""
+    queue: dict | None = (await client.until("queue"))[-1]["queue"]
+    return queue
+
+
+async def test_visitors_are_told_their_place_and_wait_and_when_it_moves(
+    server: Running, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lines, "AT_MOST_EVERY_SECONDS", 0.05)
+    agent = await add_ready_agent(world)
+    visitors = [await visit(server, world, world.act.new_id()) for _ in range(2)]
+    conversations = []
+    for visitor in visitors:
+        await visitor.next()
+        sent = await command(visitor, "message.send", client_id="c1", body="hello")
+        conversations.append(UUID(sent["data"]["conversation_id"]))
+        await world.run(follow_conversations, {conversations[-1]: Cause("visitor", "request-1")})
+        world.clock.advance(1)
+    # The one agent has room: it rings for a minute at most.
+    assert await in_line(visitors[0]) == {
+        "name": "General", "names": {}, "position": 1, "eta_p50_seconds": 60, "eta_p90_seconds": 60
+    }  # fmt: skip
+    assert (await in_line(visitors[1]) or {})["position"] == 2
+    await world.run(routing.set_presence, agent_id=agent.id, readiness="not_ready", reason="meal")
+    unknown = await in_line(visitors[1])
+    assert unknown == {
+        "name": "General", "names": {}, "position": 2, "eta_p50_seconds": None, "eta_p90_seconds": None
+    }  # fmt: skip
+    boss = Principal(
+        kind="agent", id=agent.id, role="agent", scopes=frozenset({"work"}), visibility="all", team_id=None
+    )
+    await world.run(routing.pick, boss, conversation_id=conversations[0])
+    assert (await in_line(visitors[1]) or {})["position"] == 1
+    frames = await visitors[0].until("queue")
+    while frames[-1]["queue"] is not None:
+        frames += await visitors[0].until("queue")
+    assert frames[-1]["conversation_id"] == str(conversations[0])
+    # A reload is told anew, although nothing moved.
+    again = await visit(server, world, await world.contact_of(conversations[1]))
+    snapshot = await again.next()
+    assert (snapshot["queue"]["name"], snapshot["queue"]["position"]) == ("General", None)
+    assert (await in_line(again) or {})["position"] == 1

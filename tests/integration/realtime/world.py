@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -72,6 +72,16 @@ class World:
     async def rows(self, statement: str, *values: Any) -> list[asyncpg.Record]:
         async with self.database.transaction() as session:
             return await (await driver_connection(session)).fetch(statement, *values)
+
+    async def run(self, use_case: Callable[..., Awaitable[Any]], *args: Any, **kwargs: Any) -> Any:
+        """One use-case in a transaction of its own."""
+        async with self.database.transaction() as session:
+            return await use_case(session, self.act, *args, **kwargs)
+
+    async def contact_of(self, conversation_id: UUID) -> UUID:
+        (row,) = await self.rows("SELECT contact_point_id FROM conversation WHERE id = $1", conversation_id)
+        contact_point_id: UUID = row["contact_point_id"]
+        return contact_point_id
 
     async def add_person(
         self, name: str, *, role: str = "agent", visibility: str = "own", team_id: UUID | None = None

@@ -191,7 +191,7 @@ async def test_the_lines_of_the_board_count_what_is_there(world: World, routed: 
     await routed()
     await world.run(by_hand.pick, principal_of(agent), conversation_id=(await world.offers())[0].conversation_id)
     async with world.database.transaction() as session:
-        line = (await views.list_queue_lines(session))[0]
+        line = (await views.list_queue_lines(session, world.clock.now()))[0]
     assert (line.waiting, line.offered, line.staffed, line.ready) == (2, 3, 2, 1)
     assert (line.used_units, line.capacity_units) == (100, 200)
 

@@ -1,6 +1,9 @@
 """Read-only views: each reader sees what the rule lets them see, and no more."""
 
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -8,7 +11,7 @@ import pytest
 from app.access.schemas import Principal
 from app.access.visibility import may_see
 from app.core.database import Database
-from app.workspace import api
+from app.workspace import api, service
 from tests.access_apps import app_of
 from tests.clocks import ManualClock
 from tests.integration.realtime.world import Person, World, make_world
@@ -118,3 +121,78 @@ async def test_the_count_of_all_agrees_with_the_rule(client: httpx.AsyncClient, 
     )
     expected = sum(may_see(principal, talk.rights) for talk in talks)
     assert (await client.get("/v1/views", headers=as_(person))).json()["all"] == expected
+
+
+async def add_work(world: World, *, state: str, ready: int, ends: int | None = None) -> None:
+    """Work that became ready `ready` seconds from now (negative: ago) and was answered, or left, `ends` from now."""
+    talk = await world.open()
+    now = world.clock.now()
+    at = now + timedelta(seconds=ends) if ends is not None else None
+    await world.rows(
+        "INSERT INTO work_item (id, conversation_id, queue_id, channel, state, units, tier, priority, attempts,"
+        " ready_at, due_at, created_at, answered_at, ended_at)"
+        " VALUES ($1, $2, $3, 'chat', $4, 25, 1, 3, 0, $5, $5, $5, $6, $7)",
+        uuid4(), talk.id, world.queue_id, state, now + timedelta(seconds=ready),
+        None if state in ("abandoned", "queued") else at, at,
+    )  # fmt: skip
+
+
+async def board_line(client: httpx.AsyncClient, boss: Person, **params: str) -> dict:
+    answer = await client.get("/v1/wallboard", params=params, headers=as_(boss))
+    assert answer.status_code == 200, answer.text
+    line: dict = answer.json()["queues"][0]
+    return line
+
+
+def levels(line: dict) -> dict[str, tuple[int, int, float | None]]:
+    return {one["formula"]: (one["met"], one["of"], one["share"]) for one in line["today"]["service_levels"]}
+
+
+async def test_the_day_of_a_queue_by_each_formula_and_of_nothing_no_share(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    boss = await world.add_person("Chen", role="supervisor", visibility="all")
+    world.clock.advance((_midnight(world) - world.clock.now()).total_seconds() + 86_400 / 2)
+    empty = await board_line(client, boss)
+    assert levels(empty) == dict.fromkeys(("sl_standard", "sl_answered", "sl_live"), (0, 0, None))
+    assert (empty["today"]["wait_p95_seconds"], empty["today"]["wait_max_seconds"]) == (None, None)
+    assert empty["measured"] == {"answered": 0, "within_p90": 0, "median_error_seconds": None}
+    for waited in (10, 60, 61, 200):  # the target is 60: reached at its very second
+        await add_work(world, state="done", ready=-1000, ends=-1000 + waited)
+    await add_work(world, state="done", ready=-86_400, ends=-43_201)  # answered yesterday
+    await add_work(world, state="done", ready=-43_300, ends=-43_199)  # came yesterday, answered today
+    await add_work(world, state="abandoned", ready=-500, ends=-495)  # within the 5 s that do not count
+    await add_work(world, state="abandoned", ready=-500, ends=-494)
+    await add_work(world, state="queued", ready=-61)
+    await add_work(world, state="queued", ready=-60)
+    line = await board_line(client, boss)
+    today = line["today"]
+    assert levels(line) == {"sl_answered": (2, 5, 0.4), "sl_standard": (2, 6, 2 / 6), "sl_live": (2, 7, 2 / 7)}
+    assert (today["answered"], today["abandoned"]) == (5, 1)
+    assert (today["wait_p50_seconds"], today["wait_p95_seconds"], today["wait_max_seconds"]) == (61, 200, 200)
+    assert today["service_levels"][0]["target_seconds"] == 60
+    assert [*levels(await board_line(client, boss, service_level="sl_live"))] == ["sl_live"]
+    refused = await client.get("/v1/wallboard?service_level=best", headers=as_(boss))
+    assert refused.status_code == 422
+
+
+def _midnight(world: World) -> datetime:
+    return world.clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+@pytest.mark.parametrize(
+    ("zone", "now", "midnight"),
+    [
+        ("Asia/Shanghai", "2026-11-22T15:59:59Z", "2026-11-21T16:00:00Z"),
+        ("Asia/Shanghai", "2026-11-22T16:00:00Z", "2026-11-22T16:00:00Z"),
+        ("America/New_York", "2026-11-01T12:00:00Z", "2026-11-01T04:00:00Z"),  # the clock goes back at two
+        ("Africa/Cairo", "2026-04-24T12:00:00Z", "2026-04-23T22:00:00Z"),  # there is no midnight: one follows 23:59
+    ],
+)
+async def test_today_begins_at_midnight_of_the_installations_zone(
+    world: World, zone: str, now: str, midnight: str
+) -> None:
+    boss = Principal("agent", uuid4(), "supervisor", frozenset(), "all")
+    async with world.database.transaction() as session:
+        board = await service.get_wallboard(session, boss, datetime.fromisoformat(now), zone=ZoneInfo(zone))
+    assert (board.sla.since, board.timezone) == (datetime.fromisoformat(midnight), zone)

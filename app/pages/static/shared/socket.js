@@ -257,6 +257,8 @@ export class Live extends EventTarget {
 
   _signal(frame) { this.#emit("signal", frame); }
 
+  _queue(frame) { this.#emit("queue", frame); }
+
   _board(frame) { this.#emit("board", frame); }
 
   _result(frame) {

@@ -7,6 +7,25 @@ export function longestSeconds(queue, now) {
   return since ? Math.max(0, (now - Date.parse(since)) / 1000) : null;
 }
 
+export const FORMULAS = ["sl_standard", "sl_answered", "sl_live"];
+
+/** The queue's service level of today by this formula. */
+export function levelOf(queue, formula) {
+  return queue.today.service_levels.find((level) => level.formula === formula);
+}
+
+/** Of all queues together: each customer counts by the target of their queue. */
+export function levelOfAll(queues, formula) {
+  const levels = queues.map((queue) => levelOf(queue, formula));
+  return { met: levels.reduce((sum, one) => sum + one.met, 0), of: levels.reduce((sum, one) => sum + one.of, 0) };
+}
+
+/** The queue whose next customer would wait longest; null when nothing can be said of any. */
+export function slowest(queues) {
+  const known = queues.filter((queue) => queue.eta_p50_seconds !== null);
+  return known.length ? known.reduce((one, other) => (other.eta_p50_seconds > one.eta_p50_seconds ? other : one)) : null;
+}
+
 /** ok, warn at half the target's wait or with a clock due soon, bad past the target, with any breach, or when nobody is ready for, or able to take, those who wait. */
 export function queueState(queue, now) {
   const wait = longestSeconds(queue, now);

@@ -4,7 +4,7 @@ import { el, icon, reconcile, set, setIcon, setText } from "../shared/dom.js";
 import { chosenLanguage, clockTime, load, nameOf, number, percent, span, t, has } from "../shared/i18n.js";
 import { languageSwitch, signIn, wasSignedIn } from "../shared/sign-in.js";
 import { Live, startWorker } from "../shared/socket.js";
-import { HeldOrder, longestSeconds, presenceWord, queueState, Steady, totals } from "./board.js";
+import { FORMULAS, HeldOrder, levelOf, levelOfAll, longestSeconds, presenceWord, queueState, slowest, Steady, totals } from "./board.js";
 
 const base = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
 const STALE_MS = 10000;
@@ -12,12 +12,14 @@ const BANNER_MS = 60000;
 const HOLD_MS = 10000;
 const STATE_ICONS = { ok: "done", warn: "clock", bad: "failed" };
 const PRESENCE_ICONS = { ready: "ready", not_ready: "pause", not_responding: "failed", offline: "offline" };
-const QUEUE_COLUMNS = ["queue", "state", "waiting", "longest", "target", "ready_staffed", "load", "due_soon", "breached"];
+const QUEUE_COLUMNS = ["queue", "state", "waiting", "longest", "eta", "service_level", "p95", "max", "abandoned", "ready_staffed", "busy", "load", "due_soon", "breached"];
 const AGENT_COLUMNS = ["agent", "state", "in_state", "conversations", "load", "connection"];
 const root = document.querySelector("#root");
 const steady = new Steady(HOLD_MS);
 const order = new HeldOrder(() => view.agents.element.matches(":hover, :focus-within"));
+const CHOICE = "switchboard.service_level";
 let live, board, boardAt, view;
+let formula = FORMULAS.find((name) => name === localStorage.getItem(CHOICE)) ?? FORMULAS[0];
 
 async function start() {
   document.body.dataset.assets = base;
@@ -63,6 +65,13 @@ function table(columns) {
   return { element: el("div", { class: "table", tabIndex: 0 }, el("table", {}, el("thead", {}, el("tr", {}, ...headings)), body)), body, headings };
 }
 
+/** Which of the formulas the figures follow; chosen for this browser. */
+function formulaSwitch() {
+  const choice = el("select", { onchange: () => { formula = choice.value; localStorage.setItem(CHOICE, formula); draw(); } }, ...FORMULAS.map((name) => el("option", { value: name })));
+  choice.value = formula;
+  return choice;
+}
+
 /** A figure that opens the list it counts is a button. */
 function tile([name, open]) {
   const figure = el("b", { class: "figure" });
@@ -81,7 +90,7 @@ async function openKept(opener) {
 }
 
 const TILES = [
-  ["waiting"], ["longest"], ["ready_agents"], ["talking"], ["sla_attainment", openKept],
+  ["waiting"], ["longest"], ["eta"], ["service_level"], ["ready_agents"], ["talking"], ["sla_attainment", openKept],
   ["due_soon", (opener) => openPressing("due_soon", null, opener)], ["breached_open", (opener) => openPressing("breached", null, opener)],
 ];
 
@@ -90,13 +99,13 @@ function build() {
   view = {
     title: el("h1"), connection: el("span", { class: "line-state", role: "status" }, icon("live", true), el("span")),
     asOf: el("time"), stale: el("p", { class: "stale-banner", role: "alert", hidden: true }),
-    tiles: TILES.map(tile),
+    tiles: TILES.map(tile), formulas: formulaSwitch(),
     queuesTitle: el("h2"), queues: table(QUEUE_COLUMNS), queuesEmpty: el("p", { class: "empty" }),
     agentsTitle: el("h2"), agents: table(AGENT_COLUMNS), agentsEmpty: el("p", { class: "empty" }),
   };
   root.className = new URLSearchParams(location.search).get("tv") === "1" ? "tv" : "";
   root.replaceChildren(
-    el("header", {}, view.title, view.connection, view.asOf, el("span", { class: "gap" }), languageSwitch(base, "wallboard", draw)),
+    el("header", {}, view.title, view.connection, view.asOf, el("span", { class: "gap" }), view.formulas, languageSwitch(base, "wallboard", draw)),
     el("main", {}, view.stale, el("div", { class: "tiles" }, ...view.tiles.map((one) => one.box)),
       el("div", { class: "tables" },
         el("section", {}, view.queuesTitle, view.queues.element, view.queuesEmpty),
@@ -119,10 +128,12 @@ function draw() {
   view.connection.className = `line-state ${live.state}`;
   setIcon(view.connection.firstChild, live.state === "live" ? "live" : live.state === "offline" ? "offline" : "sync");
   setText(view.connection.lastChild, t(`common.connection.${live.state}`, { count: live.caught }));
-  setText(view.asOf, board ? t("wallboard.as_of", { time: clockTime(board.as_of) }) : "");
+  setText(view.asOf, board ? t("wallboard.as_of", { time: clockTime(board.as_of), zone: board.timezone }) : "");
   view.stale.hidden = age <= BANNER_MS;
   setText(view.stale, t("wallboard.stale", { span: span(age / 1000) }));
   for (const part of [view.queues, view.agents]) for (const heading of part.headings) setText(heading, t(`wallboard.${heading.dataset.name}`));
+  view.formulas.setAttribute("aria-label", t("wallboard.service_level"));
+  for (const option of view.formulas.options) setText(option, t(`wallboard.formula.${option.value}`));
   setText(view.queuesTitle, t("wallboard.queues"));
   setText(view.agentsTitle, t("wallboard.agents"));
   view.queues.element.setAttribute("aria-label", t("wallboard.queues"));
@@ -133,12 +144,17 @@ function draw() {
 /** `now`: figures stop ticking when nothing confirms them any more. */
 function drawBoard(now) {
   const sums = totals(board, now);
-  const values = { waiting: number(sums.waiting), longest: sums.longest === null ? "–" : span(sums.longest), ready_agents: `${number(sums.ready)} / ${number(sums.staffed)}`, talking: number(sums.talking), sla_attainment: percent(board.sla.met, board.sla.due), due_soon: number(board.sla.due_soon), breached_open: number(board.sla.breached_open) };
+  const level = levelOfAll(board.queues, formula), slow = slowest(board.queues);
+  const values = { waiting: number(sums.waiting), longest: sums.longest === null ? "–" : span(sums.longest), eta: slow ? etaText(slow) : "–", service_level: percent(level.met, level.of), ready_agents: `${number(sums.ready)} / ${number(sums.staffed)}`, talking: number(sums.talking), sla_attainment: percent(board.sla.met, board.sla.due), due_soon: number(board.sla.due_soon), breached_open: number(board.sla.breached_open) };
   const looks = { due_soon: board.sla.due_soon ? "warn" : "", breached_open: board.sla.breached_open ? "bad" : "" };
+  const notes = { eta: slow ? nameOf(slow.queue) : "", service_level: `${t(`wallboard.counted.${formula}`, { met: number(level.met), of: number(level.of) })} · ${formula}`, sla_attainment: t("wallboard.kept", { met: number(board.sla.met), due: number(board.sla.due) }) };
+  const titles = { eta: t("wallboard.eta_title"), service_level: formulaTitle(formula) };
   for (const { name, figure, label, note, box } of view.tiles) {
     setText(label, t(`wallboard.${name}`));
     setText(figure, values[name]);
-    setText(note, name === "sla_attainment" ? t("wallboard.kept", { met: number(board.sla.met), due: number(board.sla.due) }) : "");
+    setText(note, notes[name] ?? "");
+    box.dataset.name = name;
+    box.title = titles[name] ?? "";
     box.className = `tile ${looks[name] ?? ""}`;
   }
   view.queuesEmpty.hidden = board.queues.length > 0;
@@ -150,6 +166,38 @@ function drawBoard(now) {
   setText(view.agentsEmpty, t("wallboard.empty_agents"));
   view.agents.element.hidden = !agents.length;
   reconcile(view.agents.body, agents, (agent) => agent.agent.id, () => makeRow(AGENT_COLUMNS), (row, agent) => drawAgent(row, agent, now));
+}
+
+/** In minutes, as customers are told: nothing here is known to the second. */
+function etaText(queue) {
+  const [low, high] = [queue.eta_p50_seconds, queue.eta_p90_seconds].map((seconds) => Math.max(1, Math.ceil(seconds / 60)));
+  if (high === 1) return t("wallboard.eta_soon");
+  return low === high ? t("wallboard.eta_about", { minutes: number(high) }) : t("wallboard.eta_range", { low: number(low), high: number(high) });
+}
+
+function formulaTitle(id, level) {
+  return [t(`wallboard.formula_title.${id}`), level ? t("wallboard.target_is", { span: span(level.target_seconds) }) : "", id].filter(Boolean).join(" · ");
+}
+
+/** How well estimates of the last day did; nothing before any was answered. */
+function measuredText({ measured }) {
+  return measured.answered ? t("wallboard.measured", { share: percent(measured.within_p90, measured.answered), number: number(measured.answered) }) : "";
+}
+
+function orDash(seconds) {
+  return seconds === null ? "–" : span(seconds);
+}
+
+function drawDay(cells, queue) {
+  const { today } = queue, level = levelOf(queue, formula);
+  setText(cells.eta, queue.eta_p50_seconds === null ? "–" : etaText(queue));
+  cells.eta.title = [t("wallboard.eta_title"), measuredText(queue)].filter(Boolean).join(" ");
+  setText(cells.service_level, percent(level.met, level.of));
+  cells.service_level.title = [t(`wallboard.counted.${formula}`, { met: number(level.met), of: number(level.of) }), formulaTitle(formula, level)].join(" · ");
+  setText(cells.p95, orDash(today.wait_p95_seconds));
+  setText(cells.max, orDash(today.wait_max_seconds));
+  setText(cells.abandoned, number(today.abandoned));
+  setText(cells.busy, number(queue.busy));
 }
 
 function makeRow(columns) {
@@ -175,7 +223,7 @@ function drawQueue(row, queue, now) {
   drawChip(cells.state, state, STATE_ICONS[state], t(`wallboard.state.${state}`));
   setText(cells.waiting, number(queue.waiting));
   setText(cells.longest, wait === null ? "–" : span(wait));
-  setText(cells.target, span(queue.target_seconds));
+  drawDay(cells, queue);
   setText(cells.ready_staffed, `${number(queue.ready)} / ${number(queue.staffed)}`);
   setText(cells.load, queue.capacity_units ? `${number(queue.used_units)} / ${number(queue.capacity_units)}` : "–");
   drawPressing(cells.due_soon, "due_soon", queue);

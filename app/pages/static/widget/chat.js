@@ -88,6 +88,7 @@ export class Chat extends EventTarget {
     this.live.addEventListener("state", () => this.lineChanged());
     this.live.addEventListener("snapshot", ({ detail }) => this.takeSnapshot(detail));
     this.live.addEventListener("batch", ({ detail }) => this.takeBatch(detail));
+    this.live.addEventListener("queue", ({ detail }) => this.takeQueue(detail));
     this.live.addEventListener("signal", ({ detail }) => this.takeSignal(detail));
     this.live.open();
   }
@@ -150,6 +151,14 @@ export class Chat extends EventTarget {
       }
     }
     this.keepActive();
+    this.tell();
+  }
+
+  /** `longer`: what was said before was too little; it stays said until the wait grows shorter. */
+  takeQueue({ queue }) {
+    const before = this.state.queue?.eta_p50_seconds ?? queue?.eta_p50_seconds;
+    const change = (queue?.eta_p50_seconds ?? before) - before;
+    this.state.queue = queue && { ...queue, longer: change > 0 || (Boolean(this.state.queue?.longer) && !(change < 0)) };
     this.tell();
   }
 

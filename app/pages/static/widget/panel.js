@@ -26,6 +26,15 @@ function linked(text) {
   return text.split(LINK).map((part) => (LINK.test(part) ? el("a", { href: part, rel: "noopener noreferrer", target: "_blank", text: part }) : part));
 }
 
+/** In words that promise no more than is known; none where nothing is. */
+function waitWords(queue) {
+  if (!queue?.eta_p90_seconds) return "";
+  const [low, high] = [queue.eta_p50_seconds, queue.eta_p90_seconds].map((seconds) => Math.ceil(seconds / 60));
+  if (high <= 1) return t("widget.queue_eta_soon");
+  if (low > 60) return t("widget.queue_eta_long");
+  return low === high ? t("widget.queue_eta_about", { minutes: high }) : t("widget.queue_eta", { low, high });
+}
+
 class Panel {
   constructor(element, settings) {
     this.element = element;
@@ -260,8 +269,7 @@ class Panel {
     this.queue.hidden = !waiting;
     if (!waiting) return;
     setText(this.queue.firstChild, queue?.position ? t("widget.queue_position", { position: queue.position }) : t("widget.queue_waiting"));
-    const range = queue?.eta_p50_seconds && { low: Math.max(1, Math.round(queue.eta_p50_seconds / 60)), high: Math.max(2, Math.ceil((queue.eta_p90_seconds ?? queue.eta_p50_seconds * 2) / 60)) };
-    setText(this.queue.lastChild, range ? t("widget.queue_eta", range) : "");
+    setText(this.queue.lastChild, [waitWords(queue), queue?.longer ? t("widget.queue_longer") : ""].filter(Boolean).join(" "));
   }
 
   drawTyping() {
