@@ -13,6 +13,7 @@ from sqlalchemy import text
 from typer.testing import CliRunner
 
 from app.cli import cli
+from app.core import logs
 from app.core.database import Database
 from app.core.partitions import ensure_partitions, month_of, partition_name
 from app.ops import migrate
@@ -106,6 +107,8 @@ async def test_api_and_worker_refuse_an_older_schema_in_one_sentence(
         await session.execute(text("UPDATE alembic_version SET version_num = '20261122_0010'"))
     monkeypatch.setenv("DATABASE_URL", database_url)
     monkeypatch.setenv("SWITCHBOARD_SECRET_KEY", "k" * 40)
+    # A process of ours sets its logs up for good; this one is the tests', and the stream it would write to is closed.
+    monkeypatch.setattr(logs, "configure", lambda level, log_format: None)
     for command in ("api", "worker"):
         answer = await asyncio.to_thread(CliRunner().invoke, cli, [command])
         assert answer.exit_code == 1
