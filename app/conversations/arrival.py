@@ -217,7 +217,7 @@ def _apply(head: Head, arrival: Arrival, now: datetime, message_id: UUID) -> New
 
 
 def effective_time(provider_at: datetime | None, arrived_at: datetime) -> datetime:
-    """The provider's time where it is near enough to be believed, else our own (spec: SLA, clock 4)."""
+    """The provider's time where it is near enough to be believed, else our own."""
     if provider_at is not None and abs(arrived_at - provider_at) <= PROVIDER_TIME_TRUSTED_WITHIN:
         return min(provider_at, arrived_at)
     return arrived_at

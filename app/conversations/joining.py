@@ -1,4 +1,4 @@
-"""Which conversation an incoming message joins (spec: architecture, rule 4)."""
+"""Which conversation an incoming message joins."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

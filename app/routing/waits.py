@@ -78,7 +78,7 @@ def handling_seconds(channel: str, latest: Sequence[float]) -> float:
 
 
 def paces(queues: Mapping[UUID, QueueLoad], agents: Iterable[AgentLoad]) -> dict[UUID, Pace]:
-    """spec: release rate = sum over agents of their share on this queue / handling time.
+    """The rate at which slots come free: the sum over agents of their share on this queue / handling time.
 
     An agent's share on a queue is that queue's part of the work that all of the agent's queues bring.
     """
@@ -102,7 +102,7 @@ def _content(load: QueueLoad) -> float:
 def estimate(position: int, pace: Pace) -> Estimate | None:
     """For who is `position`-th of those who wait without an offer, 1 being next. None: nothing can be said.
 
-    spec: position k ~ Gamma(k, rate), k counted from the first who finds no free slot. Its quantiles are by
+    The k-th waits for k releases, Gamma(k, rate), k counted from the first who finds no free slot. Its quantiles are by
     Wilson and Hilferty, within 2 % of the exact ones. Whoever finds a free slot waits while an offer rings.
     """
     if pace.rate <= 0:
