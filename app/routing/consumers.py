@@ -1,7 +1,7 @@
 """Routing follows the log: work for conversations that open, wake or end, what they are about,
 deadlines of SLA, disabled agents."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -13,7 +13,7 @@ from app.routing.service.deadlines import obey
 from app.routing.service.desk import HolderChanged
 from app.routing.service.presences import retire
 from app.routing.service.recategorising import Recategorised, reapply
-from app.routing.service.sla_orders import SLA_TYPES, asked_by
+from app.routing.service.sla_orders import SLA_TYPES, Asked, asked_by
 from app.routing.service.work import Cause, follow_conversations
 
 CONVERSATION_TYPES = frozenset({"conversation.opened", "conversation.status_changed"})
@@ -26,17 +26,35 @@ MAX_CROSSINGS = 5
 
 async def handle(session: AsyncSession, act: Act, events: list[StoredEvent]) -> None:
     causes = {event.key: Cause(event.actor, event.request_id) for event in events if event.type in CONVERSATION_TYPES}
+    told, asked = _recategorised(events), asked_by(events)
+    # Work that is there already first: it may need locks of agents, which come before work that is being made.
+    await _ask_again(
+        session,
+        act,
+        {key: one for key, one in told.items() if key not in causes},
+        {key: one for key, one in asked.items() if key not in causes},
+    )
     if causes:
         await _until_uncrossed(session, lambda: follow_conversations(session, act, causes))
-    told = _recategorised(events)
-    if told:
-        await _until_uncrossed(session, lambda: reapply(session, act, told))
-    asked = asked_by(events)
-    if asked:
-        await _until_uncrossed(session, lambda: obey(session, act, asked))
+    await _ask_again(
+        session,
+        act,
+        {key: one for key, one in told.items() if key in causes},
+        {key: one for key, one in asked.items() if key in causes},
+    )
     for event in events:
         if event.type == "agent.disabled":
             await retire(session, act.under(event.request_id), event.key)
+
+
+async def _ask_again(
+    session: AsyncSession, act: Act, told: Mapping[UUID, Recategorised], asked: Mapping[UUID, Asked]
+) -> None:
+    """Rules of those whose category was told, then what SLA asks of these."""
+    if told:
+        await _until_uncrossed(session, lambda: reapply(session, act, told))
+    if asked:
+        await _until_uncrossed(session, lambda: obey(session, act, asked))
 
 
 def _recategorised(events: list[StoredEvent]) -> dict[UUID, Recategorised]:

@@ -117,6 +117,7 @@ async def test_every_frame_and_command_of_the_document_goes_over_the_sockets(
             )
             assert moved.status_code == 200, moved.text
             await agent.wait_for(lambda: agent.removed)
+            await other.wait_for(lambda: f"{WIDGET}.queue" in protocol.seen)  # it waits in line since the decline
             await wall.wait_for(lambda: wall.boards)
             await resume_and_err(agents_url, token, agent.position)
             await resume_and_err(widget_url, visitor_tokens[0], visitor.position)
