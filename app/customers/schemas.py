@@ -101,9 +101,7 @@ class ContactPointIn(BaseModel):
     )
 
     kind: ContactKind
-    value: Annotated[
-        str, StringConstraints(strip_whitespace=True, pattern=NO_NUL, min_length=1, max_length=MAX_CONTACT_VALUE)
-    ]
+    value: ContactValue
 
 
 class CustomerIn(BaseModel):
