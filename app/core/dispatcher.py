@@ -29,6 +29,8 @@ FROZEN_AFTER_SECONDS = 3.0
 """A leader asks at least each NET_SECONDS. One that has asked nothing for so long is frozen, and its lock with it."""
 NET_SECONDS = 0.25
 """How long a committed event waits for its position at most when no wake-up came through."""
+TELL_AGAIN_SECONDS = 1.0
+"""Of a head that does not move: a bus forgets, and who came back to it after the last word would hear nothing."""
 HOUSEKEEPING_SECONDS = 3600.0
 DISPATCH_ROWS_KEPT = timedelta(days=1)
 RECOVERY_SECONDS = 3600.0
@@ -263,7 +265,7 @@ class Dispatcher:
 
     async def _dispatch(self, connection: "asyncpg.Connection[Any]", last: Batch) -> None:
         time = asyncio.get_running_loop().time
-        housekeeping_at = time() + HOUSEKEEPING_SECONDS
+        housekeeping_at, tell_at = time() + HOUSEKEEPING_SECONDS, time() + TELL_AGAIN_SECONDS
         while True:
             self._woken.clear()
             began_ns = time_ns()
@@ -271,9 +273,13 @@ class Dispatcher:
             if batch is not None:
                 batch_events.observe(batch.last_position - last.last_position)
                 self._announce(batch.last_position)
+                tell_at = time() + TELL_AGAIN_SECONDS
                 if tracing.is_on():
                     await self._tell_traces(connection, last, batch, began_ns)
                 last = batch
+            elif time() >= tell_at:
+                self._announce(last.last_position)
+                tell_at = time() + TELL_AGAIN_SECONDS
             if time() >= housekeeping_at:
                 housekeeping_at = time() + HOUSEKEEPING_SECONDS
                 await self._keep_house(connection, last)
