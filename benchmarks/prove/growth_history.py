@@ -1,6 +1,5 @@
 """Messages in over HTTP with none, one and five million messages of history, in turn in one run."""
 
-import argparse
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
@@ -16,6 +15,7 @@ from app.ops.bench.http_load import HttpLoad
 from app.ops.bench.measuring import interleave
 from app.ops.bench.scratch import Scratch, run, scratch
 from app.ops.bench.world import Sender, Writing, drained, let_write, make_senders, make_world
+from benchmarks.prove.growth import run_over_points
 from benchmarks.prove.records import Curve, Outcome, counted
 
 POINTS = (0, 1_000_000, 5_000_000)
@@ -151,15 +151,5 @@ async def _door(
         await observer.close()
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--points", type=int, nargs="+", default=POINTS)
-    parser.add_argument("--round-seconds", type=float, default=ROUND_SECONDS)
-    asked = parser.parse_args()
-    outcome = measure(asked.points, asked.round_seconds)
-    print(outcome.as_text())
-    return 0 if outcome.holds else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_over_points(measure, POINTS, ROUND_SECONDS))

@@ -1,6 +1,5 @@
 """What one frame costs the api, in CPU time, from a hundred sockets to five thousand."""
 
-import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import psutil
 from app.ops.bench.fanout import SENDERS, Fanout, connected, prepare
 from app.ops.bench.scratch import Scratch, run, scratch
 from app.ops.bench.world import Sender, World, check, drained
+from benchmarks.prove.growth import run_over_points
 from benchmarks.prove.records import Curve, Outcome, counted
 
 POINTS = (100, 500, 1_000, 2_000, 5_000)
@@ -93,15 +93,5 @@ async def _round(fanout: Fanout, process: psutil.Process) -> Cost:
     return Cost(after.user + after.system - before.user - before.system, fanout.posted - posted)
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--points", type=int, nargs="+", default=POINTS)
-    parser.add_argument("--round-seconds", type=float, default=ROUND_SECONDS)
-    asked = parser.parse_args()
-    outcome = measure(asked.points, asked.round_seconds)
-    print(outcome.as_text())
-    return 0 if outcome.holds else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_over_points(measure, POINTS, ROUND_SECONDS))
