@@ -9,6 +9,8 @@ from benchmarks.prove.records import Curve
 WIDTH, HEIGHT = 640, 320
 LEFT, RIGHT, TOP, BOTTOM = 80, 20, 40, 55
 TICKS = 5
+LEAST_RANGE = 1e-9
+"""What is smaller is drawn as nothing: a tenth of the smallest of floats is none."""
 STEPS = (1, 2, 2.5, 5, 10)
 INK, LINE, PROMISE, GRID = "#222", "#1b5e9b", "#b3261e", "#ddd"
 
@@ -40,7 +42,7 @@ def plot(curve: Curve) -> str:
 
 def ticks_to(most: float) -> list[float]:
     """Round numbers from 0 to the first one at or over `most`, about five of them."""
-    if most <= 0:
+    if most < LEAST_RANGE:
         return [0.0, 1.0]
     rough = most / TICKS
     unit = 10.0 ** floor(log10(rough))

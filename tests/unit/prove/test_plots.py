@@ -5,7 +5,7 @@ from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from benchmarks.prove.plots import HEIGHT, WIDTH, plot, short, ticks_to
@@ -15,6 +15,7 @@ CURVE = Curve("c", "Rate <over> history", "messages", "a second", [(0, 570), (1_
 NUMBERS = st.floats(min_value=0, max_value=1e9, allow_nan=False)
 
 
+@example([(0.0, 5e-324)], None)
 @given(st.lists(st.tuples(NUMBERS, NUMBERS), min_size=1, max_size=20), st.none() | NUMBERS)
 def test_every_point_lies_inside_the_picture(points: list[tuple[float, float]], line: float | None) -> None:
     drawn = plot(replace(CURVE, points=points, line=line))
