@@ -107,6 +107,7 @@ class Database:
         )
         CAPACITY.set(2 * pool_size)
         _ask_the_idle(self.engine)
+        event.listen(self.engine.sync_engine, "close", _end_without_waiting)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False, autoflush=False)
         self._looks = async_sessionmaker(
             self.engine.execution_options(isolation_level="AUTOCOMMIT"), expire_on_commit=False, autoflush=False
@@ -144,8 +145,6 @@ def _ask_the_idle(engine: AsyncEngine) -> None:
     def note(connection: Any, record: Any) -> None:
         record.info["used_at"] = time.monotonic()
         if connection is not None and _is_unsettled(connection.driver_connection):
-            # First the line: a polite end would wait for the server, in a task that may be cancelled.
-            connection.driver_connection.terminate()
             record.invalidate()
 
     @event.listens_for(engine.sync_engine, "checkout")
@@ -158,6 +157,12 @@ def _ask_the_idle(engine: AsyncEngine) -> None:
                 engine.dialect.do_ping(connection)
             except (engine.dialect.loaded_dbapi.Error, OSError) as error:
                 raise InvalidatePoolError from error
+
+
+def _end_without_waiting(connection: Any, _: Any) -> None:
+    """The driver's own close waits for the server to hang up, often in a task that is being cancelled: then the pool
+    logs an error. This says goodbye all the same."""
+    connection.driver_connection.terminate()
 
 
 def _is_unsettled(connection: Any) -> bool:

@@ -125,3 +125,32 @@ async def open_transactions(database: Database) -> int:
     statement = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'victim' AND state LIKE 'idle in %'"
     async with database.look() as session:
         return int((await session.execute(text(statement))).scalar_one())
+
+
+async def test_a_connection_beyond_the_pools_size_is_closed_in_peace_by_a_task_that_is_cancelled(
+    notes: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Two transactions on a pool of one: the second to end closes its connection, and is cancelled amid that."""
+    victim = Database(notes.url, application_name="victim", pool_size=1)
+    used, release = asyncio.Event(), asyncio.Event()
+
+    async def surplus() -> None:
+        async with victim.transaction() as session:
+            await session.execute(text("SELECT 1"))
+            used.set()
+            await release.wait()
+
+    for turns in range(MOST_TURNS):
+        used.clear()
+        release.clear()
+        async with victim.transaction() as session:
+            await session.execute(text("SELECT 1"))
+            cancelled = asyncio.create_task(surplus())
+            await used.wait()
+        release.set()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        cancelled.cancel()
+        await asyncio.gather(cancelled, return_exceptions=True)
+    await victim.close()
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
