@@ -1,6 +1,7 @@
 """What routing does by time: deadlines of offers, heartbeats, timers of work, and the check of its invariants."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +21,8 @@ from app.routing.repository import live as live_rows
 from app.routing.repository import queues as queue_rows
 from app.routing.service.desk import set_timer
 from app.routing.service.offers import expire_offer
+from app.routing.service.overflow_facts import Hours
+from app.routing.service.overflowing import look_at_lines, overflow
 from app.routing.service.presences import check_silence
 from app.routing.service.waits import keep_estimates, measure_estimates
 
@@ -43,9 +46,12 @@ async def _check_silence(session: AsyncSession, act: Act, agent_id: UUID, _: Any
     await session.flush()
 
 
-async def _renew_timers(session: AsyncSession, act: Act, work_ids: Sequence[UUID]) -> None:
-    """The engine keeps the same times in memory and acts on them; the rows only say when to look next."""
+async def _renew_timers(session: AsyncSession, act: Act, work_ids: Sequence[UUID], *, hours: Hours) -> None:
+    """The engine keeps the same times in memory and acts on them, all but overflow, which is done here; the rows only
+    say when to look next.
+    """
     works = (await live_rows.lock_works(session, work_ids)).values()
+    await overflow(session, act, works, hours)
     queues = {queue.id: queue for queue in await queue_rows.list_queues(session, {work.queue_id for work in works})}
     for work in works:
         if work.state == "queued":
@@ -55,11 +61,13 @@ async def _renew_timers(session: AsyncSession, act: Act, work_ids: Sequence[UUID
     await session.flush()
 
 
-DUE_TABLES = (
-    DueTable("offer", _expire),
-    DueTable("agent_presence", _check_silence, id_column="agent_id"),
-    DueTable("work_item", record_batch=_renew_timers, batch=200),
-)
+def due_tables(hours: Hours) -> tuple[DueTable, ...]:
+    """`hours`: which business calendars are open, for overflow outside hours."""
+    return (
+        DueTable("offer", _expire),
+        DueTable("agent_presence", _check_silence, id_column="agent_id"),
+        DueTable("work_item", record_batch=partial(_renew_timers, hours=hours), batch=200),
+    )
 
 
 async def check_invariants(database: Database, _: Clock) -> None:
@@ -85,8 +93,11 @@ async def forget_old_traces(database: Database, clock: Clock, *, keep_months: in
                 return
 
 
-PERIODIC = (
-    Periodic("routing_invariants", CHECK_SECONDS, check_invariants),
-    Periodic("wait_estimates", ESTIMATE_SECONDS, keep_estimates),
-    Periodic("wait_accuracy", CHECK_SECONDS, measure_estimates),
-)
+def periodic(hours: Hours) -> tuple[Periodic, ...]:
+    """`hours`: as for `due_tables`."""
+    return (
+        Periodic("routing_invariants", CHECK_SECONDS, check_invariants),
+        Periodic("wait_estimates", ESTIMATE_SECONDS, keep_estimates),
+        Periodic("overflow", ESTIMATE_SECONDS, partial(look_at_lines, hours=hours)),
+        Periodic("wait_accuracy", CHECK_SECONDS, measure_estimates),
+    )

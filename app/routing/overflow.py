@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
 from uuid import UUID
 
+from app.events.routing import OverflowTrigger
 from app.routing.facts import AgentFacts, QueueFacts, WorkFacts
 from app.routing.rings import exhausted_agents, meets, ring_of, terms_at
 from app.routing.waits import Pace, estimate
@@ -13,18 +14,11 @@ from app.routing.waits import Pace, estimate
 MAX_STEPS = 5
 MAX_HOPS = 5
 """Of one work, out of its first queue."""
+FALLBACK_LANGUAGE = "en"
 FURTHEST_PLACE = 1 << 20
 """How far back an estimated wait is looked for."""
 
-Trigger = Literal[
-    "longer_than",
-    "estimated_wait_over_seconds",
-    "age_over_seconds",
-    "nobody_staffed",
-    "outside_hours",
-    "tries_exhausted",
-]
-TRIGGERS: tuple[Trigger, ...] = get_args(Trigger)
+TRIGGERS: tuple[OverflowTrigger, ...] = get_args(OverflowTrigger)
 Did = Literal["overflowed", "told"]
 
 
@@ -35,7 +29,7 @@ class Step:
     `over` is the trigger's number, 0 for those that hold or do not.
     """
 
-    trigger: Trigger
+    trigger: OverflowTrigger
     over: int = 0
     to: UUID | None = None
     message: Mapping[str, str] = field(default_factory=dict)
@@ -48,6 +42,10 @@ class Step:
     def key(self) -> str:
         """By what a work remembers the step: the list may be put in another order meanwhile."""
         return f"{self.trigger}:{self.over}:{self.did}"
+
+    def ready_until(self, now: datetime) -> datetime:
+        """Work that was ready by then is older than the step's seconds."""
+        return now - timedelta(seconds=self.over)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +113,7 @@ def _holds(step: Step, work: Waiting, now: datetime) -> bool:
         case "estimated_wait_over_seconds":
             return work.p50_seconds is not None and work.p50_seconds > step.over
         case "age_over_seconds":
-            return now >= work.ready_at + timedelta(seconds=step.over)
+            return work.ready_at <= step.ready_until(now)
         case "nobody_staffed":
             return not work.is_staffed
         case "outside_hours":
@@ -213,3 +211,11 @@ def _path(came_from: Mapping[UUID, UUID], start: UUID, last: UUID) -> list[UUID]
         path.append(here)
         here = came_from[here]
     return [start, *reversed(path)]
+
+
+def words_for(message: Mapping[str, str], language: str) -> str:
+    """In the very language, in one of its kin (zh-CN serves zh-TW), in English, or else in the first there is."""
+    by_tag = {tag.lower(): text for tag, text in message.items()}
+    wanted = language.lower()
+    kin = (tag for tag in by_tag if tag.partition("-")[0] == wanted.partition("-")[0])
+    return next(by_tag[tag] for tag in (wanted, *kin, FALLBACK_LANGUAGE, *by_tag) if tag in by_tag)

@@ -2,6 +2,7 @@
 
 from app.conversations.repository.rights import ids_of_contact, visible_ids
 from app.conversations.service.acknowledging import acknowledge, list_acknowledged_contacts
+from app.conversations.service.announcing import announce
 from app.conversations.service.categories import set_category
 from app.conversations.service.marks import (
     find_outgoing,
@@ -33,6 +34,7 @@ from app.conversations.service.statuses import change_status, reopen, resolve, r
 __all__ = [
     "acknowledge",
     "add_note",
+    "announce",
     "change_status",
     "facts_of",
     "find_of_contact",

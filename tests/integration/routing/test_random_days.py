@@ -9,9 +9,10 @@ import pytest
 
 from app.core.due_rows import DueRowRunner
 from app.core.errors import SwitchboardError
-from app.routing.jobs import DUE_TABLES
+from app.routing import jobs
 from app.routing.schemas import AssignBody, TransferBody
 from app.routing.service import by_hand, offers, presences
+from app.sla.service import opening
 from tests.clocks import ManualClock
 from tests.integration.routing.world import Routed, World, principal_of
 
@@ -29,7 +30,7 @@ class Day:
         self.random = random.Random(seed)
         self.agents: list[UUID] = []
         self.queues: list[UUID] = [world.queue_id]
-        self.due = DueRowRunner(world.database, clock, DUE_TABLES)
+        self.due = DueRowRunner(world.database, clock, jobs.due_tables(opening.list_open))
         self.refused: set[str] = set()
 
     async def begin(self) -> None:
@@ -99,7 +100,7 @@ class Day:
         for agent in self.agents:
             if self.random.random() < 0.7:
                 await self.world.beat(agent)
-        for table in DUE_TABLES:
+        for table in jobs.due_tables(opening.list_open):
             while await self.due.run_once(table):
                 pass
 
