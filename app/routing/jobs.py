@@ -1,6 +1,7 @@
 """What routing does by time: deadlines of offers, heartbeats, timers of work, and the check of its invariants."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -29,11 +30,13 @@ from app.routing.service.waits import keep_estimates, measure_estimates
 log = structlog.get_logger(__name__)
 
 CHECK_SECONDS = 60
+BALANCED_WITHIN = timedelta(minutes=5)
+"""Longer than between two checks, so that none is missed."""
 ESTIMATE_SECONDS = 5
 LEDGER_RULE = "ledger_drift"
 DELETED_AT_ONCE = 5_000
 VIOLATIONS = Counter("switchboard_routing_violations_total", "Broken invariants found by the checker", ["rule"])
-at_nought(VIOLATIONS, (LEDGER_RULE, *checks.RULES))
+at_nought(VIOLATIONS, (LEDGER_RULE, *checks.RULES, *checks.BALANCE_RULES))
 LEDGER_DRIFT = Gauge("switchboard_routing_ledger_drift_agents", "Agents whose ledger differs from what they hold")
 
 
@@ -70,11 +73,12 @@ def due_tables(hours: Hours) -> tuple[DueTable, ...]:
     )
 
 
-async def check_invariants(database: Database, _: Clock) -> None:
+async def check_invariants(database: Database, clock: Clock) -> None:
     """Count what must never be; a number above zero is a bug to be looked into."""
     async with database.transaction() as session:
         drift = await checks.find_drift(session)
         violations = await checks.list_violations(session)
+        violations += await checks.list_unbalanced(session, clock.now() - BALANCED_WITHIN)
     LEDGER_DRIFT.set(len(drift))
     if drift:
         VIOLATIONS.labels(LEDGER_RULE).inc(len(drift))

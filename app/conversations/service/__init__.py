@@ -29,13 +29,14 @@ from app.conversations.service.reading import (
     summaries_of,
 )
 from app.conversations.service.receiving import receive
-from app.conversations.service.statuses import change_status, reopen, resolve, run_due
+from app.conversations.service.statuses import change_status, end_by_customer, reopen, resolve, run_due
 
 __all__ = [
     "acknowledge",
     "add_note",
     "announce",
     "change_status",
+    "end_by_customer",
     "facts_of",
     "find_of_contact",
     "find_outgoing",
