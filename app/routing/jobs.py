@@ -19,11 +19,10 @@ from app.core.partitions import month_of
 from app.core.tasks import Periodic
 from app.routing.repository import checks, old_decisions
 from app.routing.repository import live as live_rows
-from app.routing.repository import queues as queue_rows
 from app.routing.service.desk import set_timer
 from app.routing.service.offers import expire_offer
 from app.routing.service.overflow_facts import Hours
-from app.routing.service.overflowing import look_at_lines, overflow
+from app.routing.service.overflowing import list_queues_of, look_at_lines, overflow
 from app.routing.service.presences import check_silence
 from app.routing.service.waits import keep_estimates, measure_estimates
 
@@ -54,8 +53,8 @@ async def _renew_timers(session: AsyncSession, act: Act, work_ids: Sequence[UUID
     say when to look next.
     """
     works = (await live_rows.lock_works(session, work_ids)).values()
-    await overflow(session, act, works, hours)
-    queues = {queue.id: queue for queue in await queue_rows.list_queues(session, {work.queue_id for work in works})}
+    queues = await list_queues_of(session, works)
+    await overflow(session, act, works, queues, hours)
     for work in works:
         if work.state == "queued":
             set_timer(work, queues[work.queue_id], act.now)

@@ -4,7 +4,7 @@ It is decided by the rows under the work's lock, as an offer's expiry is, so tha
 whose offer crosses it finds another version, and a second look finds the step done.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -69,24 +69,29 @@ async def _work_off(database: Database, clock: Clock, queue_id: UUID, step: Step
         async with database.transaction() as session:
             found = await list_candidates(session, act.now, queue_id, step, line, WORKS_AT_ONCE)
             works = await live_rows.lock_works(session, found) if found else {}
-            done = await overflow(session, act, works.values(), hours)
+            queues = await list_queues_of(session, works.values())
+            done = await overflow(session, act, works.values(), queues, hours)
         if len(found) < WORKS_AT_ONCE or not done:
             return
 
 
-async def overflow(session: AsyncSession, act: Act, works: Collection[WorkItem], hours: Hours) -> int:
+async def list_queues_of(session: AsyncSession, works: Collection[WorkItem]) -> dict[UUID, Queue]:
+    return {queue.id: queue for queue in await queue_rows.list_queues(session, {work.queue_id for work in works})}
+
+
+async def overflow(
+    session: AsyncSession, act: Act, works: Collection[WorkItem], queues: Mapping[UUID, Queue], hours: Hours
+) -> int:
     """Do with this locked work what its queues' steps ask for now. With how many of them anything was done.
 
     A conversation that is not open any more has its work cancelled in a moment.
     """
-    asking = [work for work in works if work.state == "queued"]
-    found = await queue_rows.list_queues(session, {work.queue_id for work in asking})
-    queues = {queue.id: queue for queue in found if queue.overflow}
-    waiting = [work for work in asking if work.queue_id in queues]
+    waiting = [work for work in works if work.state == "queued" and queues[work.queue_id].overflow]
     if not waiting:
         return 0
+    asked = {work.queue_id: queues[work.queue_id] for work in waiting}
     facts = await conversations.facts_of(session, [work.conversation_id for work in waiting])
-    seen = await load_facts(session, act.now, waiting, queues, hours)
+    seen = await load_facts(session, act.now, waiting, asked, hours)
     cases = [
         _Case(work, facts[work.conversation_id], seen[work.id], steps)
         for work in waiting

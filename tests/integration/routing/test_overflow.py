@@ -13,9 +13,10 @@ from app.core.due_rows import DueRowRunner
 from app.core.errors import Conflict, InvalidInput
 from app.routing import jobs
 from app.routing.models import WorkItem
+from app.routing.repository import live as live_rows
 from app.routing.schemas import QueueBody
 from app.routing.service import offers, presences, queues, views
-from app.routing.service.overflowing import look_at_lines
+from app.routing.service.overflowing import list_queues_of, look_at_lines, overflow
 from app.sla.calendar_spec import CalendarSpec
 from app.sla.service import administration, opening
 from tests.integration.routing.world import Routed, World
@@ -302,3 +303,34 @@ async def test_work_of_a_conversation_that_waits_for_its_customer_stays(world: W
     await look(world)
     work: WorkItem = await world.work(conversation)
     assert (work.queue_id, work.state) == (world.queue_id, "queued")
+
+
+class Crash(Exception):
+    pass
+
+
+async def test_a_crash_amid_a_step_leaves_nothing_and_the_next_look_does_it_once(world: World) -> None:
+    other = await second_queue(world)
+    steps = [
+        {"when": {"nobody_staffed": True}, "do": TOLD},
+        {"when": {"nobody_staffed": True}, "do": {"queue": str(other)}},
+    ]
+    await set_overflow(world, world.queue_id, *steps)
+    conversation = await world.add_waiting()
+    work_id = (await world.work(conversation)).id
+
+    async def crash() -> None:
+        async with world.database.transaction() as session:
+            works = (await live_rows.lock_works(session, [work_id])).values()
+            queues_of = await list_queues_of(session, works)
+            assert await overflow(session, world.act(), works, queues_of, opening.list_open) == 1
+            raise Crash
+
+    with pytest.raises(Crash):
+        await crash()
+    assert await where(world, conversation) == [(world.queue_id, "queued")]
+    assert await said(world, conversation) == []
+    for _ in range(2):
+        await look(world)
+    assert await where(world, conversation) == [(world.queue_id, "moved"), (other, "queued")]
+    assert await said(world, conversation) == [WORDS["en"]]

@@ -142,7 +142,7 @@ async def test_after_every_step_the_ledger_is_what_is_held_and_owners_agree(
         await world.assert_sound()
         assert await disagreements(world) == []
     states = {row.state for row in await world.execute("SELECT DISTINCT state FROM work_item")}
-    assert {"assigned", "queued"} <= states
+    assert {"assigned", "queued", "moved"} <= states
     assert await books(world) == []
     parked = await world.execute(
         "SELECT last_error FROM offer WHERE last_error IS NOT NULL UNION ALL SELECT last_error FROM agent_presence"
