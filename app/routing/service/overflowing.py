@@ -31,7 +31,7 @@ from app.routing.service.overflow_facts import Hours, list_candidates, load_fact
 
 WORKS_AT_ONCE = 100
 """Locked by one transaction; offers of these wait for it."""
-BATCHES_OF_A_STEP = 20
+BATCHES_OF_A_STEP = 10
 """In one look at all lines; the next one goes on."""
 
 
