@@ -78,14 +78,12 @@ class Waiting:
 
 
 def parse_steps(stored: Iterable[Mapping[str, Any]]) -> tuple[Step, ...]:
-    """Of a queue's stored `overflow`."""
-    return tuple(map(_parse, stored))
+    """Of a queue's stored `overflow`. What a later release wrote and this one does not know is passed over."""
+    return tuple(_parse(each) for each in stored if each["when"].keys() <= set(TRIGGERS))
 
 
 def _parse(stored: Mapping[str, Any]) -> Step:
     ((trigger, over),) = stored["when"].items()
-    if trigger not in TRIGGERS:
-        raise ValueError(f"{trigger} is no trigger of this release")
     to = stored["do"].get("queue")
     return Step(trigger, 0 if over is True else over, UUID(to) if to else None, stored["do"].get("message") or {})
 

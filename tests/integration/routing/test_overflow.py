@@ -15,10 +15,11 @@ from app.routing import jobs
 from app.routing.models import WorkItem
 from app.routing.repository import live as live_rows
 from app.routing.schemas import QueueBody
-from app.routing.service import offers, presences, queues, views
+from app.routing.service import offers, queues, views
 from app.routing.service.overflowing import list_queues_of, look_at_lines, overflow
 from app.sla.calendar_spec import CalendarSpec
 from app.sla.service import administration, opening
+from tests.integration.routing.test_races import commit, engine_of
 from tests.integration.routing.world import Routed, World
 
 Steps = Sequence[dict[str, Any]]
@@ -280,18 +281,37 @@ async def test_several_looks_at_once_do_each_step_once(world: World) -> None:
     await world.assert_sound()
 
 
-async def test_an_offer_decided_before_the_work_moved_is_stale(world: World, routed: Routed) -> None:
+async def test_an_offer_decided_before_the_work_moved_is_stale(world: World) -> None:
     other = await second_queue(world)
-    step = {"when": {"age_over_seconds": 10}, "do": {"queue": str(other)}}
-    await set_overflow(world, world.queue_id, step)
-    agent = await world.add_agent(ready=False)
+    await set_overflow(world, world.queue_id, {"when": {"age_over_seconds": 10}, "do": {"queue": str(other)}})
+    await world.add_agent()
     conversation = await world.add_waiting()
-    await routed()
+    epoch = await world.acquire_router()
+    decided = (await engine_of(world)).decide(world.clock.now())
     world.clock.advance(10)
     await look(world)
-    await world.run(presences.set_presence, agent_id=agent, readiness="ready")
-    await routed()
+    committed = await commit(world, epoch, decided)
+    assert [rule for _, rule in committed.stale] == ["work_changed"]
     assert await world.offers(conversation) == []
+    await world.assert_sound()
+
+
+async def test_offers_and_overflow_that_race_have_one_winner_for_each_work(world: World) -> None:
+    other = await second_queue(world)
+    await set_overflow(world, world.queue_id, {"when": {"age_over_seconds": 10}, "do": {"queue": str(other)}})
+    for _ in range(3):
+        await world.add_agent()
+    waiting = [await world.add_waiting() for _ in range(12)]
+    epoch = await world.acquire_router()
+    decided = (await engine_of(world)).decide(world.clock.now())
+    world.clock.advance(10)
+    halves = [commit(world, epoch, decided[first : first + 6]) for first in (0, 6)]
+    await asyncio.gather(look(world), *halves, run_timers(world))
+    for conversation in waiting:
+        assert await where(world, conversation) in (
+            [(world.queue_id, "offered")],
+            [(world.queue_id, "moved"), (other, "queued")],
+        )
     await world.assert_sound()
 
 

@@ -152,6 +152,7 @@ def test_stored_steps_are_read_as_they_were_written() -> None:
     stored = [
         {"when": {"longer_than": 20}, "do": {"queue": str(THERE)}},
         {"when": {"outside_hours": True}, "do": {"message": WORDS}},
+        {"when": {"moon_is_full": True}, "do": {"message": WORDS}},
     ]
     assert overflow.parse_steps(stored) == (Step("longer_than", 20, THERE), Step("outside_hours", message=WORDS))
 
@@ -200,3 +201,15 @@ def test_tries_are_exhausted_once_nobody_else_could_be_asked(
     waiting: WorkFacts, agents: list[AgentFacts], exhausted: bool
 ) -> None:
     assert overflow.is_exhausted(waiting, QUEUE, agents, NOW) is exhausted
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("en", "Hello"), ("en-GB", "Hello"), ("zh-CN", "你好"), ("zh-TW", "你好"), ("de", "Hello"), ("", "Hello")],
+)
+def test_words_are_in_the_customers_language_or_the_nearest_there_is(language: str, words: str) -> None:
+    assert overflow.words_for({"zh-CN": "你好", "en": "Hello"}, language) == words
+
+
+def test_words_without_english_are_the_first_there_are() -> None:
+    assert overflow.words_for({"zh-CN": "你好", "fr": "Bonjour"}, "de") == "你好"
