@@ -41,14 +41,7 @@ class QueueBody(Body):
 
     model_config = ConfigDict(
         extra="forbid",
-        json_schema_extra={
-            "example": {
-                "name": "Orders",
-                "target_seconds": 60,
-                "offer_timeout_seconds": 30,
-                "overflow": OVERFLOW_EXAMPLE,
-            }
-        },
+        json_schema_extra={"example": {"name": "Orders", "target_seconds": 60, "overflow": OVERFLOW_EXAMPLE}},
     )
     name: str = Field(min_length=1, max_length=100, pattern=NO_NUL)
     names: dict[LanguageTag, TranslatedName] = Field(default={}, max_length=MAX_NAMES)

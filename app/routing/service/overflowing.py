@@ -37,9 +37,10 @@ BATCHES_OF_A_STEP = 10
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """A work with the steps that are to be done with it now."""
+    """A work with the steps of its queue that are to be done with it now."""
 
     work: WorkItem
+    queue: Queue
     facts: ConversationFacts
     waiting: Waiting
     steps: Sequence[Step]
@@ -93,10 +94,10 @@ async def overflow(
     facts = await conversations.facts_of(session, [work.conversation_id for work in waiting])
     seen = await load_facts(session, act.now, waiting, asked, hours)
     cases = [
-        _Case(work, facts[work.conversation_id], seen[work.id], steps)
+        _Case(work, asked[work.queue_id], facts[work.conversation_id], seen[work.id], steps)
         for work in waiting
         if work.conversation_id in facts and facts[work.conversation_id].status == "open"
-        if (steps := due_steps(parse_steps(queues[work.queue_id].overflow), seen[work.id], act.now))
+        if (steps := due_steps(parse_steps(asked[work.queue_id].overflow), seen[work.id], act.now))
     ]
     await _do(session, act, cases)
     return len(cases)
@@ -148,14 +149,15 @@ def _decision(act: Act, case: _Case, step: Step, hops: int) -> RoutingDecision:
         seen["place"] = case.waiting.place
     elif step.trigger == "estimated_wait_over_seconds":
         seen["p50_seconds"] = case.waiting.p50_seconds
-    way = {"from_queue_id": str(case.work.queue_id), "to_queue_id": str(step.to) if step.to else None, "hops": hops}
+    way = {"from_queue_id": str(case.queue.id), "to_queue_id": str(step.to) if step.to else None, "hops": hops}
+    rule = {"policy_version": case.queue.version, "trigger": step.trigger, "over": step.over}
     return RoutingDecision(
         id=act.new_id(),
         work_id=case.work.id,
         conversation_id=case.work.conversation_id,
         agent_id=None,
         outcome=step.did,
-        trace={"by": "overflow", "trigger": step.trigger, "over": step.over, **way, **seen},
+        trace={"by": "overflow", **rule, **way, **seen},
         decided_at=act.now,
     )
 
