@@ -36,23 +36,22 @@ RULES = (
 )
 BALANCE_RULES = ("live_but_ended", "moved_in_from_nowhere", "moved_out_to_nowhere")
 # Each work item is of one queue and in one state, so that a queue's books close as long as what leaves one queue comes
-# into another at the same instant, and nothing is both open and at its end.
+# into another at the same instant, and nothing is both open and at its end. By keys: of work that ended there is much.
 UNBALANCED = text(
     f"""
     SELECT 'live_but_ended' AS rule, id AS subject FROM work_item WHERE {LIVE_WORK} AND ended_at IS NOT NULL
     UNION ALL
     SELECT 'moved_in_from_nowhere', work.id FROM work_item AS work
     WHERE work.{LIVE_WORK} AND overflow_path <> '[]' AND NOT EXISTS (
-        SELECT FROM work_item AS former
-        WHERE former.conversation_id = work.conversation_id AND former.state = 'moved'
-          AND former.queue_id::text = work.overflow_path ->> -1 AND former.ended_at = work.created_at
-          AND former.ready_at = work.ready_at)
+        SELECT FROM routing_decision AS way JOIN work_item AS former ON former.id = way.work_id
+        WHERE way.conversation_id = work.conversation_id AND way.outcome = 'overflowed'
+          AND way.trace ->> 'to_work_id' = work.id::text AND former.state = 'moved'
+          AND (former.ended_at, former.ready_at) = (work.created_at, work.ready_at))
     UNION ALL
     SELECT 'moved_out_to_nowhere', work_id FROM routing_decision AS way
     WHERE outcome = 'overflowed' AND decided_at >= :since AND NOT EXISTS (
-        SELECT FROM work_item AS work
-        WHERE work.conversation_id = way.conversation_id AND work.created_at = way.decided_at
-          AND work.queue_id::text = way.trace ->> 'to_queue_id')
+        SELECT FROM work_item AS work WHERE work.id = CAST(way.trace ->> 'to_work_id' AS uuid)
+          AND work.queue_id::text = way.trace ->> 'to_queue_id' AND work.created_at = way.decided_at)
     ORDER BY rule, subject LIMIT 1000
     """
 )

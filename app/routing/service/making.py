@@ -30,6 +30,8 @@ SpokenIn = dict[UUID, list[tuple[str, ...]]]
 class Overflowed:
     """What goes on in the other queue, so that its wait is told from its beginning and nobody is asked anew."""
 
+    work_id: UUID
+    """Of the work in the other queue: the trace of the move names it."""
     due_at: datetime
     path: tuple[str, ...]
     tries: Mapping[str, int]
@@ -150,7 +152,7 @@ def _build(placed: _Placed, spoken: Sequence[Sequence[str]]) -> WorkItem:
     facts, act, queue, said = placed.wanted.facts, placed.wanted.act, placed.queue, placed.outcome
     ready_at, overflowed = placed.wanted.came_at, placed.wanted.overflowed
     work = WorkItem(
-        id=act.new_id(),
+        id=overflowed.work_id if overflowed else act.new_id(),
         conversation_id=placed.wanted.conversation_id,
         queue_id=queue.id,
         channel=facts.channel,

@@ -37,13 +37,14 @@ BATCHES_OF_A_STEP = 10
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """A work with the steps of its queue that are to be done with it now."""
+    """A work with the steps of its queue that are to be done with it now. `next_id`: of the work it may go on as."""
 
     work: WorkItem
     queue: Queue
     facts: ConversationFacts
     waiting: Waiting
     steps: Sequence[Step]
+    next_id: UUID
 
     @property
     def says(self) -> bool:
@@ -94,7 +95,7 @@ async def overflow(
     facts = await conversations.facts_of(session, [work.conversation_id for work in waiting])
     seen = await load_facts(session, act.now, waiting, asked, hours)
     cases = [
-        _Case(work, asked[work.queue_id], facts[work.conversation_id], seen[work.id], steps)
+        _Case(work, asked[work.queue_id], facts[work.conversation_id], seen[work.id], steps, act.new_id())
         for work in waiting
         if work.conversation_id in facts and facts[work.conversation_id].status == "open"
         if (steps := due_steps(parse_steps(asked[work.queue_id].overflow), seen[work.id], act.now))
@@ -149,15 +150,16 @@ def _decision(act: Act, case: _Case, step: Step, hops: int) -> RoutingDecision:
         seen["place"] = case.waiting.place
     elif step.trigger == "estimated_wait_over_seconds":
         seen["p50_seconds"] = case.waiting.p50_seconds
-    way = {"from_queue_id": str(case.queue.id), "to_queue_id": str(step.to) if step.to else None, "hops": hops}
+    way = {"to_queue_id": str(step.to), "to_work_id": str(case.next_id), "hops": hops} if step.to is not None else {}
     rule = {"policy_version": case.queue.version, "trigger": step.trigger, "over": step.over}
+    queue_id = str(case.queue.id)
     return RoutingDecision(
         id=act.new_id(),
         work_id=case.work.id,
         conversation_id=case.work.conversation_id,
         agent_id=None,
         outcome=step.did,
-        trace={"by": "overflow", **rule, **way, **seen},
+        trace={"by": "overflow", "queue_id": queue_id, **rule, **way, **seen},
         decided_at=act.now,
     )
 
@@ -172,6 +174,7 @@ def _successor(act: Act, case: _Case, queue: Queue) -> Wanted:
         ready_at=work.ready_at,
         keeps_queue=True,
         overflowed=Overflowed(
+            work_id=case.next_id,
             due_at=work.due_at,
             path=(*work.overflow_path, str(work.queue_id)),
             tries=work.tries,

@@ -13,6 +13,7 @@ from app.core.due_rows import DueRowRunner
 from app.core.errors import Conflict, InvalidInput
 from app.routing import jobs
 from app.routing.models import WorkItem
+from app.routing.repository import checks
 from app.routing.repository import live as live_rows
 from app.routing.schemas import QueueBody
 from app.routing.service import offers, queues, views
@@ -354,3 +355,23 @@ async def test_a_crash_amid_a_step_leaves_nothing_and_the_next_look_does_it_once
         await look(world)
     assert await where(world, conversation) == [(world.queue_id, "moved"), (other, "queued")]
     assert await said(world, conversation) == [WORDS["en"]]
+
+
+async def test_the_checker_finds_work_that_left_one_queue_and_came_to_none(world: World) -> None:
+    other = await second_queue(world)
+    await set_overflow(world, world.queue_id, {"when": {"nobody_staffed": True}, "do": {"queue": str(other)}})
+    for _ in range(3):
+        await world.add_waiting()
+    await look(world)
+    await world.assert_sound()
+    came = [row.id for row in await world.execute("SELECT id FROM work_item WHERE state = 'queued' ORDER BY id")]
+    left = await world.execute("SELECT id FROM work_item WHERE state = 'moved' ORDER BY id")
+    await world.execute("DELETE FROM work_item WHERE id = :id", id=came[0])
+    await world.execute("UPDATE work_item SET ready_at = ready_at - interval '1 second' WHERE id = :id", id=came[1])
+    await world.execute("UPDATE work_item SET ended_at = ready_at WHERE id = :id", id=came[2])
+    async with world.database.transaction() as session:
+        found = await checks.list_unbalanced(session, world.clock.now())
+    assert [rule for rule, _ in found] == ["live_but_ended", "moved_in_from_nowhere", "moved_out_to_nowhere"]
+    assert found[0][1] == came[2]
+    assert found[1][1] == came[1]
+    assert found[2][1] in {row.id for row in left}
