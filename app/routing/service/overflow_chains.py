@@ -24,7 +24,7 @@ async def check_overflow(session: AsyncSession, body: QueueBody, *, queue_id: UU
         return
     chained = await overflow_rows.lock_chained(session, {*named, *([queue_id] if queue_id else [])})
     for place, step in enumerate(body.overflow):
-        if step.do.queue is not None and step.do.queue not in chained:
+        if step.do.queue is not None and (step.do.queue not in chained or chained[step.do.queue].synthetic):
             raise _unknown(f"body.overflow.{place}.do.queue", "there is no such queue")
     if queue_id is None:
         return

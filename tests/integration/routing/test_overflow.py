@@ -236,8 +236,11 @@ async def test_at_most_five_hops_lead_on(world: World) -> None:
 
 
 async def test_what_does_not_exist_and_what_would_never_be_done_is_refused(world: World) -> None:
+    probes = await second_queue(world)
+    await world.execute("UPDATE queue SET synthetic = true WHERE id = :id", id=probes)
     for options in (
         {"overflow": [{"when": {"nobody_staffed": True}, "do": {"queue": str(uuid4())}}]},
+        {"overflow": [{"when": {"nobody_staffed": True}, "do": {"queue": str(probes)}}]},
         {"calendar_id": uuid4()},
     ):
         body = QueueBody.model_validate({"name": "New", **options})

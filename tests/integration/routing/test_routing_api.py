@@ -190,30 +190,3 @@ async def test_overflow_is_saved_given_back_and_refused_where_it_leads_in_a_circ
     assert (code(lost), lost.json()["errors"][0]["path"]) == ((422, "unknown_reference"), "body.calendar_id")
     await client.put(f"/v1/queues/{made['id']}", json={"name": "A"}, headers=headers)
     assert (await client.put(path, json=circle, headers=headers)).status_code == 200
-
-
-@pytest.mark.parametrize(
-    "step",
-    [
-        {"when": {}, "do": {"message": {"en": "x"}}},
-        {"when": {"age_over_seconds": 60, "longer_than": 2}, "do": {"message": {"en": "x"}}},
-        {"when": {"age_over_seconds": 0}, "do": {"message": {"en": "x"}}},
-        {"when": {"nobody_staffed": False}, "do": {"message": {"en": "x"}}},
-        {"when": {"nobody_staffed": 1}, "do": {"message": {"en": "x"}}},
-        {"when": {"nobody_staffed": True}, "do": {"message": {}}},
-        {"when": {"nobody_staffed": True}, "do": {"message": {"en": "x" * 1_001}}},
-        {"when": {"nobody_staffed": True}, "do": {"message": {"en": "x\x00"}}},
-        {"when": {"nobody_staffed": True}, "do": {"message": {"e n": "x"}}},
-        {"when": {"nobody_staffed": True}, "do": {"callback": True}},
-        {"when": {"nobody_staffed": True}, "do": {"queue": str(NOBODY), "message": {"en": "x"}}},
-    ],
-)
-async def test_a_step_that_says_nothing_clear_is_refused(
-    world: World, client: httpx.AsyncClient, step: dict[str, Any]
-) -> None:
-    headers = await bearer(world, await world.add_agent(ready=False), "supervisor")
-    answer = await client.post("/v1/queues", json={"name": "New", "overflow": [step]}, headers=headers)
-    assert answer.status_code == 422
-    six = [{"when": {"age_over_seconds": 1 + number}, "do": {"message": {"en": "x"}}} for number in range(6)]
-    answer = await client.post("/v1/queues", json={"name": "New", "overflow": six}, headers=headers)
-    assert answer.status_code == 422
