@@ -12,6 +12,7 @@ WorkState = Literal["queued", "offered", "assigned", "parked", "wrapping", "done
 SessionState = Literal["connected", "suspect", "gone"]
 Readiness = Literal["ready", "not_ready"]
 Penalty = Literal["none", "not_responding"]
+RunningWrapUpMode = Literal["optional", "timed", "required"]
 
 
 class WorkChanged(ConversationEvent):
@@ -80,6 +81,28 @@ class PresenceChanged(AgentEvent):
     type = "presence.changed"
     before: PresenceState | None
     after: PresenceState
+
+
+class WrapUpBegan(AgentEvent):
+    """The conversation ended or went elsewhere; the agent keeps the work's units for what is left to do."""
+
+    type = "wrap_up.began"
+    work_id: UUID
+    conversation_id: UUID
+    queue_id: UUID
+    mode: RunningWrapUpMode
+    ends_at: datetime
+
+
+class WrapUpEnded(AgentEvent):
+    """`outcome`: the code that was given with it, or empty."""
+
+    type = "wrap_up.ended"
+    work_id: UUID
+    conversation_id: UUID
+    queue_id: UUID
+    reason: Literal["agent", "supervisor", "time", "reopened"]
+    outcome: str = ""
 
 
 class QueueChanged(Event):

@@ -15,6 +15,7 @@ from app.routing import service
 from app.routing.rule_schemas import RulesIn, RulesTrial, RulesTrialIn, RulesView
 from app.routing.schemas import (
     AssignBody,
+    EndWrapUpBody,
     Explanation,
     Members,
     NewQueue,
@@ -28,6 +29,7 @@ from app.routing.schemas import (
     QueueView,
     ReadinessBody,
     TransferBody,
+    WrapUpAnswered,
 )
 
 router = APIRouter(prefix="/v1", tags=["routing"])
@@ -163,6 +165,13 @@ async def decline_offer(
             session, act, agent_id=principal.id, offer_id=offer_id, token=body.token, reason=body.reason
         ),
     )
+
+
+@router.post("/work/{work_id}/wrap-up/end", summary="End a wrap-up", response_model=WrapUpAnswered, responses=WRITE)
+async def end_wrap_up(
+    work_id: UUID, body: EndWrapUpBody, principal: Worker, session: SessionDep, act: ActDep, once: OnceDep
+) -> JSONResponse:
+    return await once(session, act, lambda: service.end_wrap_up(session, act, principal, work_id=work_id, body=body))
 
 
 @router.get("/presence", summary="My presence", responses=READ)

@@ -1,6 +1,5 @@
 """What routing does by time: deadlines of offers, heartbeats, timers of work, and the check of its invariants."""
 
-from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -16,9 +15,7 @@ from app.core.metrics import at_nought
 from app.core.partitions import month_of
 from app.core.tasks import Periodic
 from app.routing.repository import checks, old_decisions
-from app.routing.repository import live as live_rows
-from app.routing.repository import queues as queue_rows
-from app.routing.service.desk import set_timer
+from app.routing.service.due_works import run_timers
 from app.routing.service.offers import expire_offer
 from app.routing.service.presences import check_silence
 from app.routing.service.waits import keep_estimates, measure_estimates
@@ -43,22 +40,10 @@ async def _check_silence(session: AsyncSession, act: Act, agent_id: UUID, _: Any
     await session.flush()
 
 
-async def _renew_timers(session: AsyncSession, act: Act, work_ids: Sequence[UUID]) -> None:
-    """The engine keeps the same times in memory and acts on them; the rows only say when to look next."""
-    works = (await live_rows.lock_works(session, work_ids)).values()
-    queues = {queue.id: queue for queue in await queue_rows.list_queues(session, {work.queue_id for work in works})}
-    for work in works:
-        if work.state == "queued":
-            set_timer(work, queues[work.queue_id], act.now)
-        else:
-            work.run_at = None
-    await session.flush()
-
-
 DUE_TABLES = (
     DueTable("offer", _expire),
     DueTable("agent_presence", _check_silence, id_column="agent_id"),
-    DueTable("work_item", record_batch=_renew_timers, batch=200),
+    DueTable("work_item", record_batch=run_timers, batch=200),
 )
 
 

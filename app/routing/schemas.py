@@ -8,9 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from app.core.numbers import WholeNumber
 from app.core.plain_text import NO_NUL
-from app.events.routing import Penalty, Readiness, SessionState
+from app.events.routing import Penalty, Readiness, RunningWrapUpMode, SessionState
 from app.routing.facts import MAX_LEVEL, MAX_RINGS, MIN_LEVEL
 from app.routing.service_levels import Formula
+from app.routing.wrap_up import MAX_WRAP_UP_SECONDS, MIN_WRAP_UP_SECONDS, WRAP_UP_SECONDS, WrapUpMode
 
 Level = Annotated[WholeNumber, Field(ge=MIN_LEVEL, le=MAX_LEVEL)]
 LanguageTag = Annotated[str, Field(max_length=20, pattern=r"^[A-Za-z0-9-]+$")]
@@ -47,6 +48,10 @@ class QueueBody(Body):
     target_seconds: WholeNumber = Field(default=60, ge=1, le=30 * 86_400)
     offer_timeout_seconds: WholeNumber = Field(default=30, ge=5, le=900)
     auto_accept: StrictBool = False
+    wrap_up: WrapUpMode = Field(
+        default="none", description="Whether its work is wrapped up: left to the agent, timed, or only with an outcome"
+    )
+    wrap_up_seconds: WholeNumber = Field(default=WRAP_UP_SECONDS, ge=MIN_WRAP_UP_SECONDS, le=MAX_WRAP_UP_SECONDS)
     requirements: dict[UUID, Level] = Field(default={}, max_length=MAX_REQUIREMENTS)
     rings: list[RingBody] = Field(default=[], max_length=MAX_RINGS)
     policy: Literal["default", "longest_idle", "least_loaded"] = "default"
@@ -116,8 +121,36 @@ class OfferAnswered(BaseModel):
     events: list[UUID]
 
 
+class WrapUpView(BaseModel):
+    """After-work that keeps its units until the agent ends it, at `ends_at` at the latest."""
+
+    work_id: UUID
+    conversation_id: UUID
+    queue_id: UUID
+    mode: RunningWrapUpMode
+    ends_at: datetime
+
+
+class EndWrapUpBody(Body):
+    """`outcome`: a code of the house's own. Where the queue's wrap-up is `required` its agent must give one."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"outcome": "solved"}})
+
+    outcome: str = Field(default="", max_length=60, pattern=r"^[a-z0-9_]*$")
+
+
+class WrapUpAnswered(BaseModel):
+    """`events`: ids of the events that hold the effect; empty when it had ended before."""
+
+    work_id: UUID
+    conversation_id: UUID
+    state: str
+    events: list[UUID]
+
+
 class PresenceView(BaseModel):
-    """Offered work is who is connected, ready, without penalty and not about to stop (`pending_reason`)."""
+    """Offered work is who is connected, ready, without penalty and not about to stop (`pending_reason`). `wrap_ups`:
+    the soonest to end first."""
 
     agent_id: UUID
     session: SessionState
@@ -129,6 +162,7 @@ class PresenceView(BaseModel):
     since: datetime | None
     capacity_units: int
     used_units: int
+    wrap_ups: list[WrapUpView] = []
 
 
 class ReadinessBody(Body):

@@ -10,8 +10,8 @@ import pytest
 from app.core.due_rows import DueRowRunner
 from app.core.errors import SwitchboardError
 from app.routing.jobs import DUE_TABLES
-from app.routing.schemas import AssignBody, TransferBody
-from app.routing.service import by_hand, offers, presences
+from app.routing.schemas import AssignBody, EndWrapUpBody, TransferBody
+from app.routing.service import by_hand, ending, offers, presences
 from tests.clocks import ManualClock
 from tests.integration.routing.world import Routed, World, principal_of
 
@@ -34,6 +34,9 @@ class Day:
 
     async def begin(self) -> None:
         self.queues.append(await self.world.add_queue(UUID(int=self.random.getrandbits(128))))
+        await self.world.execute(
+            "UPDATE queue SET wrap_up = 'timed', wrap_up_seconds = 60 WHERE id = :id", id=self.queues[-1]
+        )
         self.agents = [await self.world.add_agent(languages=("en", "zh")[: number + 1]) for number in range(3)]
 
     async def open(self) -> None:
@@ -62,6 +65,19 @@ class Day:
         if conversation is not None:
             actor = self.random.choice(("customer", f"agent:{self.random.choice(self.agents)}"))
             await self.world.set_status(conversation, self.random.choice(STATUSES), actor=actor)
+
+    async def write(self) -> None:
+        conversation = await self.any_conversation()
+        if conversation is not None:
+            actor = self.random.choice(("customer", f"agent:{self.random.choice(self.agents)}"))
+            await self.world.write(conversation, actor=actor)
+
+    async def end_wrap_up(self) -> None:
+        rows = await self.world.execute("SELECT id FROM work_item WHERE state = 'wrapping' ORDER BY id")
+        if rows:
+            lead = principal_of(self.agents[0], scopes=SUPERVISOR)
+            work_id = self.random.choice(rows).id
+            await self.world.run(ending.end_wrap_up, lead, work_id=work_id, body=EndWrapUpBody())
 
     async def change_presence(self) -> None:
         agent = self.random.choice(self.agents)
@@ -95,7 +111,7 @@ class Day:
             await self.world.run(by_hand.transfer, principal, conversation_id=conversation, body=body)
 
     async def pass_time(self) -> None:
-        self.clock.advance(self.random.choice((0.5, 5, 11, 31, 70, 200)))
+        self.clock.advance(self.random.choice((0.5, 5, 11, 31, 70, 200, 400)))
         for agent in self.agents:
             if self.random.random() < 0.7:
                 await self.world.beat(agent)
@@ -110,7 +126,7 @@ class Day:
     async def step(self) -> None:
         acts: tuple[Callable[[], Awaitable[Any]], ...] = (
             self.open, self.open, self.route, self.route, self.answer, self.answer, self.answer,
-            self.change_status, self.change_presence, self.by_hand, self.pass_time,
+            self.change_status, self.change_presence, self.by_hand, self.pass_time, self.write, self.end_wrap_up,
         )  # fmt: skip
         try:
             await self.random.choice(acts)()
@@ -144,7 +160,7 @@ async def disagreements(world: World) -> list[Any]:
         " FROM work_item JOIN conversation ON conversation.id = work_item.conversation_id"
         " WHERE (state IN ('assigned', 'parked') AND agent_id IS DISTINCT FROM owner_id)"
         " OR (state IN ('queued', 'offered') AND owner_id IS NOT NULL)"
-        " OR (state = 'assigned' AND units_held <> (status = 'open'))"
+        " OR (state = 'assigned' AND units_held <> (status = 'open' AND idle_sequence IS NULL))"
         " OR (state IN ('queued', 'offered') AND status <> 'open')"
     )
     return found

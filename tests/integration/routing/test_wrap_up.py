@@ -1,0 +1,190 @@
+"""Wrap-up keeps an agent's units until it is ended, by the agent, a supervisor, its time or the customer."""
+
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from app.core.due_rows import DueRowRunner
+from app.core.errors import Conflict, InvalidInput, NotFound
+from app.routing.jobs import DUE_TABLES
+from app.routing.schemas import EndWrapUpBody, TransferBody
+from app.routing.service import by_hand, ending, presences
+from tests.clocks import ManualClock
+from tests.integration.routing.world import Routed, World, principal_of
+
+SUPERVISOR = frozenset({"work", "routing:write", "conversations:write"})
+[WORK_ITEMS] = [table for table in DUE_TABLES if table.name == "work_item"]
+
+
+async def wrapping(world: World, routed: Routed, *, mode: str = "optional", channel: str = "chat") -> tuple[UUID, UUID]:
+    """An agent who has resolved a conversation of a queue with a wrap-up of a minute."""
+    await world.execute("UPDATE queue SET wrap_up = :mode, wrap_up_seconds = 60", mode=mode)
+    agent = await world.add_agent()
+    conversation = await world.add_waiting(channel=channel)
+    await routed()
+    await world.accept((await world.offers(conversation))[0])
+    await world.set_status(conversation, "resolved", actor=f"agent:{agent}")
+    return agent, conversation
+
+
+async def run_timers(world: World, clock: ManualClock) -> None:
+    runner = DueRowRunner(world.database, clock, DUE_TABLES)
+    while await runner.run_once(WORK_ITEMS):
+        pass
+
+
+async def test_resolving_keeps_the_units_until_the_agent_ends_the_wrap_up_once(world: World, routed: Routed) -> None:
+    agent, conversation = await wrapping(world, routed)
+    await world.follow(conversation)
+    work = await world.work(conversation)
+    assert (work.state, work.agent_id, work.ended_at) == ("wrapping", agent, None)
+    assert work.run_at == world.clock.now() + timedelta(seconds=60)
+    assert await world.used_units(agent) == 25
+    [shown] = (await world.presence(agent)).wrap_ups
+    assert (shown.work_id, shown.mode, shown.ends_at) == (work.id, "optional", work.run_at)
+    await world.assert_sound()
+    body = EndWrapUpBody(outcome="solved")
+    first = await world.run(ending.end_wrap_up, principal_of(agent), work_id=work.id, body=body)
+    again = await world.run(ending.end_wrap_up, principal_of(agent), work_id=work.id, body=body)
+    assert (first.state, len(first.events), again.state, again.events) == ("done", 2, "done", [])
+    assert await world.used_units(agent) == 0
+    assert (await world.presence(agent)).wrap_ups == []
+    told = await world.execute("SELECT type, payload->>'outcome' AS outcome FROM event WHERE type LIKE 'wrap_up%'")
+    assert sorted((row.type, row.outcome) for row in told) == [("wrap_up.began", None), ("wrap_up.ended", "solved")]
+    await world.assert_sound()
+
+
+async def test_wrap_up_ends_by_its_time_also_of_an_agent_who_is_gone(
+    world: World, routed: Routed, clock: ManualClock
+) -> None:
+    agent, conversation = await wrapping(world, routed, mode="timed")
+    await world.execute("UPDATE agent_presence SET session = 'gone', run_at = NULL")
+    clock.advance(59)
+    await run_timers(world, clock)
+    assert (await world.work(conversation)).state == "wrapping"
+    clock.advance(1)
+    await run_timers(world, clock)
+    work = await world.work(conversation)
+    assert (work.state, work.run_at, work.ended_at) == ("done", None, clock.now())
+    assert await world.used_units(agent) == 0
+    await world.assert_sound()
+
+
+async def test_nothing_is_offered_during_the_wrap_up_of_a_call(
+    world: World, routed: Routed, clock: ManualClock
+) -> None:
+    await wrapping(world, routed, channel="voice")
+    chat = await world.add_waiting()
+    await routed()
+    assert await world.offers(chat) == []
+    clock.advance(60)
+    await run_timers(world, clock)
+    await routed()
+    assert len(await world.offers(chat)) == 1
+
+
+async def test_a_wish_to_stop_applies_after_the_wrap_up(world: World, routed: Routed, clock: ManualClock) -> None:
+    agent, _ = await wrapping(world, routed)
+    await world.run(presences.set_presence, agent_id=agent, readiness="not_ready", reason="lunch")
+    during = await world.presence(agent)
+    assert (during.readiness, during.pending_reason, during.routable) == ("ready", "lunch", False)
+    clock.advance(60)
+    await run_timers(world, clock)
+    after = await world.presence(agent)
+    assert (after.readiness, after.reason, after.pending_reason) == ("not_ready", "lunch", None)
+
+
+async def test_a_customer_who_writes_during_wrap_up_goes_on_with_the_same_work(world: World, routed: Routed) -> None:
+    agent, conversation = await wrapping(world, routed)
+    await world.set_status(conversation, "open")
+    await world.follow(conversation)
+    [work] = await world.works(conversation)
+    assert (work.state, work.agent_id, work.units_held) == ("assigned", agent, True)
+    assert await world.used_units(agent) == 25
+    assert await world.owner(conversation) == agent
+    await world.set_status(conversation, "resolved", actor=f"agent:{agent}")
+    assert [work.state for work in await world.works(conversation)] == ["wrapping"]
+    await world.assert_sound()
+
+
+async def test_one_who_reopens_and_sets_aside_at_once_gives_the_units_back(world: World, routed: Routed) -> None:
+    agent, conversation = await wrapping(world, routed)
+    await world.set_status(conversation, "pending", actor=f"agent:{agent}")
+    work = await world.work(conversation)
+    assert (work.state, work.units_held, work.run_at) == ("assigned", False, None)
+    assert await world.used_units(agent) == 0
+    await world.assert_sound()
+
+
+async def test_a_customer_who_writes_while_the_agent_is_away_waits_in_the_queue(world: World, routed: Routed) -> None:
+    agent, conversation = await wrapping(world, routed)
+    await world.execute("UPDATE agent_presence SET session = 'gone'")
+    await world.set_status(conversation, "open")
+    works = {work.state: work for work in await world.works(conversation)}
+    assert set(works) == {"done", "queued"}
+    assert works["queued"].sticky_agent_id == agent
+    assert await world.used_units(agent) == 0
+    assert await world.owner(conversation) is None
+    await world.assert_sound()
+
+
+async def test_one_reopened_a_moment_ago_can_be_handed_on_before_routing_has_followed(
+    world: World, routed: Routed
+) -> None:
+    agent, conversation = await wrapping(world, routed)
+    colleague = await world.add_agent()
+    await world.execute("UPDATE conversation SET status = 'open' WHERE id = :id", id=conversation)
+    body = TransferBody(agent_id=colleague, reason="shift_end")
+    await world.run(by_hand.transfer, principal_of(agent), conversation_id=conversation, body=body)
+    assert await world.owner(conversation) == colleague
+    assert await world.used_units(colleague) == 25
+    await world.assert_sound()
+
+
+async def test_required_wrap_up_asks_its_agent_for_an_outcome_and_not_a_supervisor(
+    world: World, routed: Routed
+) -> None:
+    agent, conversation = await wrapping(world, routed, mode="required")
+    work = await world.work(conversation)
+    nothing = EndWrapUpBody()
+    with pytest.raises(InvalidInput) as refused:
+        await world.run(ending.end_wrap_up, principal_of(agent), work_id=work.id, body=nothing)
+    assert refused.value.code == "outcome_required"
+    stranger = principal_of(await world.add_agent())
+    with pytest.raises(NotFound):
+        await world.run(ending.end_wrap_up, stranger, work_id=work.id, body=EndWrapUpBody(outcome="solved"))
+    assert await world.used_units(agent) == 25
+    lead = principal_of(await world.add_agent(), scopes=SUPERVISOR)
+    answer = await world.run(ending.end_wrap_up, lead, work_id=work.id, body=nothing)
+    assert answer.state == "done"
+    reasons = await world.execute("SELECT payload->>'reason' AS reason FROM event WHERE type = 'wrap_up.ended'")
+    assert [row.reason for row in reasons] == ["supervisor"]
+
+
+async def test_what_is_not_wrapped_up_cannot_be_ended(world: World, routed: Routed) -> None:
+    agent, conversation = await wrapping(world, routed)
+    await world.set_status(conversation, "open")
+    work_id = (await world.work(conversation)).id
+    with pytest.raises(Conflict) as refused:
+        await world.run(ending.end_wrap_up, principal_of(agent), work_id=work_id, body=EndWrapUpBody())
+    assert refused.value.code == "not_wrapping"
+
+
+async def test_interrupted_mail_goes_on_when_the_wrap_up_of_the_call_ends(
+    world: World, routed: Routed, clock: ManualClock
+) -> None:
+    agent = await world.add_agent()
+    mail = await world.add_waiting(channel="email")
+    await routed()
+    await world.accept((await world.offers(mail))[0])
+    await world.execute("UPDATE queue SET wrap_up = 'timed', wrap_up_seconds = 60")
+    call = await world.add_waiting(channel="voice")
+    await routed()
+    await world.accept((await world.offers(call))[0])
+    await world.set_status(call, "resolved", actor=f"agent:{agent}")
+    assert ((await world.work(mail)).state, await world.used_units(agent)) == ("parked", 100)
+    clock.advance(60)
+    await run_timers(world, clock)
+    assert ((await world.work(mail)).state, await world.used_units(agent)) == ("assigned", 10)
+    await world.assert_sound()
