@@ -18,7 +18,7 @@ from app.routing.service.desk import Desk, let_go, lock_desks, lock_work, move, 
 from app.routing.service.making import Wanted, make_queued
 from app.routing.service.publish import publish
 from app.routing.service.work import manual_decision, take, withdraw
-from app.routing.service.wrap_ups import go_on
+from app.routing.service.wrap_ups import begin_handed_on, go_on
 
 UNRESOLVED = frozenset({"open", "pending", "on_hold", "snoozed"})
 
@@ -118,5 +118,8 @@ async def _release(session: AsyncSession, act: Act, work: WorkItem, former: Desk
     # Reopened a moment ago, and the consumer has not followed yet.
     events = go_on(former, work, act.now) if work.state == "wrapping" else []
     events.append(move(work, "queued", reason=reason, agent_id=former.agent_id))
+    was_held = work.units_held
     let_go(former, work)
+    if was_held and reason == "transferred" and act.actor == f"agent:{former.agent_id}":
+        events += await begin_handed_on(session, act, former, work)
     return [*events, *settle(former, act.now)]

@@ -3,12 +3,15 @@
 from datetime import datetime
 from typing import Literal, cast
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from app.core.act import Act
 from app.events.event import Event
 from app.events.routing import RunningWrapUpMode, WrapUpBegan, WrapUpEnded
 from app.routing.idling import idle_check_at
 from app.routing.models import Queue, WorkItem
-from app.routing.service.desk import Desk, free, move, note_freed, settle
+from app.routing.repository import queues as queue_rows
+from app.routing.service.desk import Desk, changed, free, hold, move, note_freed, settle
 from app.routing.wrap_up import wrap_up_ends_at
 
 
@@ -24,6 +27,33 @@ def finish(desk: Desk, work: WorkItem, queue: Queue, act: Act, *, merged: bool) 
         return [*events, _begin(desk, work, queue, ends_at)]
     events.append(move(work, "done", reason="resolved", agent_id=desk.agent_id))
     return events + _let_go(desk, work, act.now)
+
+
+async def begin_handed_on(session: AsyncSession, act: Act, desk: Desk, work: WorkItem) -> list[Event]:
+    """Its owner has handed the work on, and wraps up what they did: a work of its own, which keeps the units."""
+    queue = await queue_rows.get_queue(session, work.queue_id)
+    ends_at = wrap_up_ends_at(queue.wrap_up, queue.wrap_up_seconds, act.now)
+    if ends_at is None:
+        return []
+    rest = WorkItem(
+        id=act.new_id(),
+        conversation_id=work.conversation_id,
+        queue_id=work.queue_id,
+        channel=work.channel,
+        state="wrapping",
+        units=work.units,
+        tier=work.tier,
+        priority=work.priority,
+        ready_at=work.ready_at,
+        due_at=work.due_at,
+        synthetic=work.synthetic,
+        handed_on=True,
+        version=1,
+        created_at=act.now,
+    )
+    session.add(rest)
+    hold(desk, rest)
+    return [changed(rest, None, "handed_on", agent_id=desk.agent_id), _begin(desk, rest, queue, ends_at)]
 
 
 def end(

@@ -97,7 +97,7 @@ class Day:
             return
         principal = principal_of(agent, scopes=SUPERVISOR)
         if self.random.random() < 0.3:
-            await self.world.run(by_hand.pick, principal, conversation_id=conversation)
+            await self.world.run(by_hand.pick, principal, conversation_id=conversation, actor=f"agent:{agent}")
         elif self.random.random() < 0.5:
             body = AssignBody(agent_id=self.random.choice(self.agents), override=self.random.random() < 0.3)
             await self.world.run(by_hand.assign, principal, conversation_id=conversation, body=body)
@@ -108,7 +108,9 @@ class Day:
                     TransferBody(agent_id=self.random.choice(self.agents), reason="shift_end"),
                 )
             )
-            await self.world.run(by_hand.transfer, principal, conversation_id=conversation, body=body)
+            await self.world.run(
+                by_hand.transfer, principal, conversation_id=conversation, body=body, actor=f"agent:{agent}"
+            )
 
     async def pass_time(self) -> None:
         self.clock.advance(self.random.choice((0.5, 5, 11, 31, 70, 200, 400)))

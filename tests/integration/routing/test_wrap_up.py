@@ -1,14 +1,14 @@
 """Wrap-up keeps an agent's units until it is ended, by the agent, a supervisor, its time or the customer."""
 
 from datetime import timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
 from app.core.due_rows import DueRowRunner
 from app.core.errors import Conflict, InvalidInput, NotFound
 from app.routing.jobs import DUE_TABLES
-from app.routing.schemas import EndWrapUpBody, TransferBody
+from app.routing.schemas import AssignBody, EndWrapUpBody, TransferBody
 from app.routing.service import by_hand, ending, presences
 from tests.clocks import ManualClock
 from tests.integration.routing.world import Routed, World, principal_of
@@ -188,3 +188,60 @@ async def test_interrupted_mail_goes_on_when_the_wrap_up_of_the_call_ends(
     await run_timers(world, clock)
     assert ((await world.work(mail)).state, await world.used_units(agent)) == ("assigned", 10)
     await world.assert_sound()
+
+
+@pytest.mark.parametrize("to", ["queue", "agent"])
+async def test_who_hands_a_conversation_on_wraps_up_while_it_goes_on_elsewhere(
+    world: World, routed: Routed, clock: ManualClock, to: str
+) -> None:
+    agent = await world.add_agent()
+    conversation = await world.add_waiting()
+    await routed()
+    await world.accept((await world.offers(conversation))[0])
+    await world.execute("UPDATE queue SET wrap_up = 'optional', wrap_up_seconds = 60")
+    colleague, other = await world.add_agent(), await world.add_queue(uuid4())
+    body = TransferBody(reason="expertise", **({"queue_id": other} if to == "queue" else {"agent_id": colleague}))
+    mine = principal_of(agent)
+    await world.run(by_hand.transfer, mine, conversation_id=conversation, body=body, actor=f"agent:{agent}")
+    by_state = {work.state: work for work in await world.works(conversation)}
+    rest = by_state["wrapping"]
+    assert (rest.handed_on, rest.agent_id, rest.units_held) == (True, agent, True)
+    assert set(by_state) == {"wrapping", *({"moved", "queued"} if to == "queue" else {"assigned"})}
+    assert await world.used_units(agent) == 25
+    await world.assert_sound()
+    # The conversation ends and comes back elsewhere: nothing of it concerns the former owner.
+    for status in ("resolved", "open"):
+        await world.set_status(conversation, status)
+    await world.assert_sound()
+    assert (await world.presence(agent)).wrap_ups[0].work_id == rest.id
+    clock.advance(60)
+    await run_timers(world, clock)
+    assert await world.used_units(agent) == 0
+    await world.assert_sound()
+
+
+async def test_what_a_supervisor_takes_away_is_not_wrapped_up(world: World, routed: Routed) -> None:
+    agent = await world.add_agent()
+    conversation = await world.add_waiting()
+    await routed()
+    await world.accept((await world.offers(conversation))[0])
+    await world.execute("UPDATE queue SET wrap_up = 'optional'")
+    lead = await world.add_agent()
+    body = AssignBody(agent_id=lead)
+    principal = principal_of(lead, scopes=SUPERVISOR)
+    await world.run(by_hand.assign, principal, conversation_id=conversation, body=body, actor=f"agent:{lead}")
+    assert await world.used_units(agent) == 0
+    assert [work.state for work in await world.works(conversation)] == ["assigned"]
+
+
+async def test_a_merged_conversation_is_not_wrapped_up(world: World, routed: Routed) -> None:
+    agent = await world.add_agent()
+    conversation = await world.add_waiting()
+    await routed()
+    await world.accept((await world.offers(conversation))[0])
+    await world.execute("UPDATE queue SET wrap_up = 'required'")
+    other = await world.add_conversation(owner_id=agent)
+    await world.execute("UPDATE conversation SET merged_into_id = :other WHERE id = :id", other=other, id=conversation)
+    await world.set_status(conversation, "resolved", actor=f"agent:{agent}")
+    assert (await world.work(conversation)).state == "done"
+    assert await world.used_units(agent) == 0
