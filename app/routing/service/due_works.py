@@ -54,10 +54,10 @@ async def _end_held(session: AsyncSession, act: Act, held: Sequence[WorkItem], d
             work.run_at = act.now + timedelta(seconds=BUSY_SECONDS)
         elif last is None:
             events += end(desk, work, act, reason="time")
-        elif is_idle(last[1], act.now):
-            events += _release_idle(desk, work, act, sequence=last[0])
+        elif is_idle(last.last_message_at, act.now):
+            events += _release_idle(desk, work, act, sequence=last.last_public_sequence)
         else:
-            work.run_at = idle_check_at(work.channel, last[1])
+            work.run_at = idle_check_at(work.channel, last.last_message_at)
     await publish(session, act, events)
 
 

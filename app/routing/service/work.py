@@ -90,7 +90,7 @@ async def _list_idle(session: AsyncSession, works: Iterable[WorkItem]) -> set[UU
     """The idle chats in which still nobody has written."""
     idle = {work.conversation_id: work.idle_sequence for work in works if work.idle_sequence is not None}
     written = await conversations.list_written(session, list(idle)) if idle else {}
-    return {key for key, (last, _) in written.items() if last <= idle[key]}
+    return {key for key, last in written.items() if last.last_public_sequence <= idle[key]}
 
 
 def _goes_on_elsewhere(facts: ConversationFacts, work: WorkItem, desks: Mapping[UUID, Desk], cause: Cause) -> bool:

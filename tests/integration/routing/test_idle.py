@@ -146,6 +146,21 @@ async def test_an_idle_chat_lets_the_wish_to_stop_apply(world: World, routed: Ro
     assert (await world.presence(agent)).reason == "lunch"
 
 
+@pytest.mark.parametrize("unanswered", [True, False])
+async def test_an_idle_chat_of_an_agent_who_is_gone_goes_back_only_if_the_customer_waits(
+    world: World, routed: Routed, clock: ManualClock, unanswered: bool
+) -> None:
+    agent, conversation = await idle(world, routed, clock)
+    since = clock.now() - timedelta(seconds=700) if unanswered else None
+    await world.execute("UPDATE conversation SET unanswered_since = :since", since=since)
+    await world.execute("UPDATE agent_presence SET session = 'gone'")
+    clock.advance(300)
+    await world.run(presences.check_silence, agent)
+    work = await world.work(conversation)
+    assert (work.state, work.agent_id) == (("queued", None) if unanswered else ("assigned", agent))
+    await world.assert_sound()
+
+
 async def test_work_whose_agent_is_locked_is_looked_at_again_and_nobody_is_waited_for(
     world: World, routed: Routed, clock: ManualClock
 ) -> None:

@@ -176,6 +176,37 @@ async def test_a_call_does_not_interrupt_mail_that_is_only_offered_and_routing_g
     await world.assert_sound()
 
 
+async def test_interrupted_mail_goes_on_before_new_mail_is_offered(world: World, routed: Routed) -> None:
+    agent = await world.add_agent()
+    await world.execute("""UPDATE agent_ledger SET channel_limits = '{"email": 1}'""")
+    first = await world.add_waiting(channel="email")
+    await routed()
+    await world.accept((await world.offers(first))[0])
+    call = await world.add_waiting(channel="voice")
+    await routed()
+    await world.accept((await world.offers(call))[0])
+    second = await world.add_waiting(channel="email")
+    await world.set_status(call, "resolved", actor=f"agent:{agent}")
+    await routed()
+    assert ((await world.work(first)).state, (await world.work(second)).state) == ("assigned", "queued")
+    await world.assert_sound()
+
+
+async def test_a_call_goes_to_who_is_free_before_it_interrupts_anybody(world: World, routed: Routed) -> None:
+    busy = await world.add_agent()
+    mail = await world.add_waiting(channel="email")
+    await routed()
+    await world.accept((await world.offers(mail))[0])
+    free = await world.add_agent()
+    calls = [await world.add_waiting(channel="voice") for _ in range(2)]
+    await routed()
+    offered = {offer.agent_id for call in calls for offer in await world.offers(call)}
+    assert offered == {busy, free}
+    first = (await world.offers(calls[0]))[0]
+    assert first.agent_id == free
+    assert (await world.work(mail)).state == "parked"
+
+
 @pytest.mark.parametrize("of_whom", ["queue", "agent"])
 async def test_auto_accept_of_the_queue_or_the_agent_owns_without_an_answer(
     world: World, routed: Routed, of_whom: str
