@@ -1,12 +1,13 @@
 """Wrap-up keeps an agent's units until it is ended, by the agent, a supervisor, its time or the customer."""
 
+import asyncio
 from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
 
 from app.core.due_rows import DueRowRunner
-from app.core.errors import Conflict, InvalidInput, NotFound
+from app.core.errors import Conflict, InvalidInput, NotFound, SwitchboardError
 from app.routing.jobs import DUE_TABLES
 from app.routing.schemas import AssignBody, EndWrapUpBody, TransferBody
 from app.routing.service import by_hand, ending, presences
@@ -245,3 +246,32 @@ async def test_a_merged_conversation_is_not_wrapped_up(world: World, routed: Rou
     await world.set_status(conversation, "resolved", actor=f"agent:{agent}")
     assert (await world.work(conversation)).state == "done"
     assert await world.used_units(agent) == 0
+
+
+async def test_agent_timer_and_customer_at_once_end_a_wrap_up_once(
+    world: World, routed: Routed, clock: ManualClock
+) -> None:
+    runner = DueRowRunner(world.database, clock, DUE_TABLES)
+    for _ in range(6):
+        agent, conversation = await wrapping(world, routed)
+        work_id = (await world.work(conversation)).id
+        await world.execute("UPDATE conversation SET status = 'open' WHERE id = :id", id=conversation)
+        clock.advance(60)
+        outcomes = await asyncio.gather(
+            world.run(ending.end_wrap_up, principal_of(agent), work_id=work_id, body=EndWrapUpBody()),
+            runner.run_once(WORK_ITEMS),
+            world.follow(conversation),
+            return_exceptions=True,
+        )
+        assert all(not isinstance(one, Exception) or isinstance(one, SwitchboardError) for one in outcomes)
+        clock.advance(1)
+        await run_timers(world, clock)
+        await world.follow(conversation)
+        assert (await world.work(conversation)).state == "assigned"
+        assert await world.used_units(agent) == 25
+        ended = await world.execute(
+            "SELECT 1 FROM event WHERE type = 'wrap_up.ended' AND payload->>'work_id' = :id", id=str(work_id)
+        )
+        assert len(ended) == 1
+        await world.execute("UPDATE agent_presence SET readiness = 'not_ready'")
+        await world.assert_sound()
