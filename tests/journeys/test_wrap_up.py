@@ -20,6 +20,7 @@ async def wrap_up(floor: Floor, desk: Desk, mode: str) -> None:
 
 
 async def resolve(page: Page) -> None:
+    await expect(page.locator(".about")).to_contain_text("yours")
     await page.keyboard.press("Alt+Shift+e")
     await page.select_option("dialog select", "solved")
     await page.keyboard.press("Control+Enter")
