@@ -15,7 +15,6 @@ from app.routing import service
 from app.routing.rule_schemas import RulesIn, RulesTrial, RulesTrialIn, RulesView
 from app.routing.schemas import (
     AssignBody,
-    EndWrapUpBody,
     Explanation,
     Members,
     NewQueue,
@@ -29,8 +28,8 @@ from app.routing.schemas import (
     QueueView,
     ReadinessBody,
     TransferBody,
-    WrapUpAnswered,
 )
+from app.routing.wrap_up_schemas import EndWrapUpBody, WrapUpAnswered
 
 router = APIRouter(prefix="/v1", tags=["routing"])
 Worker = Annotated[Principal, Depends(require("work"))]

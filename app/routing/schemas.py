@@ -8,10 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from app.core.numbers import WholeNumber
 from app.core.plain_text import NO_NUL
-from app.events.routing import Penalty, Readiness, RunningWrapUpMode, SessionState
+from app.events.routing import Penalty, Readiness, SessionState
 from app.routing.facts import MAX_LEVEL, MAX_RINGS, MIN_LEVEL
 from app.routing.service_levels import Formula
 from app.routing.wrap_up import MAX_WRAP_UP_SECONDS, MIN_WRAP_UP_SECONDS, WRAP_UP_SECONDS, WrapUpMode
+from app.routing.wrap_up_schemas import WrapUpView
 
 Level = Annotated[WholeNumber, Field(ge=MIN_LEVEL, le=MAX_LEVEL)]
 LanguageTag = Annotated[str, Field(max_length=20, pattern=r"^[A-Za-z0-9-]+$")]
@@ -116,33 +117,6 @@ class OfferAnswered(BaseModel):
     """`events`: ids of the events that hold the effect; empty when the answer was a repeat."""
 
     offer_id: UUID
-    conversation_id: UUID
-    state: str
-    events: list[UUID]
-
-
-class WrapUpView(BaseModel):
-    """After-work that keeps its units until the agent ends it, at `ends_at` at the latest."""
-
-    work_id: UUID
-    conversation_id: UUID
-    queue_id: UUID
-    mode: RunningWrapUpMode
-    ends_at: datetime
-
-
-class EndWrapUpBody(Body):
-    """`outcome`: a code of the house's own. Where the queue's wrap-up is `required` its agent must give one."""
-
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"outcome": "solved"}})
-
-    outcome: str = Field(default="", max_length=60, pattern=r"^[a-z0-9_]*$")
-
-
-class WrapUpAnswered(BaseModel):
-    """`events`: ids of the events that hold the effect; empty when it had ended before."""
-
-    work_id: UUID
     conversation_id: UUID
     state: str
     events: list[UUID]

@@ -9,7 +9,8 @@ from app.conversations.schemas import MessageOut, Summary
 from app.customers.schemas import CustomerOut
 from app.events.routing import Penalty, Readiness, SessionState
 from app.events.sla import ClockFace
-from app.routing.schemas import MeasuredWaits, QueueDay, QueueLine, WrapUpView
+from app.routing.schemas import MeasuredWaits, QueueDay, QueueLine
+from app.routing.wrap_up_schemas import WrapUpView
 from app.sla.schemas import ClockedSummary
 
 MAX_COUNT = 1_000

@@ -11,12 +11,12 @@ from app.core.errors import NotFound
 from app.routing.models import WorkItem
 from app.routing.repository import after_work
 from app.routing.repository import queues as queue_rows
-from app.routing.schemas import EndWrapUpBody, WrapUpAnswered
 from app.routing.service.desk import lock_work
 from app.routing.service.presences import check_visible
 from app.routing.service.publish import publish
 from app.routing.service.wrap_ups import end
 from app.routing.wrap_up import check_end
+from app.routing.wrap_up_schemas import EndWrapUpBody, WrapUpAnswered
 
 SUPERVISE_SCOPE = "routing:write"
 

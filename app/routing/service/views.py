@@ -29,11 +29,11 @@ from app.routing.schemas import (
     QueueLine,
     QueueName,
     WorkView,
-    WrapUpView,
 )
 from app.routing.service.desk import presence_of
 from app.routing.service.waits import list_paces
 from app.routing.waits import Pace, estimate
+from app.routing.wrap_up_schemas import WrapUpView
 
 MAX_DECISIONS = 50
 MAX_FIRST_WORDS = 200

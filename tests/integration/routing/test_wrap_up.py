@@ -9,8 +9,9 @@ import pytest
 from app.core.due_rows import DueRowRunner
 from app.core.errors import Conflict, InvalidInput, NotFound, SwitchboardError
 from app.routing.jobs import DUE_TABLES
-from app.routing.schemas import AssignBody, EndWrapUpBody, TransferBody
+from app.routing.schemas import AssignBody, TransferBody
 from app.routing.service import by_hand, ending, presences
+from app.routing.wrap_up_schemas import EndWrapUpBody
 from tests.clocks import ManualClock
 from tests.integration.routing.world import Routed, World, principal_of
 
