@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints, field_validator
 
 from app.access.permissions import Role
 from app.access.schemas import AccountCreate, AccountPatch, Name, Visibility
@@ -21,6 +21,8 @@ LanguageTag = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,8}(-[A-Za-z
 Languages = Annotated[
     list[LanguageTag], Field(min_length=1, max_length=LANGUAGES_MAX, description="Best first; language tags")
 ]
+AutoAccept = Annotated[StrictBool, Field(description="Offers to this agent are accepted at once")]
+PROFILE_MEMBERS = frozenset({"name", "languages", "auto_accept"})
 Proficiency = Annotated[WholeNumber, Field(ge=PROFICIENCY_MIN, le=PROFICIENCY_MAX)]
 
 
@@ -37,6 +39,7 @@ class AgentProfile:
     visibility: str
     synthetic: bool
     disabled: bool
+    auto_accept: bool = False
 
 
 class AgentSkillLevel(BaseModel):
@@ -84,6 +87,7 @@ class AgentCreate(AccountCreate):
     name: Name
     languages: Languages
     skills: list[AgentSkillLevel] = Field(default=[], max_length=SKILLS_MAX)
+    auto_accept: AutoAccept = False
 
     _each_once = field_validator("skills")(AgentSkills._each_once.__func__)  # type: ignore[attr-defined]
 
@@ -95,12 +99,13 @@ class AgentPatch(AccountPatch):
 
     name: Name | None = None
     languages: Languages | None = None
+    auto_accept: AutoAccept | None = None
 
     def profile_changes(self) -> dict[str, Any]:
-        return {name: value for name, value in self.changes().items() if name in ("name", "languages")}
+        return {name: value for name, value in self.changes().items() if name in PROFILE_MEMBERS}
 
     def account_changes(self) -> dict[str, Any]:
-        return {name: value for name, value in self.changes().items() if name not in ("name", "languages")}
+        return {name: value for name, value in self.changes().items() if name not in PROFILE_MEMBERS}
 
 
 class AgentView(BaseModel):
@@ -112,6 +117,7 @@ class AgentView(BaseModel):
     team_id: UUID | None
     languages: list[str]
     skills: list[AgentSkillLevel]
+    auto_accept: bool
     synthetic: bool
     disabled_at: datetime | None
     version: int = Field(description="Also the ETag; send it as If-Match to change only what you have read")

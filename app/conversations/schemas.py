@@ -68,6 +68,15 @@ class ConversationFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Written:
+    """How far a conversation has come. `is_unanswered`: the customer wrote last."""
+
+    last_public_sequence: int
+    last_message_at: datetime
+    is_unanswered: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Placement:
     """Another queue with its team, another priority, or both; None leaves what is there."""
 

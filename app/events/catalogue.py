@@ -36,6 +36,8 @@ EVENTS: tuple[type[Event], ...] = (
     routing.OfferMade,
     routing.OfferEnded,
     routing.PresenceChanged,
+    routing.WrapUpBegan,
+    routing.WrapUpEnded,
     routing.QueueChanged,
     routing.RoutingRulesChanged,
     sla.ClocksChanged,

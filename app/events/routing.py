@@ -20,6 +20,7 @@ OverflowTrigger = Literal[
     "outside_hours",
     "tries_exhausted",
 ]
+RunningWrapUpMode = Literal["optional", "timed", "required"]
 
 
 class WorkChanged(ConversationEvent):
@@ -103,6 +104,28 @@ class PresenceChanged(AgentEvent):
     type = "presence.changed"
     before: PresenceState | None
     after: PresenceState
+
+
+class WrapUpBegan(AgentEvent):
+    """The conversation ended or went elsewhere; the agent keeps the work's units for what is left to do."""
+
+    type = "wrap_up.began"
+    work_id: UUID
+    conversation_id: UUID
+    queue_id: UUID
+    mode: RunningWrapUpMode
+    ends_at: datetime
+
+
+class WrapUpEnded(AgentEvent):
+    """`outcome`: the code that was given with it, or empty."""
+
+    type = "wrap_up.ended"
+    work_id: UUID
+    conversation_id: UUID
+    queue_id: UUID
+    reason: Literal["agent", "supervisor", "time", "reopened"]
+    outcome: str = ""
 
 
 class QueueChanged(Event):

@@ -16,7 +16,7 @@ from app.events.conversations import (
     MessageReceived,
 )
 from app.events.event import ConversationEvent, Event, Rights
-from app.events.routing import OfferEnded, OfferMade, PresenceChanged, QueueChanged
+from app.events.routing import OfferEnded, OfferMade, PresenceChanged, QueueChanged, WrapUpBegan, WrapUpEnded
 from app.events.sla import Addressed
 
 SUPERVISING_ROLES = frozenset({"supervisor", "admin"})
@@ -64,7 +64,7 @@ def delivery_to_agent(principal: Principal, event: Event, present: Rights | None
         return _offer(principal, event, present)
     if isinstance(event, ConversationEvent):
         return _conversation(principal, event, present)
-    if isinstance(event, PresenceChanged):
+    if isinstance(event, PresenceChanged | WrapUpBegan | WrapUpEnded):
         return _when(event.agent_id == principal.id or sees_presence(principal))
     if isinstance(event, AgentUpdated | AgentDisabled | SessionEnded):
         return _own_account(principal, event)
@@ -176,7 +176,7 @@ def reach_of(event: Event, present: Rights | None, contact_point_id: UUID | None
         return Reach(agents=frozenset({event.agent_id}))
     if isinstance(event, ApiKeyChanged):
         return Reach(agents=frozenset({event.api_key_id}))
-    if isinstance(event, PresenceChanged):
+    if isinstance(event, PresenceChanged | WrapUpBegan | WrapUpEnded):
         return Reach(agents=frozenset({event.agent_id}), presence=True)
     if isinstance(event, QueueChanged | TeamChanged | SkillChanged):
         return Reach(everyone=True)

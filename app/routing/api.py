@@ -29,6 +29,7 @@ from app.routing.schemas import (
     ReadinessBody,
     TransferBody,
 )
+from app.routing.wrap_up_schemas import EndWrapUpBody, WrapUpAnswered
 
 router = APIRouter(prefix="/v1", tags=["routing"])
 Worker = Annotated[Principal, Depends(require("work"))]
@@ -163,6 +164,13 @@ async def decline_offer(
             session, act, agent_id=principal.id, offer_id=offer_id, token=body.token, reason=body.reason
         ),
     )
+
+
+@router.post("/work/{work_id}/wrap-up/end", summary="End a wrap-up", response_model=WrapUpAnswered, responses=WRITE)
+async def end_wrap_up(
+    work_id: UUID, body: EndWrapUpBody, principal: Worker, session: SessionDep, act: ActDep, once: OnceDep
+) -> JSONResponse:
+    return await once(session, act, lambda: service.end_wrap_up(session, act, principal, work_id=work_id, body=body))
 
 
 @router.get("/presence", summary="My presence", responses=READ)

@@ -1,6 +1,5 @@
 """What routing does by time: deadlines of offers, heartbeats, timers of work, and the check of its invariants."""
 
-from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -18,11 +17,10 @@ from app.core.metrics import at_nought
 from app.core.partitions import month_of
 from app.core.tasks import Periodic
 from app.routing.repository import checks, old_decisions
-from app.routing.repository import live as live_rows
-from app.routing.service.desk import set_timer
+from app.routing.service.due_works import run_timers
 from app.routing.service.offers import expire_offer
 from app.routing.service.overflow_facts import Hours
-from app.routing.service.overflowing import list_queues_of, look_at_lines, overflow
+from app.routing.service.overflowing import look_at_lines
 from app.routing.service.presences import check_silence
 from app.routing.service.waits import keep_estimates, measure_estimates
 
@@ -48,27 +46,12 @@ async def _check_silence(session: AsyncSession, act: Act, agent_id: UUID, _: Any
     await session.flush()
 
 
-async def _renew_timers(session: AsyncSession, act: Act, work_ids: Sequence[UUID], *, hours: Hours) -> None:
-    """The engine keeps the same times in memory and acts on them, all but overflow, which is done here; the rows only
-    say when to look next.
-    """
-    works = (await live_rows.lock_works(session, work_ids)).values()
-    queues = await list_queues_of(session, works)
-    await overflow(session, act, works, queues, hours)
-    for work in works:
-        if work.state == "queued":
-            set_timer(work, queues[work.queue_id], act.now)
-        else:
-            work.run_at = None
-    await session.flush()
-
-
 def due_tables(hours: Hours) -> tuple[DueTable, ...]:
     """`hours`: which business calendars are open, for overflow outside hours."""
     return (
         DueTable("offer", _expire),
         DueTable("agent_presence", _check_silence, id_column="agent_id"),
-        DueTable("work_item", record_batch=partial(_renew_timers, hours=hours), batch=200),
+        DueTable("work_item", record_batch=partial(run_timers, hours=hours), batch=200),
     )
 
 

@@ -23,7 +23,7 @@ from app.core.database import Base
 from app.core.due_rows import DueRow
 
 TIMESTAMP = DateTime(timezone=True)
-LIVE_WORK = "state in ('queued', 'offered', 'assigned', 'parked', 'wrapping')"
+LIVE_WORK = "state in ('queued', 'offered', 'assigned', 'parked', 'wrapping') and not handed_on"
 IN_LINE = "state in ('queued', 'offered')"
 DUE = "run_at is not null and parked_at is null"
 
@@ -34,6 +34,8 @@ class Queue(Base):
         CheckConstraint("tier between 0 and 2", name="tier"),
         CheckConstraint("priority between 0 and 9", name="priority"),
         CheckConstraint("offer_timeout_seconds between 5 and 900", name="offer_timeout_seconds"),
+        CheckConstraint("wrap_up in ('none', 'optional', 'timed', 'required')", name="wrap_up"),
+        CheckConstraint("wrap_up_seconds between 5 and 3600", name="wrap_up_seconds"),
         Index("uq_queue_name", text("lower(name)"), unique=True),
     )
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -47,6 +49,9 @@ class Queue(Base):
     target_seconds: Mapped[int] = mapped_column(Integer)
     offer_timeout_seconds: Mapped[int] = mapped_column(Integer)
     auto_accept: Mapped[bool] = mapped_column(Boolean, server_default=text("false"), default=False)
+    wrap_up: Mapped[str] = mapped_column(Text, server_default="none", default="none")
+    wrap_up_seconds: Mapped[int] = mapped_column(Integer, server_default="600", default=600)
+    """How long a wrap-up lasts at most."""
     requirements: Mapped[dict[str, int]] = mapped_column(JSONB, server_default=text("'{}'"), default=dict)
     """Skill id to the least proficiency."""
     rings: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"), default=list)
@@ -77,7 +82,8 @@ class WorkItem(DueRow, Base):
             " 'done', 'abandoned', 'cancelled', 'moved')",
             name="state",
         ),
-        Index("uq_work_item_live", "conversation_id", unique=True, postgresql_where=text(LIVE_WORK)),
+        Index("uq_work_item_current", "conversation_id", unique=True, postgresql_where=text(LIVE_WORK)),
+        Index("ix_work_item_idle", "conversation_id", postgresql_where=text("idle_sequence is not null")),
         Index(
             "ix_work_item_queue",
             "queue_id",
@@ -105,7 +111,11 @@ class WorkItem(DueRow, Base):
     """Who holds its units: the one it is offered to, or who owns it."""
     units: Mapped[int] = mapped_column(Integer)
     units_held: Mapped[bool] = mapped_column(Boolean, server_default=text("false"), default=False)
-    """False while pending, on_hold or snoozed: the owner stays, the units are free."""
+    """False while pending, on_hold, snoozed or idle: the owner stays, the units are free."""
+    idle_sequence: Mapped[int | None] = mapped_column(Integer)
+    """Set while an open chat holds no units because nobody wrote: its last public message then."""
+    handed_on: Mapped[bool] = mapped_column(Boolean, server_default=text("false"), default=False)
+    """The wrap-up of a former owner, whose conversation goes on in other work."""
     tier: Mapped[int] = mapped_column(SmallInteger)
     priority: Mapped[int] = mapped_column(SmallInteger)
     requirements: Mapped[dict[str, int]] = mapped_column(JSONB, server_default=text("'{}'"), default=dict)

@@ -12,6 +12,8 @@ from app.events.routing import Penalty, Readiness, SessionState
 from app.routing.facts import MAX_LEVEL, MAX_RINGS, MIN_LEVEL
 from app.routing.overflow_schemas import OVERFLOW_EXAMPLE, Overflow
 from app.routing.service_levels import Formula
+from app.routing.wrap_up import MAX_WRAP_UP_SECONDS, MIN_WRAP_UP_SECONDS, WRAP_UP_SECONDS, WrapUpMode
+from app.routing.wrap_up_schemas import WrapUpView
 
 Level = Annotated[WholeNumber, Field(ge=MIN_LEVEL, le=MAX_LEVEL)]
 LanguageTag = Annotated[str, Field(max_length=20, pattern=r"^[A-Za-z0-9-]+$")]
@@ -51,6 +53,10 @@ class QueueBody(Body):
     target_seconds: WholeNumber = Field(default=60, ge=1, le=30 * 86_400)
     offer_timeout_seconds: WholeNumber = Field(default=30, ge=5, le=900)
     auto_accept: StrictBool = False
+    wrap_up: WrapUpMode = Field(
+        default="none", description="Whether its work is wrapped up: left to the agent, timed, or only with an outcome"
+    )
+    wrap_up_seconds: WholeNumber = Field(default=WRAP_UP_SECONDS, ge=MIN_WRAP_UP_SECONDS, le=MAX_WRAP_UP_SECONDS)
     requirements: dict[UUID, Level] = Field(default={}, max_length=MAX_REQUIREMENTS)
     rings: list[RingBody] = Field(default=[], max_length=MAX_RINGS)
     policy: Literal["default", "longest_idle", "least_loaded"] = "default"
@@ -123,7 +129,8 @@ class OfferAnswered(BaseModel):
 
 
 class PresenceView(BaseModel):
-    """Offered work is who is connected, ready, without penalty and not about to stop (`pending_reason`)."""
+    """Offered work is who is connected, ready, without penalty and not about to stop (`pending_reason`). `wrap_ups`:
+    the soonest to end first."""
 
     agent_id: UUID
     session: SessionState
@@ -135,6 +142,7 @@ class PresenceView(BaseModel):
     since: datetime | None
     capacity_units: int
     used_units: int
+    wrap_ups: list[WrapUpView] = []
 
 
 class ReadinessBody(Body):

@@ -1,5 +1,6 @@
 """The use-cases of conversations, one file a group of verbs; other packages call them through here."""
 
+from app.conversations.repository.quiet import list_written
 from app.conversations.repository.rights import ids_of_contact, visible_ids
 from app.conversations.service.acknowledging import acknowledge, list_acknowledged_contacts
 from app.conversations.service.announcing import announce
@@ -48,6 +49,7 @@ __all__ = [
     "list_public_messages",
     "list_summaries",
     "list_unowned_of_contacts",
+    "list_written",
     "load_contents",
     "mark_customer_delivery",
     "mark_read",

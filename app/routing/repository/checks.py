@@ -33,6 +33,8 @@ RULES = (
     "queued_without_timer",
     "queued_with_agent",
     "owned_without_agent",
+    "wrapping_without_timer",
+    "idle_with_units",
 )
 BALANCE_RULES = ("live_but_ended", "moved_in_from_nowhere", "moved_out_to_nowhere")
 # Each work item is of one queue and in one state, so that a queue's books close as long as what leaves one queue comes
@@ -80,7 +82,11 @@ VIOLATIONS = text(
     SELECT 'queued_with_agent', id FROM work_item WHERE state = 'queued' AND (agent_id IS NOT NULL OR units_held)
     UNION ALL
     SELECT 'owned_without_agent', id FROM work_item
-    WHERE state IN ('offered', 'assigned', 'parked') AND agent_id IS NULL
+    WHERE state IN ('offered', 'assigned', 'parked', 'wrapping') AND agent_id IS NULL
+    UNION ALL
+    SELECT 'wrapping_without_timer', id FROM work_item WHERE state = 'wrapping' AND run_at IS NULL
+    UNION ALL
+    SELECT 'idle_with_units', id FROM work_item WHERE idle_sequence IS NOT NULL AND (units_held OR state <> 'assigned')
     ORDER BY rule, subject LIMIT 1000
     """
 )

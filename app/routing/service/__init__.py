@@ -2,6 +2,7 @@
 
 from app.routing.service.by_hand import assign, pick, transfer
 from app.routing.service.days import empty_day, list_days
+from app.routing.service.ending import end_wrap_up
 from app.routing.service.offers import accept_offer, decline_offer
 from app.routing.service.presences import (
     beat,
@@ -38,6 +39,7 @@ __all__ = [
     "decline_offer",
     "disconnect",
     "empty_day",
+    "end_wrap_up",
     "explain",
     "get_presence",
     "get_queue",

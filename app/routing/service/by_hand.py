@@ -26,7 +26,7 @@ async def pick(session: AsyncSession, act: Act, principal: Principal, *, convers
     """
     facts = await _get_visible(session, principal, conversation_id)
     work, desks = await lock_or_make(session, act, conversation_id, facts, agents={principal.id})
-    if work.state in ("assigned", "parked"):
+    if work.state in ("assigned", "parked", "wrapping"):
         if work.agent_id == principal.id:
             return await explain(session, principal, conversation_id=conversation_id)
         raise Conflict("already_owned", "Somebody owns this conversation; ask for a transfer.")

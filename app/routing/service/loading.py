@@ -26,9 +26,10 @@ CHANNELS_OF_EVERY_QUEUE = frozenset({"chat"})
 
 @dataclass(frozen=True, slots=True)
 class HeldUnits:
-    """What one agent holds: (channel, units) of each, and how many works wait parked."""
+    """What one agent holds: (channel, units) of each, those that nothing may interrupt, and which works wait parked."""
 
     held: list[tuple[str, int]] = field(default_factory=list)
+    fixed: list[tuple[str, int]] = field(default_factory=list)
     parked: list[UUID] = field(default_factory=list)
 
 
@@ -147,11 +148,16 @@ def held_units(works: Iterable[WorkItem]) -> HeldUnits:
     """The same from what one agent is offered or owns."""
     units = HeldUnits()
     for work in works:
-        if work.units_held:
-            units.held.append((work.channel, work.units))
-        elif work.state == "parked":
-            units.parked.append(work.id)
+        _count(units, work)
     return units
+
+
+def _count(units: HeldUnits, work: Any) -> None:
+    """`work`: an item, or a row of its columns. What is offered or wrapped up is nothing that could be interrupted."""
+    if work.units_held:
+        (units.held if work.state == "assigned" else units.fixed).append((work.channel, work.units))
+    elif work.state == "parked":
+        units.parked.append(work.id)
 
 
 async def _load_held(session: AsyncSession, agent_ids: Collection[UUID] | None) -> dict[UUID, HeldUnits]:
@@ -162,11 +168,7 @@ async def _load_held(session: AsyncSession, agent_ids: Collection[UUID] | None) 
         statement = statement.where(WorkItem.agent_id.in_(agent_ids))
     held: dict[UUID, HeldUnits] = {}
     for row in await session.execute(statement.add_columns(WorkItem.state)):
-        units = held.setdefault(row.agent_id, HeldUnits())
-        if row.units_held:
-            units.held.append((row.channel, row.units))
-        elif row.state == "parked":
-            units.parked.append(row.id)
+        _count(held.setdefault(row.agent_id, HeldUnits()), row)
     return held
 
 
@@ -184,6 +186,7 @@ def loaded(
         routable=routable,
         ledger=ledger_of(
             held.held,
+            offered=held.fixed,
             capacity_units=ledger.capacity_units,
             limits=ledger.channel_limits,
             parked=len(held.parked),

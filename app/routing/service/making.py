@@ -173,6 +173,7 @@ def _build(placed: _Placed, spoken: Sequence[Sequence[str]]) -> WorkItem:
         version=1,
         attempts=0,
         least_ring=0,
+        handed_on=False,
         created_at=act.now,
     )
     set_timer(work, queue, act.now)

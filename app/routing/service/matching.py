@@ -186,8 +186,8 @@ def _make(act: Act, decision: decisions.Offer, table: _Table, fit: capacity.Fit)
     table.offers.append(offer)
     table.decisions.append(_decision_row(act, work, desk.agent_id, "offer", traces.document(decision.trace)))
     events.append(_offer_made(offer))
-    if queue.auto_accept:
-        events += accept(desk, work, offer, act.now)
+    if queue.auto_accept or table.profiles[desk.agent_id].auto_accept:
+        events += accept(desk, work, offer, act.now, reason="auto")
         table.owners[work.conversation_id] = desk.agent_id
     return events
 

@@ -14,6 +14,7 @@ from app.events.event import Event
 from app.events.routing import OfferEnded
 from app.routing import presence
 from app.routing.capacity import WHOLE_AGENT_CHANNELS
+from app.routing.idling import idle_check_at
 from app.routing.models import Offer, WorkItem
 from app.routing.offer_rules import ENDED, OfferFacts, check_open, check_quoted
 from app.routing.repository import live as live_rows
@@ -61,11 +62,11 @@ def answered(offer: Offer, events: Sequence[UUID]) -> OfferAnswered:
     )
 
 
-def accept(desk: Desk, work: WorkItem, offer: Offer, now: datetime) -> list[Event]:
-    """The offer's units stay held: they are the engagement's from now on."""
-    ended = _end(offer, "accepted", "", now)
+def accept(desk: Desk, work: WorkItem, offer: Offer, now: datetime, *, reason: str = "") -> list[Event]:
+    """The offer's units stay held: they are the engagement's from now on. `reason`: "auto" where nobody was asked."""
+    ended = _end(offer, "accepted", reason, now)
     moved = move(work, "assigned", reason="accepted", agent_id=desk.agent_id)
-    work.run_at = None
+    work.run_at = idle_check_at(work.channel, now)
     note_answer(work, now)
     desk.ledger.last_accepted_at = now
     return [ended, moved]

@@ -1,8 +1,8 @@
 """Routing as others read it: offers, presence, the state of queues, and why a decision fell as it did."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import Row
@@ -14,8 +14,10 @@ from app.agents import service as agents
 from app.conversations import service as conversations
 from app.conversations.schemas import Summary
 from app.core.errors import NotFound
+from app.events.routing import RunningWrapUpMode
 from app.routing.models import AgentLedger, AgentPresence, Offer, Queue, RoutingDecision, WorkItem
 from app.routing.presence import Presence
+from app.routing.repository import after_work
 from app.routing.repository import live as live_rows
 from app.routing.repository import queues as queue_rows
 from app.routing.schemas import (
@@ -31,6 +33,7 @@ from app.routing.schemas import (
 from app.routing.service.desk import presence_of
 from app.routing.service.waits import list_paces
 from app.routing.waits import Pace, estimate
+from app.routing.wrap_up_schemas import WrapUpView
 
 MAX_DECISIONS = 50
 MAX_FIRST_WORDS = 200
@@ -86,7 +89,10 @@ def queue_name(queue: Queue) -> QueueName:
 async def get_presence(session: AsyncSession, agent_id: UUID) -> PresenceView:
     """Who never connected is gone and not ready."""
     found = await live_rows.list_presences(session, [agent_id])
-    return _presence_view(agent_id, *found[0]) if found else _presence_view(agent_id, None, None)
+    if not found:
+        return _presence_view(agent_id, None, None, ())
+    row, ledger = found[0]
+    return _presence_view(agent_id, row, ledger, await after_work.list_wrapping(session, [agent_id]))
 
 
 async def list_presences(session: AsyncSession, principal: Principal) -> list[PresenceView]:
@@ -95,10 +101,22 @@ async def list_presences(session: AsyncSession, principal: Principal) -> list[Pr
     if principal.visibility != "all":
         profiles = [each for each in profiles if each.team_id == principal.team_id or each.id == principal.id]
     found = {row.agent_id: (row, ledger) for row, ledger in await live_rows.list_presences(session, None)}
-    return [_presence_view(each.id, *found.get(each.id, (None, None))) for each in profiles]
+    wrapping: dict[UUID | None, list[tuple[WorkItem, str]]] = {}
+    for work, mode in await after_work.list_wrapping(session, [each.id for each in profiles]):
+        wrapping.setdefault(work.agent_id, []).append((work, mode))
+    views = []
+    for each in profiles:
+        row, ledger = found.get(each.id, (None, None))
+        views.append(_presence_view(each.id, row, ledger, wrapping.get(each.id, ())))
+    return views
 
 
-def _presence_view(agent_id: UUID, row: AgentPresence | None, ledger: AgentLedger | None) -> PresenceView:
+def _presence_view(
+    agent_id: UUID,
+    row: AgentPresence | None,
+    ledger: AgentLedger | None,
+    wrapping: Sequence[tuple[WorkItem, str]],
+) -> PresenceView:
     known = Presence() if row is None else presence_of(row)
     return PresenceView(
         agent_id=agent_id,
@@ -111,6 +129,17 @@ def _presence_view(agent_id: UUID, row: AgentPresence | None, ledger: AgentLedge
         since=row.since if row else None,
         capacity_units=ledger.capacity_units if ledger else 0,
         used_units=ledger.used_units if ledger else 0,
+        wrap_ups=[_wrap_up_view(work, mode) for work, mode in wrapping],
+    )
+
+
+def _wrap_up_view(work: WorkItem, mode: str) -> WrapUpView:
+    return WrapUpView(
+        work_id=work.id,
+        conversation_id=work.conversation_id,
+        queue_id=work.queue_id,
+        mode=cast(RunningWrapUpMode, mode),
+        ends_at=cast(datetime, work.run_at),
     )
 
 

@@ -19,6 +19,7 @@ from app.routing.models import Offer, WorkItem
 from app.routing.repository import checks
 from app.routing.service import offers, presences, views
 from app.routing.service.matching import ROUTER
+from app.routing.service.waking import wake
 from app.routing.service.work import Cause, follow_conversations
 
 Routed = Callable[[], Awaitable[None]]
@@ -152,6 +153,16 @@ class World:
     async def set_status(self, conversation_id: UUID, status: str, *, actor: str = "customer") -> None:
         await self.execute("UPDATE conversation SET status = :status WHERE id = :id", status=status, id=conversation_id)
         await self.follow(conversation_id, actor=actor)
+
+    async def write(self, conversation_id: UUID, *, actor: str = "customer") -> None:
+        """Somebody writes in it; routing hears of it as its consumer tells."""
+        await self.execute(
+            "UPDATE conversation SET last_sequence = last_sequence + 1, last_public_sequence = last_sequence + 1,"
+            " last_message_at = :now WHERE id = :id",
+            id=conversation_id,
+            now=self.clock.now(),
+        )
+        await self.run(wake, {conversation_id: Cause(actor, "request-1")})
 
     async def acquire_router(self, holder: str = "tests") -> int:
         async with self.database.transaction() as session:
