@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "20261122_0018"
-down_revision = "20261122_0017"
+down_revision = "20261122_0017b"
 branch_labels = None
 depends_on = None
 
