@@ -51,6 +51,10 @@ class Queue(Base):
     """Skill id to the least proficiency."""
     rings: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"), default=list)
     policy: Mapped[str] = mapped_column(Text, server_default="default", default="default")
+    last_agent_memory_seconds: Mapped[int | None] = mapped_column(Integer)
+    """How long ago an agent may have served a customer for whom they are asked first; null: by channel, 0: never."""
+    last_agent_hold_seconds: Mapped[int | None] = mapped_column(Integer)
+    """The longest a customer waits for that agent alone; null: half the time to the deadline."""
     synthetic: Mapped[bool] = mapped_column(Boolean, server_default=text("false"), default=False)
     version: Mapped[int] = mapped_column(Integer, server_default="1", default=1)
     created_at: Mapped[datetime] = mapped_column(TIMESTAMP)

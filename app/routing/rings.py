@@ -1,4 +1,4 @@
-"""Rings: who may be asked as a work grows older, and how long its last agent is asked alone."""
+"""Rings: who may be asked as a work grows older."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,6 @@ from itertools import pairwise
 from uuid import UUID
 
 from app.core.errors import InvalidInput
-from app.routing.capacity import WHOLE_AGENT_CHANNELS
 from app.routing.facts import (
     MAX_LEVEL,
     MAX_RINGS,
@@ -21,8 +20,6 @@ COOL_DOWN_SECONDS = 60
 COOL_DOWN_ALONE_SECONDS = 10
 REST_AFTER_TRIES_SECONDS = 300
 """After the last try of a round. Work without an overflow must not be stranded by the one who could take it."""
-STICKY_SECONDS_DIGITAL = 72 * 3600
-STICKY_SECONDS_WHOLE_AGENT = 0
 
 Requirements = tuple[tuple[str, int], ...]
 
@@ -99,24 +96,6 @@ def rest_until(now: datetime, *, tries: int) -> datetime:
     """As stored: until when the work is not offered again to an agent who has let it pass so many times."""
     last = tries % MAX_TRIES_PER_AGENT == 0
     return now + timedelta(seconds=REST_AFTER_TRIES_SECONDS if last else COOL_DOWN_SECONDS)
-
-
-def sticky_until(
-    channel: str,
-    *,
-    last_owned_at: datetime,
-    ready_at: datetime,
-    due_at: datetime,
-    patience_seconds: float | None = None,
-) -> datetime:
-    """How long the last agent is asked alone: 72 h after owning it (calls: not at all), never longer than
-    the customer's patience or half the time to the deadline.
-    """
-    span = STICKY_SECONDS_WHOLE_AGENT if channel in WHOLE_AGENT_CHANNELS else STICKY_SECONDS_DIGITAL
-    bounds = [last_owned_at + timedelta(seconds=span), ready_at + (due_at - ready_at) / 2]
-    if patience_seconds is not None:
-        bounds.append(ready_at + timedelta(seconds=patience_seconds))
-    return max(ready_at, min(bounds))
 
 
 def check_requirements(requirements: Mapping[str, int], where: str) -> None:

@@ -263,7 +263,8 @@ class Roster(Demands):
         if work.sticky_until_at.timestamp() <= now:
             return None
         terms = terms_at(queue, ring, override=work.requirements, language=work.language)
-        able = could_ever_fit(agent.state.ledger, work.channel, work.weight)
+        admitted = queue.id in agent.facts.queues or not terms.groups.isdisjoint(agent.facts.groups)
+        able = admitted and could_ever_fit(agent.state.ledger, work.channel, work.weight)
         return agent if able and meets(agent.facts.skills, terms.requirements) else None
 
     def _reach(self, queue: QueueFacts, ring: int, work: WorkFacts, override: object) -> Reach:

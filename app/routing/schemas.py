@@ -10,6 +10,7 @@ from app.core.numbers import WholeNumber
 from app.core.plain_text import NO_NUL
 from app.events.routing import Penalty, Readiness, SessionState
 from app.routing.facts import MAX_LEVEL, MAX_RINGS, MIN_LEVEL
+from app.routing.last_agent import LONGEST_HOLD_SECONDS, LONGEST_MEMORY_SECONDS
 from app.routing.service_levels import Formula
 
 Level = Annotated[WholeNumber, Field(ge=MIN_LEVEL, le=MAX_LEVEL)]
@@ -50,6 +51,18 @@ class QueueBody(Body):
     requirements: dict[UUID, Level] = Field(default={}, max_length=MAX_REQUIREMENTS)
     rings: list[RingBody] = Field(default=[], max_length=MAX_RINGS)
     policy: Literal["default", "longest_idle", "least_loaded"] = "default"
+    last_agent_memory_seconds: WholeNumber | None = Field(
+        default=None,
+        ge=0,
+        le=LONGEST_MEMORY_SECONDS,
+        description="Who served a customer so long ago at most is asked first; null: 72 hours, calls never; 0: never",
+    )
+    last_agent_hold_seconds: WholeNumber | None = Field(
+        default=None,
+        ge=0,
+        le=LONGEST_HOLD_SECONDS,
+        description="The longest a customer waits for that agent alone; null: half the time to the deadline",
+    )
 
 
 class NewQueue(QueueBody):

@@ -20,6 +20,7 @@ from app.routing.repository import queues as queue_rows
 from app.routing.rule_evidence import Ruled, document
 from app.routing.rules import Outcome
 from app.routing.service.desk import changed, set_timer
+from app.routing.service.last_agents import keep_for_last_agents
 from app.routing.service.ruling import judge
 
 SpokenIn = dict[UUID, list[tuple[str, ...]]]
@@ -71,6 +72,10 @@ async def make_queued(session: AsyncSession, wanted: Sequence[Wanted], *, reason
     """Queued work for each that has a queue and no live work yet, and their conversations go where rules want them."""
     placed = await _place(session, wanted)
     works = await _build_all(session, placed)
+    # What goes on elsewhere was sent away from whoever had it.
+    fresh = [(work, one.wanted.facts.customer_id, one.queue)
+             for one, work in zip(placed, works, strict=True) if one.wanted.queue_id is None]  # fmt: skip
+    await keep_for_last_agents(session, fresh)
     added = await add_works(session, works, {each.conversation_id: each.act for each in wanted}, reason=reason)
     made = [one for one, work in zip(placed, works, strict=True) if work.id in added]
     places = [(one.wanted.act, place) for one in made if (place := _place_of(one)) is not None]

@@ -128,6 +128,9 @@ async def put_back(
         tries = work.tries.get(agent, 0) + 1
         work.tries = {**work.tries, agent: tries}
         work.cool_downs = {**work.cool_downs, agent: rest_until(now, tries=tries).isoformat()}
+        if work.sticky_agent_id == desk.agent_id:
+            # Being the last one who served the customer is no reason to be asked again first.
+            work.sticky_agent_id = work.sticky_until = None
     set_timer(work, await queue_rows.get_queue(session, work.queue_id), now)
     return events + settle(desk, now)
 

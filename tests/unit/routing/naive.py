@@ -132,7 +132,7 @@ class NaiveRouter:
             and sticky.connected
             and sticky.id not in barred_agents(work, now.timestamp())
             and could_ever_fit(sticky.ledger, work.channel, work.weight)
-            and meets(sticky.skills, terms[0].requirements)
+            and self._qualifies(sticky, queue, terms[0])
         ):
             return terms[0], sticky.id
         for step in terms:

@@ -7,7 +7,7 @@ import pytest
 
 from app.core.errors import InvalidInput
 from app.routing.facts import QueueFacts, Ring, virtual_due_at
-from app.routing.rings import check_rings, next_ring_at, ring_at, sticky_until, terms_at
+from app.routing.rings import check_rings, next_ring_at, ring_at, terms_at
 from tests.unit.routing.worlds import NOON, at, numbered
 
 TEAM = numbered(4, 1)
@@ -68,13 +68,6 @@ def test_contradicting_rings_are_refused(rings: tuple[Ring, ...], code: str) -> 
     with pytest.raises(InvalidInput) as refused:
         check_rings(replace(BILLING, rings=rings))
     assert refused.value.code == code
-
-
-def test_the_last_agent_is_asked_alone_for_half_the_time_at_most() -> None:
-    bounds = {"last_owned_at": NOON, "ready_at": at(100), "due_at": at(160)}
-    assert sticky_until("chat", **bounds) == at(130)
-    assert sticky_until("chat", **bounds, patience_seconds=10) == at(110)
-    assert sticky_until("phone", **bounds) == at(100)
 
 
 def test_the_sooner_of_target_and_sla_is_due() -> None:
