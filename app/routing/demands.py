@@ -63,7 +63,7 @@ class Demands:
             for ring in range(len(queue.rings) + 1):
                 for skill, level in terms_at(queue, ring).requirements:
                     asked.setdefault(skill, set()).add(level)
-            for skill in queue.fading & {skill for skill, _ in self._work_demands}:
+            for skill in queue.fading.keys() & {skill for skill, _ in self._work_demands}:
                 asked[skill].update(range(MIN_LEVEL, MAX_LEVEL + 1))
         return {skill: sorted(levels) for skill, levels in asked.items()}
 

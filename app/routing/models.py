@@ -50,6 +50,10 @@ class Queue(Base):
     requirements: Mapped[dict[str, int]] = mapped_column(JSONB, server_default=text("'{}'"), default=dict)
     """Skill id to the least proficiency."""
     rings: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"), default=list)
+    preferred: Mapped[list[str]] = mapped_column(JSONB, server_default=text("'[]'"), default=list)
+    """Skill ids that only rank."""
+    fading: Mapped[dict[str, dict[str, int]]] = mapped_column(JSONB, server_default=text("'{}'"), default=dict)
+    """Skill id to `step_seconds` and `floor`: by one each step, whether the queue or its work asks for the skill."""
     policy: Mapped[str] = mapped_column(Text, server_default="default", default="default")
     last_agent_memory_seconds: Mapped[int | None] = mapped_column(Integer)
     """How long ago an agent may have served a customer for whom they are asked first; null: by channel, 0: never."""

@@ -13,6 +13,7 @@ from app.routing.facts import (
     MAX_TRIES_PER_AGENT,
     MIN_LEVEL,
     QueueFacts,
+    Ring,
     WorkFacts,
 )
 
@@ -55,10 +56,10 @@ def terms_at(
     named: Mapping[str, int] = {}
     for entered in queue.rings[:ring]:
         groups |= entered.groups
+        for skill in entered.lowers & required.keys():
+            required[skill] = max(required[skill] - 1, min(required[skill], queue.fading[skill].floor))
         if entered.requirements is not None:
             required, named = dict(entered.requirements), entered.requirements
-    for skill in queue.fading & required.keys() - named.keys():
-        required[skill] = max(MIN_LEVEL, required[skill] - ring)
     if language is not None and language[0] not in named:
         required[language[0]] = max(language[1], required.get(language[0], 0))
     return Terms(tuple(sorted(required.items())), groups)
@@ -110,22 +111,24 @@ def check_requirements(requirements: Mapping[str, int], where: str) -> None:
 
 def check_rings(queue: QueueFacts) -> None:
     """Rings open in order and never ask more than the one before. Raises InvalidInput with the reason."""
-    if len(queue.rings) > MAX_RINGS:
+    configured = [ring for ring in queue.rings if not ring.only_fades]
+    if len(configured) > MAX_RINGS:
         raise InvalidInput("too_many_rings", f"A queue may have {MAX_RINGS} rings at most.")
     check_requirements(queue.requirements, "requirements")
     after = [ring.enter_after_seconds for ring in queue.rings]
     if any(seconds <= 0 for seconds in after) or after != sorted(set(after)):
         raise InvalidInput("rings_out_of_order", "Each ring must open later than the one before it.")
-    for index, ring in enumerate(queue.rings):
+    for index, ring in enumerate(configured):
         check_requirements(ring.requirements or {}, f"rings[{index}].requirements")
     demands = [dict(terms_at(queue, ring).requirements) for ring in range(len(queue.rings) + 1)]
-    _check_relaxing(demands)
+    _check_relaxing(queue.rings, demands)
 
 
-def _check_relaxing(demands: Sequence[Mapping[str, int]]) -> None:
-    for index, (before, after) in enumerate(pairwise(demands)):
+def _check_relaxing(rings: Sequence[Ring], demands: Sequence[Mapping[str, int]]) -> None:
+    for number, (before, after) in enumerate(pairwise(demands)):
         harder = [skill for skill, minimum in after.items() if minimum > before.get(skill, 0)]
         if harder:
+            index = sum(not ring.only_fades for ring in rings[:number])
             raise InvalidInput(
                 "ring_contradicts",
                 f"rings[{index}] asks more of {min(harder)} than the step before; rings only relax.",

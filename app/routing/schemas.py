@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool
 from app.core.numbers import WholeNumber
 from app.core.plain_text import NO_NUL
 from app.events.routing import Penalty, Readiness, SessionState
-from app.routing.facts import MAX_LEVEL, MAX_RINGS, MIN_LEVEL
+from app.routing.facts import MAX_FADING, MAX_LEVEL, MAX_RINGS, MIN_LEVEL
 from app.routing.last_agent import LONGEST_HOLD_SECONDS, LONGEST_MEMORY_SECONDS
 from app.routing.service_levels import Formula
 
@@ -18,11 +18,19 @@ LanguageTag = Annotated[str, Field(max_length=20, pattern=r"^[A-Za-z0-9-]+$")]
 TranslatedName = Annotated[str, Field(max_length=100, pattern=NO_NUL)]
 MAX_REQUIREMENTS = 20
 MAX_GROUPS = 20
+MIN_STEP_SECONDS = 5
 MAX_NAMES = 20
 
 
 class Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
+
+
+class FadeBody(Body):
+    """The minimum falls by one each `step_seconds` of waiting, never below `floor`."""
+
+    step_seconds: WholeNumber = Field(ge=MIN_STEP_SECONDS, le=7 * 86_400)
+    floor: WholeNumber = Field(default=MIN_LEVEL, ge=MIN_LEVEL, le=MAX_LEVEL - 1)
 
 
 class RingBody(Body):
@@ -49,6 +57,14 @@ class QueueBody(Body):
     offer_timeout_seconds: WholeNumber = Field(default=30, ge=5, le=900)
     auto_accept: StrictBool = False
     requirements: dict[UUID, Level] = Field(default={}, max_length=MAX_REQUIREMENTS)
+    preferred: list[UUID] = Field(
+        default=[], max_length=MAX_REQUIREMENTS, description="Skills that nobody needs but that rank whoever has them"
+    )
+    fading: dict[UUID, FadeBody] = Field(
+        default={},
+        max_length=MAX_FADING,
+        description="Skills, required here or by rules, whose minimum falls with time",
+    )
     rings: list[RingBody] = Field(default=[], max_length=MAX_RINGS)
     policy: Literal["default", "longest_idle", "least_loaded"] = "default"
     last_agent_memory_seconds: WholeNumber | None = Field(

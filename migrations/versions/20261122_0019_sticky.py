@@ -1,4 +1,4 @@
-"""How long a queue's work is kept for the agent who served its customer last.
+"""Skills of a queue that rank or fade, and how long its work is kept for the last agent.
 
 Revision ID: 20261122_0019
 Revises: 20261122_0016
@@ -6,6 +6,7 @@ Revises: 20261122_0016
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects.postgresql import JSONB
 
 revision = "20261122_0019"
 down_revision = "20261122_0016"
@@ -14,6 +15,8 @@ depends_on = None
 
 
 def upgrade() -> None:
+    op.add_column("queue", sa.Column("preferred", JSONB(), server_default=sa.text("'[]'"), nullable=False))
+    op.add_column("queue", sa.Column("fading", JSONB(), server_default=sa.text("'{}'"), nullable=False))
     op.add_column("queue", sa.Column("last_agent_memory_seconds", sa.Integer(), nullable=True))
     op.add_column("queue", sa.Column("last_agent_hold_seconds", sa.Integer(), nullable=True))
 
@@ -21,3 +24,5 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_column("queue", "last_agent_hold_seconds")
     op.drop_column("queue", "last_agent_memory_seconds")
+    op.drop_column("queue", "fading")
+    op.drop_column("queue", "preferred")

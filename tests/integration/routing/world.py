@@ -84,6 +84,24 @@ class World:
         )
         return queue_id
 
+    async def add_skill(self, name: str = "Chinese") -> UUID:
+        skill = uuid4()
+        await self.execute(
+            "INSERT INTO skill (id, name, created_at) VALUES (:id, :name, :now)",
+            id=skill,
+            name=name,
+            now=self.clock.now(),
+        )
+        return skill
+
+    async def master(self, agent_id: UUID, skill: UUID, level: int) -> None:
+        await self.execute(
+            "INSERT INTO agent_skill (agent_id, skill_id, proficiency) VALUES (:agent, :skill, :level)",
+            agent=agent_id,
+            skill=skill,
+            level=level,
+        )
+
     async def add_agent(self, *, languages: tuple[str, ...] = ("en",), member: bool = True, ready: bool = True) -> UUID:
         agent_id = ids.new_id(self.clock.now())
         await self.execute(

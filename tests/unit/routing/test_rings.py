@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from app.core.errors import InvalidInput
-from app.routing.facts import QueueFacts, Ring, virtual_due_at
+from app.routing.facts import Fade, QueueFacts, Ring, virtual_due_at
 from app.routing.rings import check_rings, next_ring_at, ring_at, terms_at
 from tests.unit.routing.worlds import NOON, at, numbered
 
@@ -16,8 +16,12 @@ BILLING = QueueFacts(
     channels=frozenset({"chat"}),
     target_seconds=60,
     requirements={"billing": 7, "zh": 5},
-    fading=frozenset({"zh"}),
-    rings=(Ring(30), Ring(60, {"billing": 3, "zh": 2}), Ring(90, None, frozenset({TEAM}))),
+    fading={"zh": Fade(30, 4)},
+    rings=(
+        Ring(30, lowers=frozenset({"zh"})),
+        Ring(60, {"billing": 3, "zh": 2}),
+        Ring(90, None, frozenset({TEAM})),
+    ),
 )
 
 
