@@ -34,6 +34,8 @@ EVENTS: tuple[type[Event], ...] = (
     routing.WorkReassignRefused,
     routing.OfferMade,
     routing.OfferEnded,
+    routing.TransferOffered,
+    routing.TransferEnded,
     routing.PresenceChanged,
     routing.QueueChanged,
     routing.RoutingRulesChanged,

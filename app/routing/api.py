@@ -242,6 +242,15 @@ async def transfer(
     )
 
 
+@router.delete(
+    "/conversations/{conversation_id}/transfer",
+    summary="No longer ask the colleague of a warm transfer",
+    responses=WRITE,
+)
+async def take_back_transfer(conversation_id: UUID, principal: Writer, session: SessionDep, act: ActDep) -> Explanation:
+    return await service.take_back_transfer(session, act, principal, conversation_id=conversation_id)
+
+
 @router.get("/conversations/{conversation_id}/explain", summary="Why it is where it is", responses=READ_ONE)
 async def explain(conversation_id: UUID, principal: Reader, session: SessionDep) -> Explanation:
     return await service.explain(session, principal, conversation_id=conversation_id)

@@ -19,9 +19,9 @@ from app.routing.repository import checks, old_decisions
 from app.routing.repository import live as live_rows
 from app.routing.repository import queues as queue_rows
 from app.routing.service.desk import set_timer
-from app.routing.service.offers import expire_offer
 from app.routing.service.presences import check_silence
 from app.routing.service.waits import keep_estimates, measure_estimates
+from app.routing.service.warm_transfers import look_after
 
 log = structlog.get_logger(__name__)
 
@@ -34,8 +34,9 @@ at_nought(VIOLATIONS, (LEDGER_RULE, *checks.RULES))
 LEDGER_DRIFT = Gauge("switchboard_routing_ledger_drift_agents", "Agents whose ledger differs from what they hold")
 
 
-async def _expire(session: AsyncSession, act: Act, offer_id: UUID, _: Any) -> None:
-    await expire_offer(session, act, offer_id)
+async def _look_after_offer(session: AsyncSession, act: Act, offer_id: UUID, _: Any) -> None:
+    await look_after(session, act, offer_id)
+    await session.flush()
 
 
 async def _check_silence(session: AsyncSession, act: Act, agent_id: UUID, _: Any) -> None:
@@ -56,7 +57,7 @@ async def _renew_timers(session: AsyncSession, act: Act, work_ids: Sequence[UUID
 
 
 DUE_TABLES = (
-    DueTable("offer", _expire),
+    DueTable("offer", _look_after_offer),
     DueTable("agent_presence", _check_silence, id_column="agent_id"),
     DueTable("work_item", record_batch=_renew_timers, batch=200),
 )

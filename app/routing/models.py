@@ -77,7 +77,7 @@ class WorkItem(DueRow, Base):
     __tablename__ = "work_item"
     __table_args__ = (
         CheckConstraint(
-            "state in ('queued', 'offered', 'assigned', 'parked', 'wrapping',"
+            "state in ('queued', 'offered', 'consulted', 'assigned', 'parked', 'wrapping',"
             " 'done', 'abandoned', 'cancelled', 'moved')",
             name="state",
         ),
@@ -94,10 +94,11 @@ class WorkItem(DueRow, Base):
         Index("ix_work_item_freed", "queue_id", "freed_at", postgresql_where=text("freed_at is not null")),
         Index("ix_work_item_abandoned", "queue_id", "ended_at", postgresql_where=text("state = 'abandoned'")),
         Index(
-            "ix_work_item_agent",
+            "ix_work_item_holder",
             "agent_id",
-            postgresql_where=text("state in ('offered', 'assigned', 'parked', 'wrapping')"),
+            postgresql_where=text("state in ('offered', 'consulted', 'assigned', 'parked', 'wrapping')"),
         ),
+        Index("uq_work_item_consulted", "conversation_id", unique=True, postgresql_where=text("state = 'consulted'")),
         Index("ix_work_item_run_at", "run_at", postgresql_where=text(DUE)),
     )
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -105,6 +106,7 @@ class WorkItem(DueRow, Base):
     queue_id: Mapped[UUID] = mapped_column(ForeignKey("queue.id"))
     channel: Mapped[str] = mapped_column(Text)
     state: Mapped[str] = mapped_column(Text)
+    """`consulted` is not the conversation's own: it stands for a colleague asked in beside the owner."""
     agent_id: Mapped[UUID | None] = mapped_column(ForeignKey("agent.id"))
     """Who holds its units: the one it is offered to, or who owns it."""
     units: Mapped[int] = mapped_column(Integer)
@@ -186,6 +188,11 @@ class Offer(DueRow, Base):
     deadline_at: Mapped[datetime] = mapped_column(TIMESTAMP)
     ended_at: Mapped[datetime | None] = mapped_column(TIMESTAMP)
     end_reason: Mapped[str] = mapped_column(Text, server_default="", default="")
+    from_agent_id: Mapped[UUID | None]
+    """The owner who asks, in a warm transfer."""
+    handover_reason: Mapped[str | None] = mapped_column(Text)
+    handover_note_id: Mapped[UUID | None]
+    """The internal note that was written for the colleague."""
 
 
 class AgentPresence(DueRow, Base):

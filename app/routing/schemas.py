@@ -19,6 +19,7 @@ TranslatedName = Annotated[str, Field(max_length=100, pattern=NO_NUL)]
 MAX_REQUIREMENTS = 20
 MAX_GROUPS = 20
 MIN_STEP_SECONDS = 5
+MAX_NOTE_CHARACTERS = 2_000
 MAX_NAMES = 20
 
 
@@ -104,8 +105,16 @@ class CustomerName(BaseModel):
     segments: list[str]
 
 
+class Colleague(BaseModel):
+    id: UUID
+    name: str
+
+
 class OfferView(BaseModel):
-    """An offer as the agent sees it; answer it with its `token` before `deadline_at`."""
+    """An offer as the agent sees it; answer it with its `token` before `deadline_at`.
+
+    `from_agent`: the colleague who asks in a warm transfer, with their `note`.
+    """
 
     id: UUID
     work_id: UUID
@@ -120,6 +129,8 @@ class OfferView(BaseModel):
     deadline_at: datetime
     token: str
     why: str
+    from_agent: Colleague | None = None
+    note: str = ""
 
 
 class OfferAnswer(Body):
@@ -183,7 +194,10 @@ class AssignBody(Body):
 
 
 class TransferBody(Body):
-    """Either a queue or an agent. `reason` is a code, never words about a person."""
+    """Either a queue or an agent. `reason` is a code, never words about a person; `note` becomes an internal note.
+
+    `warm`: the agent is asked, and the owner keeps the conversation until they accept.
+    """
 
     model_config = ConfigDict(
         extra="forbid",
@@ -193,11 +207,13 @@ class TransferBody(Body):
     queue_id: UUID | None = None
     agent_id: UUID | None = None
     reason: str = Field(min_length=1, max_length=100, pattern=r"^[a-z0-9_]+$")
+    warm: StrictBool = False
+    note: str = Field(default="", max_length=MAX_NOTE_CHARACTERS, pattern=NO_NUL)
 
 
 class DecisionView(BaseModel):
-    """One stored trace. `outcome`: offer, wait, drain, unroutable; by hand picked, assigned, transferred, taken_over;
-    `forced` above capacity; for SLA due_advanced, ring_opened, reassign_refused.
+    """One stored trace. `outcome`: offer, wait, drain, unroutable; by hand picked, assigned, consulted, transferred,
+    taken_over; `forced` above capacity; for SLA due_advanced, ring_opened, reassign_refused.
     """
 
     id: UUID
@@ -243,10 +259,20 @@ class WorkView(BaseModel):
     version: int
 
 
+class PendingTransfer(BaseModel):
+    """A colleague is being asked; until they accept the owner has the conversation."""
+
+    offer_id: UUID
+    from_agent_id: UUID
+    to_agent_id: UUID
+    deadline_at: datetime
+
+
 class Explanation(BaseModel):
-    """`decisions`: newest first."""
+    """`decisions`: newest first. `transfer`: a warm one that is not answered yet."""
 
     work: WorkView | None
+    transfer: PendingTransfer | None = None
     decisions: list[DecisionView]
 
 

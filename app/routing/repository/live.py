@@ -21,7 +21,7 @@ from app.routing.models import AgentLedger, AgentPresence, Offer, QueueMember, R
 from app.routing.presence import CLOSED_SOCKET_SECONDS, SUSPECT_AFTER_SECONDS
 from app.routing.work_states import LIVE
 
-HELD_STATES = ("offered", "assigned", "parked", "wrapping")
+HELD_STATES = ("offered", "consulted", "assigned", "parked", "wrapping")
 
 
 async def ensure_agents(session: AsyncSession, agent_ids: Collection[UUID], now: datetime) -> None:

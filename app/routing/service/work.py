@@ -157,14 +157,15 @@ def take(session: AsyncSession, act: Act, desk: Desk, work: WorkItem) -> list[Ev
     return events
 
 
-def manual_decision(act: Act, work: WorkItem, agent_id: UUID | None, outcome: str) -> RoutingDecision:
+def manual_decision(act: Act, work: WorkItem, agent_id: UUID | None, outcome: str, **more: str) -> RoutingDecision:
+    """The audit of what somebody did by hand: who, and `more` of it where there is a value."""
     return RoutingDecision(
         id=act.new_id(),
         work_id=work.id,
         conversation_id=work.conversation_id,
         agent_id=agent_id,
         outcome=outcome,
-        trace={"by": act.actor},
+        trace={"by": act.actor} | {name: value for name, value in more.items() if value},
         decided_at=act.now,
     )
 
