@@ -18,7 +18,16 @@ from app.events.conversations import (
 )
 from app.events.customers import CustomerCreated
 from app.events.event import Event, Rights
-from app.events.routing import OfferEnded, OfferMade, PresenceChanged, PresenceState, QueueChanged, WorkChanged
+from app.events.routing import (
+    OfferEnded,
+    OfferMade,
+    PresenceChanged,
+    PresenceState,
+    QueueChanged,
+    TransferEnded,
+    TransferOffered,
+    WorkChanged,
+)
 from app.realtime.audience import Reach, Viewer, Visitor, sees_presence
 
 CONVERSATION = UUID(int=100)
@@ -31,6 +40,12 @@ _MESSAGE: dict[str, Any] = {
     "channel": "chat",
     "channel_account_id": SUBJECT,
     "arrived_at": NOW,
+}
+TRANSFER: dict[str, Any] = {
+    "conversation_id": CONVERSATION,
+    "offer_id": SUBJECT,
+    "from_agent_id": SUBJECT,
+    "to_agent_id": SUBJECT,
 }
 _OFFER: dict[str, Any] = {
     "conversation_id": CONVERSATION,
@@ -72,6 +87,8 @@ EXAMPLES: tuple[Event, ...] = (
     ),
     OfferMade(**_OFFER, deadline_at=NOW),
     OfferEnded(**_OFFER, state="declined", reason="busy"),
+    TransferOffered(**TRANSFER, deadline_at=NOW),
+    TransferEnded(**TRANSFER, state="declined"),
     PresenceChanged(agent_id=SUBJECT, before=None, after=READY),
     QueueChanged(queue_id=SUBJECT, change="updated"),
     TeamChanged(team_id=SUBJECT, change="created"),

@@ -176,6 +176,7 @@ function wire() {
   changes.addEventListener("unknown", ({ detail }) => loadConversation(detail));
   changes.addEventListener("stale", ({ detail }) => loadConversation(detail));
   changes.addEventListener("accepted", ({ detail }) => opened(detail));
+  changes.addEventListener("answered", ({ detail }) => toast(t(`console.transfer.${detail.state}`, { customer: nameOfCustomer(detail.conversation_id) })));
   changes.addEventListener("toast", ({ detail }) => toast(detail));
   changes.addEventListener("see", () => { view.thread.toEnd(); view.thread.scroll.focus(); });
   changes.addEventListener("sent", () => { view.thread.atEnd = true; });
@@ -204,6 +205,11 @@ function commands() {
     presence: () => view.bar.presence.click(),
     keys: async () => (await import("./dialogs.js")).showKeys(),
   };
+}
+
+function nameOfCustomer(id) {
+  const conversation = state.conversations.get(id);
+  return conversation ? customerName(conversation) : t("console.visitor_unnamed");
 }
 
 function putBack(entry, problem) {

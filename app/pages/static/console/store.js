@@ -213,6 +213,9 @@ const EVENTS = {
     if (data.offer) putOffer(data.offer);
   },
   "offer.ended": (data) => endOffer(data),
+  "transfer.ended": (data) => {
+    if (data.from_agent_id === state.me.id) announce("answered", data);
+  },
   "presence.changed": (data, frame) => {
     if (data.agent_id === state.me.id) state.presence = { ...state.presence, ...data.after, since: frame.at };
   },
