@@ -27,8 +27,8 @@ from app.routing.schemas import (
     QueueLine,
     QueueView,
     ReadinessBody,
-    TransferBody,
 )
+from app.routing.transfer_schemas import TransferBody
 
 router = APIRouter(prefix="/v1", tags=["routing"])
 Worker = Annotated[Principal, Depends(require("work"))]

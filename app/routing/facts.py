@@ -85,7 +85,8 @@ class AgentFacts:
 
 @dataclass(frozen=True, slots=True)
 class WorkFacts:
-    """A waiting work item. `requirements` replaces the queue's own (a ring may still relax it); `language` is
+    """A waiting work item. `requirements` replaces the queue's own (a ring may still relax it); `preferred`
+    skills rank beside the queue's; `language` is
     a skill and its minimum that holds at every ring which does not name that skill. Until `sticky_until_at`
     only the sticky agent is asked while connected (ring 0); afterwards being sticky only ranks first.
     `least_ring` is open whatever the age.
@@ -101,6 +102,7 @@ class WorkFacts:
     tier: int = 2
     priority: int = 0
     requirements: Mapping[str, int] | None = None
+    preferred: frozenset[str] = frozenset()
     language: tuple[str, int] | None = None
     version: int = 1
     sticky_agent_id: UUID | None = None

@@ -116,6 +116,8 @@ class WorkItem(DueRow, Base):
     priority: Mapped[int] = mapped_column(SmallInteger)
     requirements: Mapped[dict[str, int]] = mapped_column(JSONB, server_default=text("'{}'"), default=dict)
     """Added to the queue's: the language, what a rule or a transfer asked for."""
+    preferred: Mapped[list[str]] = mapped_column(JSONB, server_default=text("'[]'"), default=list)
+    """Skill ids that a rule wants ranked, beside the queue's."""
     ready_at: Mapped[datetime] = mapped_column(TIMESTAMP)
     due_at: Mapped[datetime] = mapped_column(TIMESTAMP)
     """The virtual deadline: ready_at plus the queue's target, or an SLA's due time if sooner."""

@@ -12,6 +12,7 @@ from app.events.routing import Penalty, Readiness, SessionState
 from app.routing.facts import MAX_FADING, MAX_LEVEL, MAX_RINGS, MIN_LEVEL
 from app.routing.last_agent import LONGEST_HOLD_SECONDS, LONGEST_MEMORY_SECONDS
 from app.routing.service_levels import Formula
+from app.routing.transfer_schemas import Colleague, PendingTransfer
 
 Level = Annotated[WholeNumber, Field(ge=MIN_LEVEL, le=MAX_LEVEL)]
 LanguageTag = Annotated[str, Field(max_length=20, pattern=r"^[A-Za-z0-9-]+$")]
@@ -19,7 +20,6 @@ TranslatedName = Annotated[str, Field(max_length=100, pattern=NO_NUL)]
 MAX_REQUIREMENTS = 20
 MAX_GROUPS = 20
 MIN_STEP_SECONDS = 5
-MAX_NOTE_CHARACTERS = 2_000
 MAX_NAMES = 20
 
 
@@ -105,11 +105,6 @@ class CustomerName(BaseModel):
     segments: list[str]
 
 
-class Colleague(BaseModel):
-    id: UUID
-    name: str
-
-
 class OfferView(BaseModel):
     """An offer as the agent sees it; answer it with its `token` before `deadline_at`.
 
@@ -193,24 +188,6 @@ class AssignBody(Body):
     override: StrictBool = False
 
 
-class TransferBody(Body):
-    """Either a queue or an agent. `reason` is a code, never words about a person; `note` becomes an internal note.
-
-    `warm`: the agent is asked, and the owner keeps the conversation until they accept.
-    """
-
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={"example": {"queue_id": "019ab3f0-7c1e-7b52-9d7e-0c7c5f1f6a10", "reason": "wrong_team"}},
-    )
-
-    queue_id: UUID | None = None
-    agent_id: UUID | None = None
-    reason: str = Field(min_length=1, max_length=100, pattern=r"^[a-z0-9_]+$")
-    warm: StrictBool = False
-    note: str = Field(default="", max_length=MAX_NOTE_CHARACTERS, pattern=NO_NUL)
-
-
 class DecisionView(BaseModel):
     """One stored trace. `outcome`: offer, wait, drain, unroutable; by hand picked, assigned, consulted, transferred,
     taken_over; `forced` above capacity; for SLA due_advanced, ring_opened, reassign_refused.
@@ -252,20 +229,12 @@ class WorkView(BaseModel):
     tier: int
     priority: int
     requirements: dict[str, int]
+    preferred: list[str]
     ready_at: datetime
     due_at: datetime
     unroutable_reason: str | None
     rules: RulesApplied | None
     version: int
-
-
-class PendingTransfer(BaseModel):
-    """A colleague is being asked; until they accept the owner has the conversation."""
-
-    offer_id: UUID
-    from_agent_id: UUID
-    to_agent_id: UUID
-    deadline_at: datetime
 
 
 class Explanation(BaseModel):

@@ -101,8 +101,8 @@ async def lock_works(session: AsyncSession, work_ids: Collection[UUID]) -> dict[
 
 
 WAITING = """
-    SELECT id, conversation_id, queue_id, channel, units, tier, priority, requirements::text, ready_at, due_at,
-           version, sticky_agent_id, sticky_until, cool_downs::text, tries::text, least_ring
+    SELECT id, conversation_id, queue_id, channel, units, tier, priority, requirements::text, preferred::text,
+           ready_at, due_at, version, sticky_agent_id, sticky_until, cool_downs::text, tries::text, least_ring
     FROM work_item WHERE state = 'queued' AND ($1::uuid[] IS NULL OR id = ANY ($1))
 """
 

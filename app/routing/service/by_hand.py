@@ -13,11 +13,12 @@ from app.core.act import Act
 from app.core.errors import Conflict, Forbidden, InvalidInput, NotFound
 from app.routing.repository import live as live_rows
 from app.routing.repository import queues as queue_rows
-from app.routing.schemas import AssignBody, Explanation, TransferBody
+from app.routing.schemas import AssignBody, Explanation
 from app.routing.service import warm_transfers
 from app.routing.service.handing import UNRESOLVED, give, lock_or_make, move_to_queue
 from app.routing.service.views import explain, explain_work
 from app.routing.service.work import manual_decision
+from app.routing.transfer_schemas import TransferBody
 
 OVERRIDE_SCOPE = "routing:write"
 

@@ -110,6 +110,7 @@ def _waiting(row: Mapping[str, Any], queue: Queue, numbers: Sequence[int]) -> Wo
         tier=row["tier"],
         priority=row["priority"],
         requirements={**queue.requirements, **required} if required else None,
+        preferred=frozenset() if row["preferred"] == "[]" else frozenset(json.loads(row["preferred"])),
         language=language,
         version=row["version"],
         sticky_agent_id=row["sticky_agent_id"],

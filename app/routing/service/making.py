@@ -154,6 +154,7 @@ def _build(placed: _Placed, spoken: Sequence[Sequence[str]]) -> WorkItem:
         tier=queue.tier if said.tier is None else said.tier,
         priority=max(facts.priority, queue.priority) if said.priority is None else said.priority,
         requirements=languages.requirement(placed.language, spoken) | dict(said.requirements),
+        preferred=[str(skill) for skill in said.preferred],
         ready_at=ready_at,
         due_at=virtual_due_at(ready_at, queue.target_seconds),
         cool_downs={},

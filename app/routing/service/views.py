@@ -20,12 +20,10 @@ from app.routing.repository import live as live_rows
 from app.routing.repository import queues as queue_rows
 from app.routing.repository import warm_transfers
 from app.routing.schemas import (
-    Colleague,
     CustomerName,
     DecisionView,
     Explanation,
     OfferView,
-    PendingTransfer,
     PresenceView,
     QueueLine,
     QueueName,
@@ -33,6 +31,7 @@ from app.routing.schemas import (
 )
 from app.routing.service.desk import presence_of
 from app.routing.service.waits import list_paces
+from app.routing.transfer_schemas import Colleague, PendingTransfer
 from app.routing.waits import Pace, estimate
 
 MAX_DECISIONS = 50

@@ -20,7 +20,7 @@ from app.routing.offer_rules import ENDED, check_open, check_quoted
 from app.routing.repository import live as live_rows
 from app.routing.repository import queues as queue_rows
 from app.routing.repository import warm_transfers as rows
-from app.routing.schemas import OfferAnswered, TransferBody
+from app.routing.schemas import OfferAnswered
 from app.routing.service.desk import Desk, hold, let_go, lock_work, park
 from app.routing.service.handing import UNRESOLVED, give
 from app.routing.service.offers import (
@@ -35,6 +35,7 @@ from app.routing.service.offers import (
 )
 from app.routing.service.publish import publish
 from app.routing.service.work import manual_decision
+from app.routing.transfer_schemas import TransferBody
 from app.routing.work_states import OWNED
 
 WATCH_SECONDS = 5

@@ -7,8 +7,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from app.core.errors import Conflict, Forbidden, InvalidInput, NotFound
-from app.routing.schemas import AssignBody, TransferBody
+from app.routing.schemas import AssignBody
 from app.routing.service import by_hand, views
+from app.routing.transfer_schemas import TransferBody
 from tests.clocks import ManualClock
 from tests.integration.routing.world import Routed, World, principal_of
 

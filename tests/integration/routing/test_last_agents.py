@@ -5,9 +5,9 @@ from uuid import UUID
 
 from app.core.database import driver_connection
 from app.routing.models import Offer
-from app.routing.schemas import TransferBody
 from app.routing.service import by_hand, offers, presences
 from app.routing.service.work import Cause, follow_conversations
+from app.routing.transfer_schemas import TransferBody
 from tests.clocks import ManualClock
 from tests.integration.routing.world import Routed, World, principal_of
 

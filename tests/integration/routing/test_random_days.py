@@ -10,8 +10,9 @@ import pytest
 from app.core.due_rows import DueRowRunner
 from app.core.errors import SwitchboardError
 from app.routing.jobs import DUE_TABLES
-from app.routing.schemas import AssignBody, TransferBody
+from app.routing.schemas import AssignBody
 from app.routing.service import answers, by_hand, offers, presences
+from app.routing.transfer_schemas import TransferBody
 from tests.clocks import ManualClock
 from tests.integration.routing.world import Routed, World, principal_of
 

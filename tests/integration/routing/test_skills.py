@@ -7,8 +7,10 @@ import httpx
 import pytest
 
 from app.core.errors import InvalidInput
+from app.routing.rule_schemas import RulesIn
+from app.routing.rules import Effects, Rule, RuleConditions
 from app.routing.schemas import QueueBody
-from app.routing.service import by_hand, queues
+from app.routing.service import by_hand, queues, rules
 from tests.clocks import ManualClock
 from tests.integration.routing.test_routing_api import bearer, client, code
 from tests.integration.routing.world import Routed, World, principal_of
@@ -90,6 +92,22 @@ async def test_a_preferred_skill_ranks_and_is_not_needed(world: World, routed: R
     other = await world.add_waiting()
     await routed()
     assert await offered(world, other) == [plain]
+
+
+async def test_a_rule_prefers_a_skill_for_the_work_it_meets_only(world: World, routed: Routed) -> None:
+    skill = await world.add_skill()
+    rule = Rule(name="Calls for it", conditions=RuleConditions(languages=["zh"]), effects=Effects(preferred=[skill]))
+    await world.run(rules.put_rules, RulesIn(rules=[rule]), version=None)
+    plain, skilled = await world.add_agent(languages=()), await world.add_agent(languages=())
+    await world.master(skilled, skill, 3)
+    chinese, other = await world.add_waiting(language="zh"), await world.add_waiting()
+    assert ((await world.work(chinese)).preferred, (await world.work(other)).preferred) == ([str(skill)], [])
+    await routed()
+    assert [await offered(world, chinese), await offered(world, other)] == [[skilled], [plain]]
+    unknown = Rule(name="Wrong", effects=Effects(preferred=[uuid4()]))
+    with pytest.raises(InvalidInput) as refused:
+        await world.run(rules.put_rules, RulesIn(rules=[unknown]), version=None)
+    assert refused.value.code == "unknown_reference"
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ import pytest
 from app.core.errors import Conflict, Forbidden, InvalidInput, NotFound, SwitchboardError
 from app.routing.jobs import DUE_TABLES
 from app.routing.models import Offer
-from app.routing.schemas import AssignBody, TransferBody
+from app.routing.schemas import AssignBody
 from app.routing.service import answers, by_hand, offers, presences, views, warm_transfers
+from app.routing.transfer_schemas import TransferBody
 from tests.clocks import ManualClock
 from tests.integration.routing.world import Routed, World, principal_of
 

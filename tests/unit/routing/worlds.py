@@ -112,6 +112,7 @@ class World:
             tier=queue.tier,
             priority=random.choice((0, 0, 5)),
             requirements=own if not queue.rings else None,
+            preferred=frozenset(random.sample(SKILLS, 1)) if random.random() < 0.15 else frozenset(),
             language=(random.choice(("zh", "en")), 3) if random.random() < 0.15 else None,
             sticky_agent_id=sticky,
             sticky_until_at=at(now + random.choice((-5, 10, 30))) if sticky else None,
