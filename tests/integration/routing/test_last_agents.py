@@ -3,6 +3,8 @@
 from datetime import timedelta
 from uuid import UUID
 
+import pytest
+
 from app.core.database import driver_connection
 from app.routing.models import Offer
 from app.routing.service import by_hand, offers, presences
@@ -90,7 +92,9 @@ async def decline(world: World, offer: Offer) -> None:
     )
 
 
-async def test_who_declines_a_customer_of_theirs_is_no_longer_asked_first(world: World, routed: Routed) -> None:
+async def test_who_declines_a_customer_of_theirs_is_no_longer_asked_first(
+    world: World, routed: Routed, clock: ManualClock
+) -> None:
     agent, customer = await served(world, routed)
     other = await world.add_agent()
     conversation = await world.add_waiting(customer_id=customer)
@@ -100,6 +104,7 @@ async def test_who_declines_a_customer_of_theirs_is_no_longer_asked_first(world:
     await decline(world, offer)
     work = await world.work(conversation)
     assert (work.sticky_agent_id, work.sticky_until) == (None, None)
+    clock.advance(1)
     await routed()
     assert await offered(world, conversation) == [agent, other]
     await world.assert_sound()
@@ -136,6 +141,28 @@ async def test_a_queue_says_how_long_it_remembers_and_holds(world: World, routed
     assert (work.sticky_agent_id, work.sticky_until) == (agent, clock.now() + timedelta(seconds=5))
     await world.execute("UPDATE queue SET last_agent_memory_seconds = 0")
     assert (await world.work(await world.add_waiting(customer_id=customer))).sticky_agent_id is None
+
+
+@pytest.mark.parametrize("back", [True, False])
+async def test_work_of_a_gone_agent_is_theirs_again_if_they_come_back_and_somebody_elses_otherwise(
+    world: World, routed: Routed, clock: ManualClock, back: bool
+) -> None:
+    agent = await world.add_agent()
+    conversation = await world.add_waiting()
+    await routed()
+    await world.accept((await world.offers(conversation))[0])
+    for seconds in (31, 30, 120):
+        clock.advance(seconds)
+        await world.run(presences.check_silence, agent)
+    work = await world.work(conversation)
+    assert (work.state, work.sticky_agent_id) == ("queued", agent)
+    assert work.sticky_until == clock.now() + timedelta(seconds=300)
+    other = await world.add_agent()
+    if back:
+        await world.beat(agent)
+    await routed()
+    assert (await offered(world, conversation))[1:] == [agent if back else other]
+    await world.assert_sound()
 
 
 async def test_what_is_transferred_to_a_queue_is_not_kept_for_whoever_sent_it_away(
