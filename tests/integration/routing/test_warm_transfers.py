@@ -7,18 +7,21 @@ from uuid import UUID, uuid4
 import pytest
 
 from app.core.errors import Conflict, Forbidden, InvalidInput, NotFound, SwitchboardError
+from app.core.log_signal import LogSignal
 from app.routing.jobs import DUE_TABLES
 from app.routing.models import Offer
 from app.routing.schemas import AssignBody
 from app.routing.service import answers, by_hand, offers, presences, views, warm_transfers
+from app.routing.service.router import Router
 from app.routing.transfer_schemas import TransferBody
 from tests.clocks import ManualClock
+from tests.integration.routing.test_router import metric, settled
 from tests.integration.routing.world import Routed, World, principal_of
 
 OWNER = frozenset({"work", "conversations:read", "conversations:write"})
 
 
-async def owned(world: World, routed: Routed, **options: Any) -> tuple[UUID, UUID]:
+async def owned(world: World, **options: Any) -> tuple[UUID, UUID]:
     """(owner, conversation)"""
     owner = await world.add_agent()
     conversation = await world.add_waiting(**options)
@@ -69,10 +72,8 @@ async def last_ended(world: World, conversation: UUID) -> str:
     return rows[-1].payload["state"]
 
 
-async def test_the_owner_keeps_everything_until_the_colleague_accepts(
-    world: World, routed: Routed, clock: ManualClock
-) -> None:
-    owner, conversation = await owned(world, routed)
+async def test_the_owner_keeps_everything_until_the_colleague_accepts(world: World, clock: ManualClock) -> None:
+    owner, conversation = await owned(world)
     colleague = await world.add_agent()
     clock.advance(1)
     explained = await ask(world, owner, conversation, colleague, note="Wants it by Friday")
@@ -100,8 +101,8 @@ async def test_the_owner_keeps_everything_until_the_colleague_accepts(
     assert explained.decisions[0].trace["taken_from"] == str(owner)
 
 
-async def test_a_stale_token_and_a_strangers_answer_change_nothing(world: World, routed: Routed) -> None:
-    owner, conversation = await owned(world, routed)
+async def test_a_stale_token_and_a_strangers_answer_change_nothing(world: World) -> None:
+    owner, conversation = await owned(world)
     colleague = await world.add_agent()
     await ask(world, owner, conversation, colleague)
     offer = await pending(world, conversation)
@@ -111,8 +112,8 @@ async def test_a_stale_token_and_a_strangers_answer_change_nothing(world: World,
     await world.assert_sound()
 
 
-async def test_a_decline_leaves_it_with_the_owner_who_is_told(world: World, routed: Routed) -> None:
-    owner, conversation = await owned(world, routed)
+async def test_a_decline_leaves_it_with_the_owner_who_is_told(world: World) -> None:
+    owner, conversation = await owned(world)
     colleague = await world.add_agent()
     await ask(world, owner, conversation, colleague)
     offer = await pending(world, conversation)
@@ -126,10 +127,8 @@ async def test_a_decline_leaves_it_with_the_owner_who_is_told(world: World, rout
     assert (await pending(world, conversation)).agent_id == colleague
 
 
-async def test_an_unanswered_question_expires_and_the_second_one_is_a_penalty(
-    world: World, routed: Routed, clock: ManualClock
-) -> None:
-    owner, conversation = await owned(world, routed)
+async def test_an_unanswered_question_expires_and_the_second_one_is_a_penalty(world: World, clock: ManualClock) -> None:
+    owner, conversation = await owned(world)
     colleague = await world.add_agent()
     for penalty in ("none", "not_responding"):
         await ask(world, owner, conversation, colleague)
@@ -142,8 +141,8 @@ async def test_an_unanswered_question_expires_and_the_second_one_is_a_penalty(
     await world.assert_sound()
 
 
-async def test_a_colleague_who_stops_is_no_longer_asked(world: World, routed: Routed) -> None:
-    owner, conversation = await owned(world, routed)
+async def test_a_colleague_who_stops_is_no_longer_asked(world: World) -> None:
+    owner, conversation = await owned(world)
     colleague = await world.add_agent()
     await ask(world, owner, conversation, colleague)
     await world.run(presences.set_presence, agent_id=colleague, readiness="not_ready", reason="lunch")
@@ -152,8 +151,8 @@ async def test_a_colleague_who_stops_is_no_longer_asked(world: World, routed: Ro
     await world.assert_sound()
 
 
-async def test_two_at_once_yourself_the_absent_the_busy_and_queues_are_refused(world: World, routed: Routed) -> None:
-    owner, conversation = await owned(world, routed)
+async def test_two_at_once_yourself_the_absent_the_busy_and_queues_are_refused(world: World) -> None:
+    owner, conversation = await owned(world)
     colleague, absent, busy = await world.add_agent(), await world.add_agent(ready=False), await world.add_agent()
     for _ in range(4):
         await world.run(by_hand.pick, principal_of(busy), conversation_id=await world.add_waiting())
@@ -175,8 +174,8 @@ async def test_two_at_once_yourself_the_absent_the_busy_and_queues_are_refused(w
     await world.assert_sound()
 
 
-async def test_a_supervisor_does_not_ask_for_the_owner(world: World, routed: Routed) -> None:
-    _, conversation = await owned(world, routed)
+async def test_a_supervisor_does_not_ask_for_the_owner(world: World) -> None:
+    _, conversation = await owned(world)
     colleague = await world.add_agent()
     supervisor = principal_of(uuid4(), scopes=OWNER | {"routing:write"})
     body = TransferBody(agent_id=colleague, reason="why", warm=True)
@@ -187,8 +186,8 @@ async def test_a_supervisor_does_not_ask_for_the_owner(world: World, routed: Rou
     assert await refused(world, transfer) == "not_the_owner"
 
 
-async def test_a_question_is_taken_back_once_or_again(world: World, routed: Routed) -> None:
-    owner, conversation = await owned(world, routed)
+async def test_a_question_is_taken_back_once_or_again(world: World) -> None:
+    owner, conversation = await owned(world)
     colleague = await world.add_agent()
     await ask(world, owner, conversation, colleague)
     offer = await pending(world, conversation)
@@ -204,9 +203,9 @@ async def test_a_question_is_taken_back_once_or_again(world: World, routed: Rout
 
 @pytest.mark.parametrize("loss", ["resolved", "taken_over", "to_queue", "agent_gone"])
 async def test_once_the_owner_has_lost_it_nobody_can_accept_and_the_units_come_back(
-    world: World, routed: Routed, clock: ManualClock, loss: str
+    world: World, clock: ManualClock, loss: str
 ) -> None:
-    owner, conversation = await owned(world, routed)
+    owner, conversation = await owned(world)
     colleague = await world.add_agent()
     await ask(world, owner, conversation, colleague)
     offer = await pending(world, conversation)
@@ -230,9 +229,9 @@ async def test_once_the_owner_has_lost_it_nobody_can_accept_and_the_units_come_b
 
 
 async def test_while_the_owner_has_it_the_question_is_looked_at_again_and_again(
-    world: World, routed: Routed, clock: ManualClock
+    world: World, clock: ManualClock
 ) -> None:
-    owner, conversation = await owned(world, routed)
+    owner, conversation = await owned(world)
     colleague = await world.add_agent()
     await ask(world, owner, conversation, colleague)
     for _ in range(2):
@@ -243,10 +242,8 @@ async def test_while_the_owner_has_it_the_question_is_looked_at_again_and_again(
     assert (await pending(world, conversation)).deadline_at > clock.now()
 
 
-async def test_a_conversation_that_waits_for_its_customer_changes_hands_without_units(
-    world: World, routed: Routed
-) -> None:
-    owner, conversation = await owned(world, routed)
+async def test_a_conversation_that_waits_for_its_customer_changes_hands_without_units(world: World) -> None:
+    owner, conversation = await owned(world)
     colleague = await world.add_agent()
     await ask(world, owner, conversation, colleague)
     await world.set_status(conversation, "pending", actor=f"agent:{owner}")
@@ -258,8 +255,8 @@ async def test_a_conversation_that_waits_for_its_customer_changes_hands_without_
     await world.assert_sound()
 
 
-async def test_what_the_question_interrupts_goes_on_when_it_is_declined(world: World, routed: Routed) -> None:
-    owner, conversation = await owned(world, routed)
+async def test_what_the_question_interrupts_goes_on_when_it_is_declined(world: World) -> None:
+    owner, conversation = await owned(world)
     colleague = await world.add_agent()
     mails = [await world.add_waiting(channel="email") for _ in range(10)]
     for mail in mails:
@@ -276,7 +273,7 @@ async def test_what_the_question_interrupts_goes_on_when_it_is_declined(world: W
 
 
 async def test_the_router_offers_a_consulted_colleague_no_more_than_still_fits(world: World, routed: Routed) -> None:
-    owner, conversation = await owned(world, routed)
+    owner, conversation = await owned(world)
     await world.execute("UPDATE agent_presence SET readiness = 'not_ready' WHERE agent_id = :id", id=owner)
     colleague = await world.add_agent()
     await ask(world, owner, conversation, colleague)
@@ -287,9 +284,28 @@ async def test_the_router_offers_a_consulted_colleague_no_more_than_still_fits(w
     await world.assert_sound()
 
 
-async def test_of_an_acceptance_and_a_loss_at_once_exactly_one_wins(world: World, routed: Routed) -> None:
+async def test_a_running_router_hears_that_a_colleague_is_asked_and_no_longer_asked(
+    world: World, router: Router, signal: LogSignal, clock: ManualClock
+) -> None:
+    epoch = await world.acquire_router()
+    owner, conversation = await owned(world)
+    colleague = await world.add_agent()
+    await settled(world, router, signal, epoch)
+    await router.rebuild()
+    missed = metric("switchboard_routing_missed_total", kind="agent")
+    await ask(world, owner, conversation, colleague)
+    for step in range(4):
+        if step == 2:
+            await world.run(by_hand.take_back_transfer, principal_of(owner, scopes=OWNER), conversation_id=conversation)
+        await settled(world, router, signal, epoch)
+        clock.advance(5)
+        await router.step(epoch)
+    assert metric("switchboard_routing_missed_total", kind="agent") == missed
+
+
+async def test_of_an_acceptance_and_a_loss_at_once_exactly_one_wins(world: World) -> None:
     for _ in range(6):
-        owner, conversation = await owned(world, routed)
+        owner, conversation = await owned(world)
         colleague = await world.add_agent()
         await ask(world, owner, conversation, colleague)
         offer = await pending(world, conversation)
