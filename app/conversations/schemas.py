@@ -77,6 +77,14 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
+class LastOwner:
+    """Who has or had the customer's newest conversation that anybody had, and when it was last written in."""
+
+    agent_id: UUID
+    served_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Placement:
     """Another queue with its team, another priority, or both; None leaves what is there."""
 

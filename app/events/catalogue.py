@@ -35,6 +35,8 @@ EVENTS: tuple[type[Event], ...] = (
     routing.WorkOverflowed,
     routing.OfferMade,
     routing.OfferEnded,
+    routing.TransferOffered,
+    routing.TransferEnded,
     routing.PresenceChanged,
     routing.WrapUpBegan,
     routing.WrapUpEnded,

@@ -89,6 +89,26 @@ class OfferEnded(ConversationEvent):
     reason: str = ""
 
 
+class TransferOffered(ConversationEvent):
+    """A warm transfer: a colleague has an offer, and the owner keeps the conversation until they accept."""
+
+    type = "transfer.offered"
+    offer_id: UUID
+    from_agent_id: UUID
+    to_agent_id: UUID
+    deadline_at: datetime
+
+
+class TransferEnded(ConversationEvent):
+    """The colleague answered a warm transfer or did not; but for `accepted` the owner has the conversation still."""
+
+    type = "transfer.ended"
+    offer_id: UUID
+    from_agent_id: UUID
+    to_agent_id: UUID
+    state: Literal["accepted", "declined", "expired", "withdrawn"]
+
+
 class PresenceState(BaseModel):
     """The independent fields of presence; routable = connected, ready and no penalty."""
 

@@ -27,8 +27,8 @@ from app.routing.schemas import (
     QueueLine,
     QueueView,
     ReadinessBody,
-    TransferBody,
 )
+from app.routing.transfer_schemas import TransferBody
 from app.routing.wrap_up_schemas import EndWrapUpBody, WrapUpAnswered
 
 router = APIRouter(prefix="/v1", tags=["routing"])
@@ -248,6 +248,15 @@ async def transfer(
     return await once(
         session, act, lambda: service.transfer(session, act, principal, conversation_id=conversation_id, body=body)
     )
+
+
+@router.delete(
+    "/conversations/{conversation_id}/transfer",
+    summary="No longer ask the colleague of a warm transfer",
+    responses=WRITE,
+)
+async def take_back_transfer(conversation_id: UUID, principal: Writer, session: SessionDep, act: ActDep) -> Explanation:
+    return await service.take_back_transfer(session, act, principal, conversation_id=conversation_id)
 
 
 @router.get("/conversations/{conversation_id}/explain", summary="Why it is where it is", responses=READ_ONE)

@@ -18,11 +18,11 @@ from app.core.partitions import month_of
 from app.core.tasks import Periodic
 from app.routing.repository import checks, old_decisions
 from app.routing.service.due_works import run_timers
-from app.routing.service.offers import expire_offer
 from app.routing.service.overflow_facts import Hours
 from app.routing.service.overflowing import look_at_lines
 from app.routing.service.presences import check_silence
 from app.routing.service.waits import keep_estimates, measure_estimates
+from app.routing.service.warm_transfers import look_after
 
 log = structlog.get_logger(__name__)
 
@@ -37,8 +37,9 @@ at_nought(VIOLATIONS, (LEDGER_RULE, *checks.RULES, *checks.BALANCE_RULES))
 LEDGER_DRIFT = Gauge("switchboard_routing_ledger_drift_agents", "Agents whose ledger differs from what they hold")
 
 
-async def _expire(session: AsyncSession, act: Act, offer_id: UUID, _: Any) -> None:
-    await expire_offer(session, act, offer_id)
+async def _look_after_offer(session: AsyncSession, act: Act, offer_id: UUID, _: Any) -> None:
+    await look_after(session, act, offer_id)
+    await session.flush()
 
 
 async def _check_silence(session: AsyncSession, act: Act, agent_id: UUID, _: Any) -> None:
@@ -49,7 +50,7 @@ async def _check_silence(session: AsyncSession, act: Act, agent_id: UUID, _: Any
 def due_tables(hours: Hours) -> tuple[DueTable, ...]:
     """`hours`: which business calendars are open, for overflow outside hours."""
     return (
-        DueTable("offer", _expire),
+        DueTable("offer", _look_after_offer),
         DueTable("agent_presence", _check_silence, id_column="agent_id"),
         DueTable("work_item", record_batch=partial(run_timers, hours=hours), batch=200),
     )

@@ -21,7 +21,7 @@ from app.routing.models import AgentLedger, AgentPresence, Offer, QueueMember, R
 from app.routing.presence import CLOSED_SOCKET_SECONDS, SUSPECT_AFTER_SECONDS
 from app.routing.work_states import LIVE
 
-HELD_STATES = ("offered", "assigned", "parked", "wrapping")
+HELD_STATES = ("offered", "consulted", "assigned", "parked", "wrapping")
 
 
 async def ensure_agents(session: AsyncSession, agent_ids: Collection[UUID], now: datetime) -> None:
@@ -105,8 +105,8 @@ async def lock_works(session: AsyncSession, work_ids: Collection[UUID]) -> dict[
 
 
 WAITING = """
-    SELECT id, conversation_id, queue_id, channel, units, tier, priority, requirements::text, ready_at, due_at,
-           version, sticky_agent_id, sticky_until, cool_downs::text, tries::text, least_ring
+    SELECT id, conversation_id, queue_id, channel, units, tier, priority, requirements::text, preferred::text,
+           ready_at, due_at, version, sticky_agent_id, sticky_until, cool_downs::text, tries::text, least_ring
     FROM work_item WHERE state = 'queued' AND ($1::uuid[] IS NULL OR id = ANY ($1))
 """
 

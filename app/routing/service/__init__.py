@@ -1,9 +1,10 @@
 """The face of routing: every use-case other packages and the API may call."""
 
-from app.routing.service.by_hand import assign, pick, transfer
+from app.routing.service.answers import accept_offer
+from app.routing.service.by_hand import assign, pick, take_back_transfer, transfer
 from app.routing.service.days import empty_day, list_days
 from app.routing.service.ending import end_wrap_up
-from app.routing.service.offers import accept_offer, decline_offer
+from app.routing.service.offers import decline_offer
 from app.routing.service.presences import (
     beat,
     clear_penalty,
@@ -58,6 +59,7 @@ __all__ = [
     "remove_member",
     "set_presence",
     "set_presence_of",
+    "take_back_transfer",
     "transfer",
     "try_rules",
     "update_queue",

@@ -12,9 +12,11 @@ from app.core.errors import Conflict
 from app.events.event import Event
 from app.events.routing import Penalty, PresenceChanged, Readiness, SessionState, WorkChanged, WorkState
 from app.routing import capacity, presence
+from app.routing.fading import falls_at_seconds
 from app.routing.models import AgentLedger, AgentPresence, Queue, WorkItem
 from app.routing.overflow import Past, next_look_at, parse_steps
 from app.routing.repository import live as live_rows
+from app.routing.service.loading import fades_of
 from app.routing.timers import next_timer_at
 from app.routing.work_states import check_transition
 
@@ -220,9 +222,13 @@ def set_timer(work: WorkItem, queue: Queue, now: datetime) -> None:
         due_at=work.due_at,
         sticky_until=work.sticky_until,
         cool_downs=work.cool_downs,
-        rings_after_seconds=[ring["enter_after_seconds"] for ring in queue.rings],
+        rings_after_seconds=[*(ring["enter_after_seconds"] for ring in queue.rings), *_falls_at_seconds(queue)],
         overflow_at=overflow_at(work, queue, now),
     )
+
+
+def _falls_at_seconds(queue: Queue) -> list[float]:
+    return falls_at_seconds(fades_of(queue)) if queue.fading else []
 
 
 def overflow_at(work: WorkItem, queue: Queue, now: datetime) -> datetime | None:

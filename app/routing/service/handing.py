@@ -52,7 +52,8 @@ async def give(
         events += take(session, act, desk, work)
     else:
         desk.works[work.id] = work
-    live_rows.add_decisions(session, [manual_decision(act, work, agent_id, reason)])
+    taken_from = str(former.agent_id) if former else ""
+    live_rows.add_decisions(session, [manual_decision(act, work, agent_id, reason, taken_from=taken_from, reason=note)])
     desk.ledger.last_accepted_at = act.now
     await publish(session, act, events)
     await conversations.set_owner(
@@ -69,9 +70,10 @@ async def move_to_queue(
     queue: Queue,
     *,
     reason: str,
+    note: str = "",
     by_rules: bool = False,
 ) -> None:
-    """It goes on in the other queue and keeps the time it has waited since."""
+    """It goes on in the other queue and keeps the time it has waited since. `note`: why, in a code."""
     former = desks.get(work.agent_id) if work.agent_id else None
     events = await _release(session, act, work, former, reason=reason)
     events.append(move(work, "moved", reason=reason, agent_id=former.agent_id if former else None))
@@ -90,6 +92,7 @@ async def move_to_queue(
         team_id=queue.team_id,
         owner_id=None,
         reason="transferred",
+        note=note,
     )
 
 

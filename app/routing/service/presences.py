@@ -151,8 +151,9 @@ async def _requeue_all(session: AsyncSession, act: Act, desk: Desk, *, keep: fro
     ]
     events: list[Event] = []
     for work in sorted(owned, key=lambda item: item.id):
-        events += await requeue(session, act, desk, work, reason="agent_gone")
-        work.sticky_until = act.now + timedelta(seconds=presence.STICKY_AFTER_GONE_SECONDS)
+        events += await requeue(
+            session, act, desk, work, reason="agent_gone", hold_seconds=presence.STICKY_AFTER_GONE_SECONDS
+        )
     await publish(session, act, events)
     for conversation_id in sorted(work.conversation_id for work in owned):
         await conversations.set_owner(session, act, conversation_id=conversation_id, owner_id=None, reason="agent_gone")

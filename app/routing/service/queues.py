@@ -10,6 +10,7 @@ from app.core.act import Act
 from app.core.errors import Conflict, NotFound, PreconditionFailed
 from app.core.http import Page, cursor_text, decode_cursor, encode_cursor
 from app.events.routing import QueueChanged
+from app.routing.fading import check_fading
 from app.routing.models import Queue
 from app.routing.ranking import get_policy
 from app.routing.repository import queues as queue_rows
@@ -18,12 +19,16 @@ from app.routing.schemas import Members, QueueBody, QueueView
 from app.routing.service.loading import queue_facts
 from app.routing.service.overflow_chains import check_overflow
 from app.routing.service.publish import publish
+from app.routing.service.queue_references import check_references
 
 
 async def create_queue(session: AsyncSession, act: Act, body: QueueBody, *, synthetic: bool = False) -> QueueView:
-    """Raises Conflict `queue_name_taken`, InvalidInput for contradicting rings and for overflow that leads nowhere."""
+    """Raises Conflict `queue_name_taken`, InvalidInput `unknown_reference`, how rings or fading contradict, and for
+    overflow that leads nowhere.
+    """
     await check_overflow(session, body, queue_id=None)
     await _check_name(session, body.name, None)
+    await check_references(session, body)
     queue = Queue(id=act.new_id(), synthetic=synthetic, version=1, created_at=act.now)
     _fill(queue, body)
     queue_rows.add_queue(session, queue)
@@ -43,6 +48,7 @@ async def update_queue(
     if version is not None and version != queue.version:
         raise PreconditionFailed("queue_changed", "Somebody changed this queue meanwhile. Reload it and edit again.")
     await _check_name(session, body.name, queue_id)
+    await check_references(session, body)
     _fill(queue, body)
     queue.version += 1
     await _announce(session, act, queue_id, "updated")
@@ -100,7 +106,9 @@ def _fill(queue: Queue, body: QueueBody) -> None:
         setattr(queue, name, value)
     queue.team_id, queue.calendar_id = body.team_id, body.calendar_id
     get_policy(queue.policy)
-    check_rings(queue_facts(queue))
+    facts = queue_facts(queue)
+    check_fading(facts.requirements, facts.fading)
+    check_rings(facts)
 
 
 def _view(queue: Queue) -> QueueView:

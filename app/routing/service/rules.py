@@ -48,7 +48,7 @@ async def put_rules(session: AsyncSession, act: Act, body: RulesIn, *, version: 
 async def check_references(session: AsyncSession, rules: Sequence[Rule]) -> None:
     """Raises InvalidInput `unknown_reference` with the path and the reason of each."""
     queue_ids = {rule.effects.queue_id for rule in rules if rule.effects.queue_id is not None}
-    skill_ids = {skill for rule in rules for skill in rule.effects.requirements}
+    skill_ids = {skill for rule in rules for skill in (*rule.effects.requirements, *rule.effects.preferred)}
     found = await queue_rows.list_queues(session, queue_ids) if queue_ids else []
     queues = {queue.id for queue in found if not queue.synthetic}
     skills = await agents.list_known_skills(session, skill_ids) if skill_ids else set()
@@ -65,6 +65,11 @@ async def check_references(session: AsyncSession, rules: Sequence[Rule]) -> None
 def _unknown(rule: Rule, queues: set[UUID], skills: set[UUID]) -> list[tuple[str, str]]:
     effects = rule.effects
     lost = [("queue_id", "there is no such queue")] if effects.queue_id not in queues | {None} else []
+    lost += [
+        (f"preferred.{place}", "there is no such skill")
+        for place, skill in enumerate(effects.preferred)
+        if skill not in skills
+    ]
     return lost + [
         (f"requirements.{skill}", "there is no such skill") for skill in effects.requirements if skill not in skills
     ]

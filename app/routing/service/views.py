@@ -17,7 +17,7 @@ from app.core.errors import NotFound
 from app.events.routing import RunningWrapUpMode
 from app.routing.models import AgentLedger, AgentPresence, Offer, Queue, RoutingDecision, WorkItem
 from app.routing.presence import Presence
-from app.routing.repository import after_work
+from app.routing.repository import after_work, warm_transfers
 from app.routing.repository import live as live_rows
 from app.routing.repository import queues as queue_rows
 from app.routing.schemas import (
@@ -32,6 +32,7 @@ from app.routing.schemas import (
 )
 from app.routing.service.desk import presence_of
 from app.routing.service.waits import list_paces
+from app.routing.transfer_schemas import Colleague, PendingTransfer
 from app.routing.waits import Pace, estimate
 from app.routing.wrap_up_schemas import WrapUpView
 
@@ -47,9 +48,12 @@ async def list_offers(session: AsyncSession, agent_id: UUID) -> list[OfferView]:
     summaries = await conversations.summaries_of(session, [offer.conversation_id for offer in offers], reader_id=None)
     queues = {queue.id: queue for queue in await queue_rows.list_queues(session, {o.queue_id for o in offers})}
     works = await live_rows.list_works(session, [offer.work_id for offer in offers])
+    handovers = await _load_handovers(session, offers)
     decided = await live_rows.list_last_offer_decisions(session, [offer.conversation_id for offer in offers])
     return [
-        _offer_view(offer, queues[offer.queue_id], works[offer.work_id], summaries[offer.conversation_id], decided)
+        _offer_view(
+            offer, queues[offer.queue_id], works[offer.work_id], summaries[offer.conversation_id], decided
+        ).model_copy(update=handovers.get(offer.id, {}))
         for offer in offers
         if offer.conversation_id in summaries
     ]
@@ -80,6 +84,25 @@ def _offer_view(
         token=offer.token,
         why=str(decision.trace.get("decided_by", "")) if decision else "",
     )
+
+
+async def _load_handovers(session: AsyncSession, offers: Sequence[Offer]) -> dict[UUID, dict[str, Any]]:
+    """What a colleague's offer says instead: who asks, and their note."""
+    asking = {offer.from_agent_id for offer in offers if offer.from_agent_id is not None}
+    if not asking:
+        return {}
+    names = {each.id: each.name for each in await agents.list_facts(session, asking)}
+    note_ids = [offer.handover_note_id for offer in offers if offer.handover_note_id is not None]
+    notes = await conversations.load_contents(session, note_ids) if note_ids else {}
+    return {
+        offer.id: {
+            "from_agent": Colleague(id=offer.from_agent_id, name=names.get(offer.from_agent_id, "")),
+            "note": notes[offer.handover_note_id].body if offer.handover_note_id in notes else "",
+            "why": "",
+        }
+        for offer in offers
+        if offer.from_agent_id is not None
+    }
 
 
 def queue_name(queue: Queue) -> QueueName:
@@ -187,7 +210,9 @@ async def explain_work(session: AsyncSession, conversation_id: UUID) -> Explanat
     live = await live_rows.find_live_work_ids(session, [conversation_id])
     works = await live_rows.list_works(session, list(live.values()))
     decisions = await live_rows.list_decisions(session, conversation_id, MAX_DECISIONS)
+    asked = await warm_transfers.find_pending(session, conversation_id)
     return Explanation(
+        transfer=_transfer_view(asked) if asked is not None else None,
         work=next((_work_view(work) for work in works.values()), None),
         decisions=[
             DecisionView(
@@ -200,6 +225,16 @@ async def explain_work(session: AsyncSession, conversation_id: UUID) -> Explanat
             )
             for decision in decisions
         ],
+    )
+
+
+def _transfer_view(offer: Offer) -> PendingTransfer:
+    assert offer.from_agent_id is not None
+    return PendingTransfer(
+        offer_id=offer.id,
+        from_agent_id=offer.from_agent_id,
+        to_agent_id=offer.agent_id,
+        deadline_at=offer.deadline_at,
     )
 
 

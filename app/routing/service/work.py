@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Literal, cast
 from uuid import UUID
 
@@ -17,7 +18,6 @@ from app.routing.idling import idle_check_at
 from app.routing.models import RoutingDecision, WorkItem
 from app.routing.repository import live as live_rows
 from app.routing.repository import queues as queue_rows
-from app.routing.rings import sticky_until
 from app.routing.service.desk import (
     Desk,
     changed,
@@ -31,6 +31,7 @@ from app.routing.service.desk import (
     set_timer,
     settle,
 )
+from app.routing.service.last_agents import keep_for
 from app.routing.service.making import Wanted, add_works, build_works, make_queued
 from app.routing.service.offers import put_back
 from app.routing.service.publish import publish
@@ -155,8 +156,9 @@ async def _make_owned(session: AsyncSession, act: Act, conversation_id: UUID, ca
             stored = (await live_rows.lock_works(session, [work.id]))[work.id]
             await publish(session, act, take(session, act, owner, stored))
         return
-    make_sticky(work, owner.agent_id, act)
-    set_timer(work, await queue_rows.get_queue(session, work.queue_id), act.now)
+    queue = await queue_rows.get_queue(session, work.queue_id)
+    keep_for(work, owner.agent_id, queue, act.now, served_at=act.now)
+    set_timer(work, queue, act.now)
     if await add_works(session, [work], {conversation_id: act}, reason="reopened"):
         await conversations.set_owner(session, act, conversation_id=conversation_id, owner_id=None, reason="released")
 
@@ -190,29 +192,33 @@ def take(session: AsyncSession, act: Act, desk: Desk, work: WorkItem) -> list[Ev
     return events
 
 
-def manual_decision(act: Act, work: WorkItem, agent_id: UUID | None, outcome: str) -> RoutingDecision:
+def manual_decision(act: Act, work: WorkItem, agent_id: UUID | None, outcome: str, **more: str) -> RoutingDecision:
+    """The audit of what somebody did by hand: who, and `more` of it where there is a value."""
     return RoutingDecision(
         id=act.new_id(),
         work_id=work.id,
         conversation_id=work.conversation_id,
         agent_id=agent_id,
         outcome=outcome,
-        trace={"by": act.actor},
+        trace={"by": act.actor} | {name: value for name, value in more.items() if value},
         decided_at=act.now,
     )
 
 
-def make_sticky(work: WorkItem, agent_id: UUID, act: Act) -> None:
-    work.sticky_agent_id = agent_id
-    work.sticky_until = sticky_until(work.channel, last_owned_at=act.now, ready_at=work.ready_at, due_at=work.due_at)
+async def requeue(
+    session: AsyncSession, act: Act, desk: Desk, work: WorkItem, *, reason: str, hold_seconds: float | None = None
+) -> list[Event]:
+    """Owned work goes back to its queue, kept for its owner, with the `ready_at` it always had.
 
-
-async def requeue(session: AsyncSession, act: Act, desk: Desk, work: WorkItem, *, reason: str) -> list[Event]:
-    """Owned work goes back to its queue, sticky to its owner, with the `ready_at` it always had."""
+    `hold_seconds`: for exactly so long, instead of what the queue and the deadline allow.
+    """
     moved = move(work, "queued", reason=reason, agent_id=desk.agent_id)
     let_go(desk, work)
-    make_sticky(work, desk.agent_id, act)
-    set_timer(work, await queue_rows.get_queue(session, work.queue_id), act.now)
+    queue = await queue_rows.get_queue(session, work.queue_id)
+    keep_for(work, desk.agent_id, queue, act.now, served_at=act.now)
+    if hold_seconds is not None:
+        work.sticky_until = act.now + timedelta(seconds=hold_seconds)
+    set_timer(work, queue, act.now)
     return [moved, *settle(desk, act.now)]
 
 

@@ -10,9 +10,10 @@ import pytest
 from app.core.due_rows import DueRowRunner
 from app.core.errors import SwitchboardError
 from app.routing import jobs
-from app.routing.schemas import AssignBody, QueueBody, TransferBody
-from app.routing.service import by_hand, ending, offers, presences, queues
+from app.routing.schemas import AssignBody, QueueBody
+from app.routing.service import answers, by_hand, ending, offers, presences, queues
 from app.routing.service.overflowing import look_at_lines
+from app.routing.transfer_schemas import TransferBody
 from app.routing.wrap_up_schemas import EndWrapUpBody
 from app.sla.service import opening
 from tests.clocks import ManualClock
@@ -55,7 +56,14 @@ class Day:
             channel=self.random.choice(CHANNELS),
             language=self.random.choice(("", "en", "zh-CN")),
             queue_id=self.random.choice(self.queues),
+            customer_id=await self.somebody_back(),
         )
+
+    async def somebody_back(self) -> UUID | None:
+        """At times a customer who was here before."""
+        conversation = await self.any_conversation()
+        again = conversation is not None and self.random.random() < 0.4
+        return await self.world.customer(conversation) if again and conversation else None
 
     async def route(self) -> None:
         await self.routed()
@@ -67,7 +75,7 @@ class Day:
         offer = self.random.choice(pending)
         answer = {"agent_id": offer.agent_id, "offer_id": offer.id, "token": offer.token}
         if self.random.random() < 0.7:
-            await self.world.run(offers.accept_offer, **answer)
+            await self.world.run(answers.accept_offer, **answer)
         else:
             await self.world.run(offers.decline_offer, **answer, reason="busy")
 
@@ -123,6 +131,19 @@ class Day:
                 by_hand.transfer, principal, conversation_id=conversation, body=body, actor=f"agent:{agent}"
             )
 
+    async def hand_over_warm(self) -> None:
+        rows = await self.world.execute("SELECT id, owner_id FROM conversation WHERE owner_id IS NOT NULL ORDER BY id")
+        if not rows:
+            return
+        row = self.random.choice(rows)
+        principal = principal_of(row.owner_id, scopes=SUPERVISOR | {"conversations:read"})
+        if self.random.random() < 0.2:
+            await self.world.run(by_hand.take_back_transfer, principal, conversation_id=row.id)
+        else:
+            note = self.random.choice(("", "Wants it by Friday"))
+            body = TransferBody(agent_id=self.random.choice(self.agents), reason="needs_skill", warm=True, note=note)
+            await self.world.run(by_hand.transfer, principal, conversation_id=row.id, body=body)
+
     async def pass_time(self) -> None:
         self.clock.advance(self.random.choice((0.5, 5, 11, 31, 70, 200, 400)))
         for agent in self.agents:
@@ -142,8 +163,8 @@ class Day:
     async def step(self) -> None:
         acts: tuple[Callable[[], Awaitable[Any]], ...] = (
             self.open, self.open, self.route, self.route, self.answer, self.answer, self.answer,
-            self.change_status, self.change_presence, self.by_hand, self.pass_time, self.overflow,
-            self.write, self.end_wrap_up,
+            self.change_status, self.change_presence, self.by_hand, self.hand_over_warm, self.pass_time,
+            self.overflow, self.write, self.end_wrap_up,
         )  # fmt: skip
         try:
             await self.random.choice(acts)()
@@ -164,6 +185,8 @@ async def test_after_every_step_the_ledger_is_what_is_held_and_owners_agree(
     states = {row.state for row in await world.execute("SELECT DISTINCT state FROM work_item")}
     assert {"assigned", "queued", "moved"} <= states
     assert await books(world) == []
+    warm = {row.state for row in await world.execute("SELECT state FROM offer WHERE from_agent_id IS NOT NULL")}
+    assert warm
     parked = await world.execute(
         "SELECT last_error FROM offer WHERE last_error IS NOT NULL UNION ALL SELECT last_error FROM agent_presence"
         " WHERE last_error IS NOT NULL UNION ALL SELECT last_error FROM work_item WHERE last_error IS NOT NULL"

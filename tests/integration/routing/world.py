@@ -86,6 +86,24 @@ class World:
         )
         return queue_id
 
+    async def add_skill(self, name: str = "Chinese") -> UUID:
+        skill = uuid4()
+        await self.execute(
+            "INSERT INTO skill (id, name, created_at) VALUES (:id, :name, :now)",
+            id=skill,
+            name=name,
+            now=self.clock.now(),
+        )
+        return skill
+
+    async def master(self, agent_id: UUID, skill: UUID, level: int) -> None:
+        await self.execute(
+            "INSERT INTO agent_skill (agent_id, skill_id, proficiency) VALUES (:agent, :skill, :level)",
+            agent=agent_id,
+            skill=skill,
+            level=level,
+        )
+
     async def add_agent(self, *, languages: tuple[str, ...] = ("en",), member: bool = True, ready: bool = True) -> UUID:
         agent_id = ids.new_id(self.clock.now())
         await self.execute(
@@ -111,10 +129,19 @@ class World:
         return agent_id
 
     async def add_conversation(
-        self, *, language: str = "", channel: str = "chat", queue_id: UUID | None = None, owner_id: UUID | None = None
+        self,
+        *,
+        language: str = "",
+        channel: str = "chat",
+        queue_id: UUID | None = None,
+        owner_id: UUID | None = None,
+        customer_id: UUID | None = None,
     ) -> UUID:
-        now, conversation_id, customer_id, contact_id = self.clock.now(), uuid4(), uuid4(), uuid4()
-        await self.execute("INSERT INTO customer (id, created_at) VALUES (:id, :now)", id=customer_id, now=now)
+        """Of a customer who is new, or has been here."""
+        now, conversation_id, contact_id = self.clock.now(), uuid4(), uuid4()
+        if customer_id is None:
+            customer_id = uuid4()
+            await self.execute("INSERT INTO customer (id, created_at) VALUES (:id, :now)", id=customer_id, now=now)
         await self.execute(
             "INSERT INTO contact_point (id, customer_id, kind, value_normalised, created_at)"
             " VALUES (:id, :customer, 'visitor', :value, :now)",
@@ -194,6 +221,10 @@ class World:
     async def owner(self, conversation_id: UUID) -> UUID | None:
         rows = await self.execute("SELECT owner_id FROM conversation WHERE id = :id", id=conversation_id)
         return rows[0].owner_id
+
+    async def customer(self, conversation_id: UUID) -> UUID:
+        rows = await self.execute("SELECT customer_id FROM conversation WHERE id = :id", id=conversation_id)
+        return rows[0].customer_id
 
     async def used_units(self, agent_id: UUID) -> int:
         rows = await self.execute("SELECT used_units FROM agent_ledger WHERE agent_id = :id", id=agent_id)

@@ -24,6 +24,8 @@ from app.events.routing import (
     PresenceChanged,
     PresenceState,
     QueueChanged,
+    TransferEnded,
+    TransferOffered,
     WorkChanged,
     WrapUpBegan,
     WrapUpEnded,
@@ -40,6 +42,12 @@ _MESSAGE: dict[str, Any] = {
     "channel": "chat",
     "channel_account_id": SUBJECT,
     "arrived_at": NOW,
+}
+TRANSFER: dict[str, Any] = {
+    "conversation_id": CONVERSATION,
+    "offer_id": SUBJECT,
+    "from_agent_id": SUBJECT,
+    "to_agent_id": SUBJECT,
 }
 _OFFER: dict[str, Any] = {
     "conversation_id": CONVERSATION,
@@ -87,6 +95,8 @@ EXAMPLES: tuple[Event, ...] = (
     ),
     OfferMade(**_OFFER, deadline_at=NOW),
     OfferEnded(**_OFFER, state="declined", reason="busy"),
+    TransferOffered(**TRANSFER, deadline_at=NOW),
+    TransferEnded(**TRANSFER, state="declined"),
     PresenceChanged(agent_id=SUBJECT, before=None, after=READY),
     WrapUpBegan(**_WRAP_UP, mode="timed", ends_at=NOW),
     WrapUpEnded(**_WRAP_UP, reason="time"),

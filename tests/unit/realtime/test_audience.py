@@ -19,12 +19,14 @@ from app.events.routing import (
     PresenceChanged,
     PresenceState,
     QueueChanged,
+    TransferEnded,
+    TransferOffered,
     WorkChanged,
     WrapUpEnded,
 )
 from app.events.sla import SlaWarned
 from app.realtime.audience import Delivery, Visitor, delivery_to_agent, delivery_to_visitor, reach_of
-from tests.unit.realtime.examples import CONVERSATION, EXAMPLES, NOW, agent, includes
+from tests.unit.realtime.examples import CONVERSATION, EXAMPLES, NOW, TRANSFER, agent, includes
 
 ME, COLLEAGUE, TEAM, OTHER_TEAM, QUEUE, CONTACT = (UUID(int=number) for number in range(1, 7))
 MINE = Rights(owner_id=ME, team_id=TEAM, queue_id=QUEUE)
@@ -43,6 +45,10 @@ principals = st.builds(
 
 def changed(before: Rights, after: Rights) -> ConversationRightsChanged:
     return ConversationRightsChanged(conversation_id=CONVERSATION, before=before, after=after, reason="assigned")
+
+
+NAMING = OfferMade | OfferEnded | TransferOffered | TransferEnded
+"""Whom they name hears of them, whatever else they may see."""
 
 
 @pytest.mark.parametrize(
@@ -68,7 +74,7 @@ def test_nothing_but_a_removal_reaches_who_may_not_see_it_now(
     principal: Principal, before: Rights, after: Rights, present: Rights
 ) -> None:
     for event in (*EXAMPLES, changed(before, after)):
-        if not isinstance(event, ConversationEvent) or isinstance(event, OfferMade | OfferEnded):
+        if not isinstance(event, ConversationEvent) or isinstance(event, NAMING):
             continue
         got = delivery_to_agent(principal, event, present)
         if may_see(principal, present):
@@ -77,6 +83,13 @@ def test_nothing_but_a_removal_reaches_who_may_not_see_it_now(
             assert got in (Delivery.NOTHING, Delivery.REMOVED)
         if got is Delivery.REMOVED:
             assert may_see(principal, before)
+
+
+def test_who_asked_hears_how_a_transfer_ended_although_it_is_a_colleagues_by_then() -> None:
+    ended = TransferEnded(**TRANSFER | {"from_agent_id": ME, "to_agent_id": COLLEAGUE}, state="accepted")
+    told = [delivery_to_agent(agent(who), ended, THEIRS) for who in (ME, COLLEAGUE, UUID(int=99))]
+    assert told == [Delivery.EVENT, Delivery.EVENT, Delivery.NOTHING]
+    assert reach_of(ended, THEIRS, None).agents >= {ME, COLLEAGUE}
 
 
 @given(principals, rights, rights, rights)
@@ -164,7 +177,7 @@ def test_without_the_scope_no_conversation_is_seen() -> None:
 def test_a_visitor_gets_public_events_of_their_own_contact_point_only() -> None:
     visitor = Visitor(contact_point_id=CONTACT, channel_account_id=QUEUE)
     for event in EXAMPLES:
-        inside = isinstance(event, NoteAdded | OfferMade | OfferEnded | WorkChanged | ConversationRead | AgentEvent)
+        inside = isinstance(event, NAMING | NoteAdded | WorkChanged | ConversationRead | AgentEvent)
         expected = Delivery.NOTHING if inside or not hasattr(event, "conversation_id") else Delivery.EVENT
         assert delivery_to_visitor(visitor, event, CONTACT) is expected
         assert delivery_to_visitor(visitor, event, ME) is Delivery.NOTHING

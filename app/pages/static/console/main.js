@@ -178,6 +178,7 @@ function wire() {
   changes.addEventListener("stale", ({ detail }) => loadConversation(detail));
   changes.addEventListener("accepted", ({ detail }) => opened(detail));
   changes.addEventListener("assigned", async ({ detail }) => (await import("./notices.js")).tellAssigned(detail, toast));
+  changes.addEventListener("answered", ({ detail }) => toast(t(`console.transfer.${detail.state}`, { customer: nameOfCustomer(detail.conversation_id) })));
   changes.addEventListener("toast", ({ detail }) => toast(detail));
   changes.addEventListener("see", () => { view.thread.toEnd(); view.thread.scroll.focus(); });
   changes.addEventListener("sent", () => { view.thread.atEnd = true; });
@@ -206,6 +207,11 @@ function commands() {
     presence: () => view.bar.presence.click(),
     keys: async () => (await import("./dialogs.js")).showKeys(),
   };
+}
+
+function nameOfCustomer(id) {
+  const conversation = state.conversations.get(id);
+  return conversation ? customerName(conversation) : t("console.visitor_unnamed");
 }
 
 function putBack(entry, problem) {

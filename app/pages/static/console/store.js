@@ -215,6 +215,9 @@ const EVENTS = {
   "offer.ended": (data) => endOffer(data),
   "wrap_up.began": (data) => takeWrapUp(data, [data]),
   "wrap_up.ended": (data) => takeWrapUp(data, []),
+  "transfer.ended": (data) => {
+    if (data.from_agent_id === state.me.id) announce("answered", data);
+  },
   "presence.changed": (data, frame) => {
     if (data.agent_id === state.me.id) state.presence = { ...state.presence, ...data.after, since: frame.at };
   },
