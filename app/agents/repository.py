@@ -157,6 +157,19 @@ async def map_skills(session: AsyncSession, agent_ids: Collection[UUID]) -> dict
     return levels
 
 
+async def list_holders(session: AsyncSession, skill_id: UUID, limit: int) -> list[tuple[UUID, str, int]]:
+    """(id, name, proficiency), the best first."""
+    statement = select(Agent.id, Agent.name, AgentSkill.proficiency).join(AgentSkill, AgentSkill.agent_id == Agent.id)
+    order = (AgentSkill.proficiency.desc(), func.lower(Agent.name), Agent.id)
+    rows = await session.execute(statement.where(AgentSkill.skill_id == skill_id).order_by(*order).limit(limit))
+    return [(row.id, row.name, row.proficiency) for row in rows]
+
+
+async def count_holders(session: AsyncSession, skill_id: UUID) -> int:
+    counted = select(func.count()).select_from(AgentSkill).where(AgentSkill.skill_id == skill_id)
+    return await session.scalar(counted) or 0
+
+
 async def replace_skills(session: AsyncSession, agent_id: UUID, levels: dict[UUID, int]) -> None:
     """The agent is locked. Raises NotFound `skill_not_found`."""
     await session.execute(delete(AgentSkill).where(AgentSkill.agent_id == agent_id))

@@ -14,6 +14,7 @@ from app.core.numbers import WholeNumber
 PROFICIENCY_MIN = 1
 PROFICIENCY_MAX = 10
 LANGUAGES_MAX = 10
+NAMES_MAX = 20
 SKILLS_MAX = 50
 """Skills of one agent."""
 
@@ -21,6 +22,7 @@ LanguageTag = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,8}(-[A-Za-z
 Languages = Annotated[
     list[LanguageTag], Field(min_length=1, max_length=LANGUAGES_MAX, description="Best first; language tags")
 ]
+NamesByLanguage = Annotated[dict[LanguageTag, Name], Field(max_length=NAMES_MAX)]
 Proficiency = Annotated[WholeNumber, Field(ge=PROFICIENCY_MIN, le=PROFICIENCY_MAX)]
 
 
@@ -37,6 +39,13 @@ class AgentProfile:
     visibility: str
     synthetic: bool
     disabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SkillHolder:
+    agent_id: UUID
+    name: str
+    proficiency: int
 
 
 class AgentSkillLevel(BaseModel):
@@ -139,8 +148,11 @@ class TeamView(BaseModel):
 
 
 class SkillView(BaseModel):
+    """`names` by language tag, for pages; `name` is the fallback."""
+
     id: UUID
     name: str
+    names: dict[str, str]
     created_at: datetime
 
 
@@ -148,6 +160,24 @@ class NameBody(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"name": "Billing"}})
 
     name: Name
+
+
+class SkillBody(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"name": "refunds", "names": {"zh-CN": "退款"}}}
+    )
+
+    name: Name
+    names: NamesByLanguage = {}
+
+
+class SkillPatch(BaseModel):
+    """Only the members given are changed; `names` as a whole."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"name": "refunds"}})
+
+    name: Name | None = None
+    names: NamesByLanguage | None = None
 
 
 class TeamPatch(BaseModel):

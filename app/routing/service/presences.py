@@ -90,16 +90,17 @@ async def set_presence_of(
     session: AsyncSession, act: Act, principal: Principal, *, agent_id: UUID, body: ReadinessBody
 ) -> Presence:
     """By a supervisor for an agent within their sight. Raises NotFound `agent_not_found`."""
-    await _check_visible(session, principal, agent_id)
+    await check_visible(session, principal, agent_id)
     return await set_presence(session, act, agent_id=agent_id, readiness=body.readiness, reason=body.reason)
 
 
 async def clear_penalty_of(session: AsyncSession, act: Act, principal: Principal, *, agent_id: UUID) -> Presence:
-    await _check_visible(session, principal, agent_id)
+    await check_visible(session, principal, agent_id)
     return await clear_penalty(session, act, agent_id=agent_id)
 
 
-async def _check_visible(session: AsyncSession, principal: Principal, agent_id: UUID) -> None:
+async def check_visible(session: AsyncSession, principal: Principal, agent_id: UUID) -> None:
+    """Raises NotFound `agent_not_found` for an agent outside their sight, as for none."""
     found = await agents.list_facts(session, [agent_id])
     if not found or not (principal.visibility == "all" or found[0].team_id == principal.team_id):
         raise NotFound("agent_not_found", "There is no such agent.")

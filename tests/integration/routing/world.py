@@ -84,6 +84,16 @@ class World:
         )
         return queue_id
 
+    async def add_skill(self, name: str) -> UUID:
+        skill_id = ids.new_id(self.clock.now())
+        await self.execute(
+            "INSERT INTO skill (id, name, created_at) VALUES (:id, :name, :now)",
+            id=skill_id,
+            name=name,
+            now=self.clock.now(),
+        )
+        return skill_id
+
     async def add_agent(self, *, languages: tuple[str, ...] = ("en",), member: bool = True, ready: bool = True) -> UUID:
         agent_id = ids.new_id(self.clock.now())
         await self.execute(
