@@ -33,6 +33,10 @@ ADMIN_SECTIONS = {
     "teams": "tbody tr",
     "rules": ".trial",
     "rules/new": ".trial",
+    "queues": "tbody tr",
+    "queues/new": ".look td",
+    "skills": ".empty",
+    "agents": "tbody tr",
 }
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 

@@ -2,13 +2,14 @@
 import { call } from "../shared/api.js";
 import { el } from "../shared/dom.js";
 import { t } from "../shared/i18n.js";
-import { CHANNELS, boxes, choice, skillLevels } from "./controls.js";
+import { CHANNELS, boxes, choice, once, skillLevels } from "./controls.js";
 import { editor } from "./editor.js";
 import { choices, nameById } from "./names.js";
 import { field, group, listOf, say } from "./parts.js";
 
 const MOST_SKILLS = 50;
 const byId = (one, other) => (one < other ? -1 : 1);
+const inOrder = (limits) => Object.fromEntries(Object.entries(limits).sort(byId));
 
 /** The API's list of skills; who may not change it sees it, and it is sent back as it came. */
 function skillsPart(skills, mayChange) {
@@ -23,13 +24,13 @@ function skillsPart(skills, mayChange) {
 function limitRow([name, most]) {
   const channel = choice("channel", CHANNELS.map((each) => [each, t(`admin.channel.${each}`)]), name);
   const limit = el("input", { type: "number", min: 0, max: 100, value: most });
-  return { element: el("div", { class: "inline" }, channel.element, field("limit", "admin.agents.at_most", limit)), read: () => [channel.read(), Number(limit.value)] };
+  return { element: el("div", { class: "inline" }, channel.element, field("limit", "admin.agents.at_most", limit)), read: () => [channel.read(), Number(limit.value), channel.element.querySelector("select")] };
 }
 
 function limitsPart(limits) {
   const unused = () => CHANNELS.find((name) => !list.read().some(([each]) => each === name)) ?? CHANNELS[0];
   const list = listOf(Object.entries(limits).sort(byId), limitRow, { add: "admin.agents.add_limit", remove: "admin.agents.remove_limit", fresh: () => [unused(), 1], most: CHANNELS.length });
-  return { element: group("channel_limits", "admin.field.channel_limits", say("p", "admin.agents.limits_hint", { class: "soft" }), list.element), read: () => Object.fromEntries(list.read().sort(byId)) };
+  return { element: group("channel_limits", "admin.field.channel_limits", say("p", "admin.agents.limits_hint", { class: "soft" }), list.element), read: () => inOrder(once(list.read(), "admin.wrong.channel_twice")) };
 }
 
 function unitsPart(units) {
@@ -38,7 +39,7 @@ function unitsPart(units) {
 }
 
 function documentOf({ skills, capacity_units: units, channel_limits: limits, queue_ids: queues }) {
-  return { skills: [...skills].sort((one, other) => byId(one.skill_id, other.skill_id)), capacity_units: units, channel_limits: Object.fromEntries(Object.entries(limits).sort(byId)), queue_ids: [...queues].sort() };
+  return { skills: [...skills].sort((one, other) => byId(one.skill_id, other.skill_id)), capacity_units: units, channel_limits: inOrder(limits), queue_ids: [...queues].sort() };
 }
 
 export function openEditor(place, terms, mayChange) {

@@ -3,6 +3,7 @@ import { el } from "../shared/dom.js";
 import { t } from "../shared/i18n.js";
 import { choices } from "./names.js";
 import { field, group, listOf } from "./parts.js";
+import { Wrong } from "./wrong.js";
 
 const MOST_SKILLS = 20;
 export const CHANNELS = ["chat", "email", "phone", "social", "sms", "task"];
@@ -28,7 +29,7 @@ export function tiers() {
 function skillRow({ skill, level }, label) {
   const which = el("select", {}, ...withGone(choices("skill_id"), skill).map(([id, text]) => el("option", { value: id, text, selected: id === skill })));
   const least = el("input", { type: "number", min: 1, max: 10, value: level });
-  return { element: el("div", { class: "inline" }, field("skill", "admin.field.skill", which), field("level", label, least)), read: () => [which.value, Number(least.value)] };
+  return { element: el("div", { class: "inline" }, field("skill", "admin.field.skill", which), field("level", label, least)), read: () => [which.value, Number(least.value), which] };
 }
 
 /** Boxes to tick; `options` are [value, text]. */
@@ -40,8 +41,18 @@ export function boxes(part, options, chosen) {
   return { element: group(part, `admin.field.${part}`, el("div", { class: "checks" }, ...made.map((one) => one.element))), read: () => made.filter((one) => one.box.checked).map((one) => one.value) };
 }
 
+/** { key: value } of [key, value, control] rows. Raises Wrong with the text `key` where one is there twice. */
+export function once(rows, key) {
+  const found = {};
+  for (const [name, value, control] of rows) {
+    if (name in found) throw new Wrong(control, key);
+    found[name] = value;
+  }
+  return found;
+}
+
 /** Skills by id with a level each. `label`: what the level is. */
 export function skillLevels(part, levels, { legend = "admin.field.requirements", label = "admin.field.level", most = MOST_SKILLS } = {}) {
   const list = listOf(Object.entries(levels).map(([skill, level]) => ({ skill, level })), (value) => skillRow(value, label), { add: "admin.rules.add_skill", remove: "admin.rules.remove_skill", fresh: () => ({ level: 1 }), most: choices("skill_id").length ? most : 0 });
-  return { element: group(part, legend, list.element), read: () => Object.fromEntries(list.read()) };
+  return { element: group(part, legend, list.element), read: () => once(list.read(), "admin.wrong.skill_twice") };
 }

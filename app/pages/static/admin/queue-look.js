@@ -29,7 +29,7 @@ export function lookPanel(queueId, read) {
 
   function verdict({ unroutable, rings }) {
     if (unroutable) return t(`admin.look.nobody.${queueId || rings.some((ring) => ring.let_in) ? unroutable : "no_members"}`);
-    return rings[0].could ? t("admin.look.somebody", { count: rings[0].could }) : t("admin.look.later", { after: durationText(rings.find((ring) => ring.could).enter_after_seconds) });
+    return rings[0].could ? t("admin.look.somebody", { count: rings[0].could, ready: number(rings[0].ready) }) : t("admin.look.later", { after: durationText(rings.find((ring) => ring.could).enter_after_seconds) });
   }
 
   function draw() {

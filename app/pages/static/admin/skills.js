@@ -14,7 +14,7 @@ export async function open(place, [id]) {
   const skills = await all(`${PATH}?limit=100`, 2000);
   if (!id) return openList(place, skills, mayChange);
   const skill = id === "new" ? { name: "", names: {} } : skills.find((one) => one.id === id);
-  if (!skill) { location.hash = "skills"; return null; }
+  if (!skill || (id === "new" && !mayChange)) { location.hash = "skills"; return null; }
   return (await import("./skill-editor.js")).openEditor(place, skill, mayChange);
 }
 
