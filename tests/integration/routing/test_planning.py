@@ -1,5 +1,6 @@
 """Queues as versions, members in bulk, dry looks, skills in use and agents' terms, over HTTP."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID, uuid4
@@ -8,8 +9,11 @@ import httpx
 import pytest
 
 from app.agents import api as agents
+from app.core.errors import PreconditionFailed
 from app.routing import api as routing
 from app.routing.planning import api as planning
+from app.routing.schemas import QueueBody
+from app.routing.service import update_queue
 from tests.access_apps import app_of
 from tests.clocks import ManualClock
 from tests.integration.routing.test_routing_api import ORIGIN, bearer, code
@@ -103,6 +107,21 @@ async def test_whoever_saves_second_is_told_who_was_first_and_nothing_is_half_sa
     assert (refused.json()["version"], refused.json()["made_by"]) == (2, newest["made_by"])
     now = (await client.get(path, headers=second)).json()
     assert (now["name"], now["tier"], now["rings"], now["version"]) == ("Orders", 0, [], 2)
+
+
+async def test_of_racing_saves_none_is_lost_silently(world: World) -> None:
+    async def save(name: str, version: int | None) -> str:
+        try:
+            body = QueueBody(name=name)
+            return str((await world.run(update_queue, queue_id=world.queue_id, body=body, version=version)).version)
+        except PreconditionFailed as problem:
+            return problem.code
+
+    assert sorted(await asyncio.gather(save("one", 1), save("two", 1))) == ["2", "queue_changed"]
+    assert sorted(await asyncio.gather(save("three", None), save("four", None))) == ["3", "4"]
+    kept = await world.execute("SELECT version, body->>'name' AS name FROM queue_version ORDER BY version")
+    assert [row.version for row in kept] == [1, 2, 3, 4]
+    assert {row.name for row in kept[2:]} == {"three", "four"}
 
 
 async def test_what_does_not_exist_is_refused_at_its_place(world: World, client: httpx.AsyncClient) -> None:
