@@ -54,13 +54,14 @@ async def change_terms(
     await check_visible(session, principal, agent_id)
     if patch.skills is not None and SKILLS_SCOPE not in principal.scopes:
         raise Forbidden("scope_missing", f"To change skills needs the scope {SKILLS_SCOPE}.", scope=SKILLS_SCOPE)
+    fields = tuple(sorted(name for name in patch.model_fields_set if getattr(patch, name) is not None))
     levels = None if patch.skills is None else {level.skill_id: level.proficiency for level in patch.skills}
     await agents.change_terms(
         session,
         act,
         agent_id=agent_id,
         levels=levels,
-        fields=tuple(sorted(patch.model_fields_set)),
+        fields=fields,
         if_match=None if version is None else agents.etag_of(version),
     )
     await _change_ledger(session, act, agent_id, patch)

@@ -76,6 +76,11 @@ async def test_an_old_version_comes_back_as_a_new_one(world: World, client: http
     assert [(one.json()["name"], one.json()["target_seconds"], one.json()["version"]) for one in answers] == [
         ("Orders", 20, 3)
     ] * 2
+    await client.put(path, json={"name": "Orders", "policy": "least_loaded"}, headers=headers)
+    await world.execute("UPDATE queue_version SET body = body - 'policy' WHERE version = 1")
+    newer = await client.post(f"{path}/versions/1/restore", headers=headers)
+    assert newer.json()["policy"] == "least_loaded", "what the version did not know yet stays"
+    assert (await client.get(f"{path}/versions", headers=headers)).json()["items"][-2]["edits"][0]["path"] == "name"
     unknown = await client.post(f"{path}/versions/9/restore", headers=headers)
     assert code(unknown) == (404, "queue_version_not_found")
     await world.execute("UPDATE queue_version SET body = body || '{\"tier\": 7}' WHERE version = 2")

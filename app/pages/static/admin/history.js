@@ -32,7 +32,9 @@ export async function showHistory(it, opener) {
       settle();
       dialog.close();
       it.reopen(stored);
-      document.querySelector(".editor .bar [role=status]").textContent = t("admin.saved", { version: stored.version });
+      const bar = document.querySelector(".editor .bar");
+      bar.querySelector("[role=status]").textContent = t("admin.saved", { version: stored.version });
+      bar.querySelector("button:has([data-icon=clock])").focus();
     } catch (problem) {
       more.replaceChildren(failure(problem, null));
       more.scrollIntoView({ block: "nearest" });

@@ -38,13 +38,13 @@ function pickList(legend, key, change) {
 
   search.addEventListener("input", draw);
   const element = el("fieldset", {}, el("legend", {}, title), field("search", "admin.members.search", search), boxes, more, el("div", { class: "actions start" }, act, every));
-  return { element, show: (given) => { agents = given; draw(); } };
+  return { element, show: (given) => { agents = given; draw(); }, focus: () => search.focus() };
 }
 
 export function membersPanel(queueId, changed) {
   const status = el("p", { class: "soft", role: "status" }), trouble = el("div");
-  const inside = pickList("admin.members.inside", "admin.members.take_out", (ids) => change({ remove: ids }, ids.length, "admin.members.taken_out"));
-  const outside = pickList("admin.members.outside", "admin.members.add", (ids) => change({ add: ids }, ids.length, "admin.members.added"));
+  const inside = pickList("admin.members.inside", "admin.members.take_out", (ids) => change(inside, { remove: ids }, ids.length, "admin.members.taken_out"));
+  const outside = pickList("admin.members.outside", "admin.members.add", (ids) => change(outside, { add: ids }, ids.length, "admin.members.added"));
   const element = el("section", { class: "report members" }, say("h3", "admin.members.title"), say("p", "admin.members.about", { class: "soft" }), status, trouble, el("div", { class: "pair" }, inside.element, outside.element));
   let agents = [], members = new Set();
 
@@ -64,7 +64,7 @@ export function membersPanel(queueId, changed) {
     }
   }
 
-  async function change(body, count, said) {
+  async function change(list, body, count, said) {
     status.textContent = "";
     try {
       const ids = Object.fromEntries(Object.entries(body).map(([name, all]) => [name, all.slice(0, MOST_AT_ONCE)]));
@@ -72,6 +72,7 @@ export function membersPanel(queueId, changed) {
       trouble.replaceChildren();
       status.textContent = t(said, { count });
       draw();
+      list.focus();
       changed();
     } catch (problem) {
       trouble.replaceChildren(failure(problem, null));
