@@ -39,6 +39,6 @@ function openList(place, agents, presences) {
 
   search.addEventListener("input", draw);
   draw();
-  place.replaceChildren(el("div", { class: "head" }, say("h2", "admin.section.agents")), say("p", "admin.agents.about", { class: "soft" }), el("div", { class: "filters" }, field("search", "admin.members.search", search)), more, shown);
+  place.replaceChildren(el("div", { class: "head" }, say("h2", "admin.section.agents")), say("p", "admin.agents.about", { class: "soft" }), el("div", { class: "filters" }, field("search", "admin.agents.search", search)), more, shown);
   return { redraw: draw };
 }

@@ -38,7 +38,7 @@ export function lookPanel(queueId, read) {
     said.className = result.unroutable ? "warning" : "";
     said.textContent = verdict(result);
     shown.replaceChildren(el("div", { class: "table", tabIndex: 0, role: "region", "aria-label": t("admin.look.title") }, el("table", {},
-      el("thead", {}, el("tr", {}, ...["ring_head", ...COUNTS].map((name) => say("th", `admin.look.${name}`, { scope: "col" })))), el("tbody", {}, ...result.rings.map(ringRow)))));
+      el("thead", {}, el("tr", {}, ...["ring_head", ...COUNTS].map((name) => say("th", `admin.look.${name}`, { scope: "col", class: name === "ring_head" ? "" : "figure" })))), el("tbody", {}, ...result.rings.map(ringRow)))));
   }
 
   async function look() {
