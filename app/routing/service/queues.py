@@ -54,9 +54,10 @@ async def restore_queue(
     """The settings of the version `restored` once more, as a new version. Raises what `update_queue` raises,
     NotFound `queue_version_not_found`, Conflict `queue_version_outdated`.
     """
-    queue = await queue_rows.lock_queue(session, queue_id)
+    queue = await queue_rows.get_queue(session, queue_id)
+    seen = queue.version if version is None else version
     body = await versions.get_body(session, queue, restored)
-    return await update_queue(session, act, queue_id=queue_id, body=body, version=version)
+    return await update_queue(session, act, queue_id=queue_id, body=body, version=seen)
 
 
 async def get_queue(session: AsyncSession, queue_id: UUID) -> QueueView:
