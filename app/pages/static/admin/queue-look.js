@@ -61,5 +61,6 @@ export function lookPanel(queueId, read) {
 
   const soon = () => { clearTimeout(timer); timer = setTimeout(look, PAUSE_MS); };
   channel.addEventListener("input", (event) => { event.stopPropagation(); soon(); });
+  draw();
   return { element, soon, redraw: draw };
 }
