@@ -49,6 +49,12 @@ async def rename(session: AsyncSession, row: Team | Skill, name: str) -> None:
         raise _name_taken(type(row)) from error
 
 
+_IN_USE: dict[type[Team | Skill], str] = {
+    Team: "Something still belongs to this team. Move it first.",
+    Skill: "An agent has this skill, or a queue, a ring or a rule asks for it: /v1/skills/{skill_id}/use tells which.",
+}
+
+
 async def delete_named(session: AsyncSession, row: Team | Skill) -> None:
     """Raises Conflict `team_in_use` or `skill_in_use`."""
     word = _word(type(row))
@@ -56,7 +62,7 @@ async def delete_named(session: AsyncSession, row: Team | Skill) -> None:
     try:
         await session.flush()
     except IntegrityError as error:
-        raise Conflict(f"{word}_in_use", f"Something still belongs to this {word}. Move it first.") from error
+        raise Conflict(f"{word}_in_use", _IN_USE[type(row)]) from error
 
 
 async def list_named(
