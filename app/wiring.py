@@ -34,6 +34,7 @@ from app.realtime import agent_socket, widget_socket
 from app.routing import api as routing
 from app.routing import consumers as routing_consumers
 from app.routing import jobs as routing_jobs
+from app.routing.planning import api as routing_planning
 from app.sla import api as sla
 from app.sla import consumers as sla_consumers
 from app.sla import jobs as sla_jobs
@@ -50,6 +51,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     customers.router,
     conversations.router,
     routing.router,
+    routing_planning.router,
     sla.router,
     sla_duties.router,
     channels.router,

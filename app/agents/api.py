@@ -16,6 +16,8 @@ from app.agents.schemas import (
     AgentView,
     Me,
     NameBody,
+    SkillBody,
+    SkillPatch,
     SkillView,
     TeamPatch,
     TeamView,
@@ -174,20 +176,25 @@ async def list_skills(
     responses=GUARDED | problems(409),
 )
 async def create_skill(
-    body: NameBody, session: SessionDep, act: ActDep, principal: WriterDep, once: OnceDep
+    body: SkillBody, session: SessionDep, act: ActDep, principal: WriterDep, once: OnceDep
 ) -> JSONResponse:
-    return await once(session, act, lambda: service.create_skill(session, act, name=body.name), status=201)
+    return await once(
+        session, act, lambda: service.create_skill(session, act, name=body.name, names=body.names), status=201
+    )
 
 
 @router.patch("/skills/{skill_id}", summary="Rename a skill", responses=GUARDED | problems(404, 409))
 async def rename_skill(
-    skill_id: UUID, body: NameBody, session: SessionDep, act: ActDep, principal: WriterDep
+    skill_id: UUID, body: SkillPatch, session: SessionDep, act: ActDep, principal: WriterDep
 ) -> SkillView:
-    return await service.rename_skill(session, act, skill_id=skill_id, name=body.name)
+    return await service.rename_skill(session, act, skill_id=skill_id, patch=body)
 
 
 @router.delete(
-    "/skills/{skill_id}", status_code=204, summary="Delete an unused skill", responses=GUARDED | problems(404, 409)
+    "/skills/{skill_id}",
+    status_code=204,
+    summary="Retire a skill that nobody has and nothing asks for",
+    responses=GUARDED | problems(404, 409),
 )
 async def delete_skill(skill_id: UUID, session: SessionDep, act: ActDep, principal: WriterDep) -> None:
     await service.delete_skill(session, act, skill_id=skill_id)

@@ -49,6 +49,12 @@ async def rename(session: AsyncSession, row: Team | Skill, name: str) -> None:
         raise _name_taken(type(row)) from error
 
 
+_IN_USE: dict[type[Team | Skill], str] = {
+    Team: "Something still belongs to this team. Move it first.",
+    Skill: "An agent has this skill, or a queue, a ring or a rule asks for it: /v1/skills/{skill_id}/use tells which.",
+}
+
+
 async def delete_named(session: AsyncSession, row: Team | Skill) -> None:
     """Raises Conflict `team_in_use` or `skill_in_use`."""
     word = _word(type(row))
@@ -56,7 +62,7 @@ async def delete_named(session: AsyncSession, row: Team | Skill) -> None:
     try:
         await session.flush()
     except IntegrityError as error:
-        raise Conflict(f"{word}_in_use", f"Something still belongs to this {word}. Move it first.") from error
+        raise Conflict(f"{word}_in_use", _IN_USE[type(row)]) from error
 
 
 async def list_named(
@@ -157,6 +163,19 @@ async def map_skills(session: AsyncSession, agent_ids: Collection[UUID]) -> dict
     for agent_id, skill_id, proficiency in await session.execute(statement.order_by(AgentSkill.skill_id)):
         levels[agent_id][skill_id] = proficiency
     return levels
+
+
+async def list_holders(session: AsyncSession, skill_id: UUID, limit: int) -> list[tuple[UUID, str, int]]:
+    """(id, name, proficiency), the best first."""
+    statement = select(Agent.id, Agent.name, AgentSkill.proficiency).join(AgentSkill, AgentSkill.agent_id == Agent.id)
+    order = (AgentSkill.proficiency.desc(), func.lower(Agent.name), Agent.id)
+    rows = await session.execute(statement.where(AgentSkill.skill_id == skill_id).order_by(*order).limit(limit))
+    return [(row.id, row.name, row.proficiency) for row in rows]
+
+
+async def count_holders(session: AsyncSession, skill_id: UUID) -> int:
+    counted = select(func.count()).select_from(AgentSkill).where(AgentSkill.skill_id == skill_id)
+    return await session.scalar(counted) or 0
 
 
 async def replace_skills(session: AsyncSession, agent_id: UUID, levels: dict[UUID, int]) -> None:

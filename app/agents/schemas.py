@@ -14,6 +14,7 @@ from app.core.numbers import WholeNumber
 PROFICIENCY_MIN = 1
 PROFICIENCY_MAX = 10
 LANGUAGES_MAX = 10
+NAMES_MAX = 20
 SKILLS_MAX = 50
 """Skills of one agent."""
 
@@ -23,6 +24,7 @@ Languages = Annotated[
 ]
 AutoAccept = Annotated[StrictBool, Field(description="Offers to this agent are accepted at once")]
 PROFILE_MEMBERS = frozenset({"name", "languages", "auto_accept"})
+NamesByLanguage = Annotated[dict[LanguageTag, Name], Field(max_length=NAMES_MAX)]
 Proficiency = Annotated[WholeNumber, Field(ge=PROFICIENCY_MIN, le=PROFICIENCY_MAX)]
 
 
@@ -40,6 +42,13 @@ class AgentProfile:
     synthetic: bool
     disabled: bool
     auto_accept: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SkillHolder:
+    agent_id: UUID
+    name: str
+    proficiency: int
 
 
 class AgentSkillLevel(BaseModel):
@@ -145,8 +154,11 @@ class TeamView(BaseModel):
 
 
 class SkillView(BaseModel):
+    """`names` by language tag, for pages; `name` is the fallback."""
+
     id: UUID
     name: str
+    names: dict[str, str]
     created_at: datetime
 
 
@@ -154,6 +166,24 @@ class NameBody(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"name": "Billing"}})
 
     name: Name
+
+
+class SkillBody(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"name": "refunds", "names": {"zh-CN": "退款"}}}
+    )
+
+    name: Name
+    names: NamesByLanguage = {}
+
+
+class SkillPatch(BaseModel):
+    """Only the members given are changed; `names` as a whole."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"name": "refunds"}})
+
+    name: Name | None = None
+    names: NamesByLanguage | None = None
 
 
 class TeamPatch(BaseModel):

@@ -45,7 +45,7 @@ READ_ONE = problems(401, 403, 404, 422)
 WRITE = problems(401, 403, 404, 409, 422)
 
 
-def _version(if_match: str | None) -> int | None:
+def version_of(if_match: str | None) -> int | None:
     return None if if_match is None else int(if_match.strip('"'))
 
 
@@ -87,7 +87,7 @@ async def update_queue(
     return await once(
         session,
         act,
-        lambda: service.update_queue(session, act, queue_id=queue_id, body=body, version=_version(if_match)),
+        lambda: service.update_queue(session, act, queue_id=queue_id, body=body, version=version_of(if_match)),
     )
 
 
@@ -122,7 +122,7 @@ async def get_rules(_: Reader, session: SessionDep) -> RulesView:
 async def put_rules(
     body: RulesIn, _: Supervisor, session: SessionDep, act: ActDep, once: OnceDep, if_match: IfMatch = None
 ) -> JSONResponse:
-    return await once(session, act, lambda: service.put_rules(session, act, body, version=_version(if_match)))
+    return await once(session, act, lambda: service.put_rules(session, act, body, version=version_of(if_match)))
 
 
 @router.post(

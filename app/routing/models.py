@@ -80,6 +80,26 @@ class QueueMember(Base):
     agent_id: Mapped[UUID] = mapped_column(ForeignKey("agent.id"), primary_key=True)
 
 
+class QueueVersion(Base):
+    """The settings of a queue as one save left them, never changed; what decisions name as `policy_version`."""
+
+    __tablename__ = "queue_version"
+    queue_id: Mapped[UUID] = mapped_column(ForeignKey("queue.id"), primary_key=True)
+    version: Mapped[int] = mapped_column(Integer, primary_key=True)
+    body: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    made_at: Mapped[datetime] = mapped_column(TIMESTAMP)
+    made_by: Mapped[str] = mapped_column(Text)
+
+
+class QueueSkill(Base):
+    """A skill that the queue or a ring of it asks for: while it does, nobody can retire the skill."""
+
+    __tablename__ = "queue_skill"
+    __table_args__ = (Index("ix_queue_skill_skill_id", "skill_id"),)
+    queue_id: Mapped[UUID] = mapped_column(ForeignKey("queue.id"), primary_key=True)
+    skill_id: Mapped[UUID] = mapped_column(ForeignKey("skill.id"), primary_key=True)
+
+
 class WorkItem(DueRow, Base):
     """What must be done by one agent. `run_at` is its next persisted timer."""
 
@@ -278,3 +298,10 @@ class RoutingRulesVersion(Base):
     rules: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
     made_at: Mapped[datetime] = mapped_column(TIMESTAMP)
     made_by: Mapped[str] = mapped_column(Text)
+
+
+class RoutingRulesSkill(Base):
+    """A skill that the rules in force ask for: while they do, nobody can retire it."""
+
+    __tablename__ = "routing_rules_skill"
+    skill_id: Mapped[UUID] = mapped_column(ForeignKey("skill.id"), primary_key=True)

@@ -117,7 +117,10 @@ def check_rings(queue: QueueFacts) -> None:
     check_requirements(queue.requirements, "requirements")
     after = [ring.enter_after_seconds for ring in queue.rings]
     if any(seconds <= 0 for seconds in after) or after != sorted(set(after)):
-        raise InvalidInput("rings_out_of_order", "Each ring must open later than the one before it.")
+        spans = [ring.enter_after_seconds for ring in configured]
+        place = next((number for number, span in enumerate(spans) if span <= max([0, *spans[:number]])), 0)
+        late = {"path": f"body.rings.{place}.enter_after_seconds", "message": "must open later than the one before"}
+        raise InvalidInput("rings_out_of_order", "Each ring must open later than the one before it.", errors=[late])
     for index, ring in enumerate(configured):
         check_requirements(ring.requirements or {}, f"rings[{index}].requirements")
     demands = [dict(terms_at(queue, ring).requirements) for ring in range(len(queue.rings) + 1)]
@@ -132,4 +135,5 @@ def _check_relaxing(rings: Sequence[Ring], demands: Sequence[Mapping[str, int]])
             raise InvalidInput(
                 "ring_contradicts",
                 f"rings[{index}] asks more of {min(harder)} than the step before; rings only relax.",
+                errors=[{"path": f"body.rings.{index}.requirements", "message": "asks more than the step before"}],
             )

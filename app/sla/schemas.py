@@ -7,12 +7,12 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool, StringConstraints
 
 from app.conversations.schemas import Summary
+from app.core.edits import Edit
 from app.core.numbers import WholeNumber
 from app.core.plain_text import NO_NUL
 from app.events.sla import ClockFace, ClockState
 from app.sla.calendar_spec import CalendarSpec
 from app.sla.case_file import DateMetricName
-from app.sla.edits import Edit
 from app.sla.explanation import Why
 from app.sla.policies import PolicyBody
 

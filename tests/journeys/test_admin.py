@@ -15,6 +15,7 @@ OpenPage = Callable[..., Awaitable[Page]]
 SECTIONS = (
     *("calendars", "calendars/new", "policies", "policies/new", "adoption", "attainment"),
     *("duties", "causes", "causes/new", "acknowledgement", "teams", "rules", "rules/new"),
+    *("queues", "queues/new", "skills", "agents"),
 )
 REFUSED = ("status of 422", "status of 412", "status of 409")
 SEPTEMBER = datetime(2026, 9, 15, 8, tzinfo=UTC)

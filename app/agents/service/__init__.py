@@ -6,6 +6,7 @@ from app.agents.service.groups import (
     create_team,
     delete_skill,
     delete_team,
+    list_holders,
     list_known_skills,
     list_known_teams,
     list_leads,
@@ -15,6 +16,7 @@ from app.agents.service.groups import (
 )
 from app.agents.service.people import (
     change_agent,
+    change_terms,
     create_agent,
     create_agent_as,
     describe_me,
@@ -28,6 +30,7 @@ from app.agents.service.people import (
 __all__ = [
     "change_agent",
     "change_team",
+    "change_terms",
     "create_agent",
     "create_agent_as",
     "create_skill",
@@ -39,6 +42,7 @@ __all__ = [
     "get_agent",
     "list_agents",
     "list_facts",
+    "list_holders",
     "list_known_skills",
     "list_known_teams",
     "list_leads",

@@ -1,6 +1,6 @@
 """Teams and skills: what agents belong to and what they can master."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access import service as access
 from app.agents import repository
 from app.agents.models import Skill, Team
-from app.agents.schemas import SkillView, TeamPatch, TeamView
+from app.agents.schemas import SkillHolder, SkillPatch, SkillView, TeamPatch, TeamView
 from app.core import event_log
 from app.core.act import Act
 from app.core.errors import NotFound
@@ -23,9 +23,11 @@ async def create_team(session: AsyncSession, act: Act, *, name: str) -> TeamView
     return TeamView.model_validate(team, from_attributes=True)
 
 
-async def create_skill(session: AsyncSession, act: Act, *, name: str) -> SkillView:
+async def create_skill(
+    session: AsyncSession, act: Act, *, name: str, names: Mapping[str, str] | None = None
+) -> SkillView:
     """Raises Conflict `skill_name_taken`."""
-    skill = Skill(id=act.new_id(), name=name, created_at=act.now)
+    skill = Skill(id=act.new_id(), name=name, names=dict(names or {}), created_at=act.now)
     await repository.add_named(session, skill)
     await event_log.append(session, act, [SkillChanged(skill_id=skill.id, change="created")])
     return SkillView.model_validate(skill, from_attributes=True)
@@ -65,9 +67,12 @@ async def _disabled(session: AsyncSession, agent_ids: Iterable[UUID]) -> set[UUI
     return {account_id for account_id, account in accounts.items() if account.disabled_at is not None}
 
 
-async def rename_skill(session: AsyncSession, act: Act, *, skill_id: UUID, name: str) -> SkillView:
+async def rename_skill(session: AsyncSession, act: Act, *, skill_id: UUID, patch: SkillPatch) -> SkillView:
+    """Raises Conflict `skill_name_taken`."""
     skill = await repository.get_named(session, Skill, skill_id, lock=True)
-    await repository.rename(session, skill, name)
+    if patch.names is not None:
+        skill.names = patch.names
+    await repository.rename(session, skill, patch.name or skill.name)
     await event_log.append(session, act, [SkillChanged(skill_id=skill_id, change="updated")])
     return SkillView.model_validate(skill, from_attributes=True)
 
@@ -79,7 +84,7 @@ async def delete_team(session: AsyncSession, act: Act, *, team_id: UUID) -> None
 
 
 async def delete_skill(session: AsyncSession, act: Act, *, skill_id: UUID) -> None:
-    """Raises Conflict `skill_in_use` while an agent masters it or a queue asks for it."""
+    """Raises Conflict `skill_in_use` while an agent masters it, or a queue, a ring or a rule asks for it."""
     await repository.delete_named(session, await repository.get_named(session, Skill, skill_id, lock=True))
     await event_log.append(session, act, [SkillChanged(skill_id=skill_id, change="deleted")])
 
@@ -87,6 +92,13 @@ async def delete_skill(session: AsyncSession, act: Act, *, skill_id: UUID) -> No
 async def list_known_skills(session: AsyncSession, skill_ids: Collection[UUID]) -> set[UUID]:
     """Those of them that exist."""
     return await repository.list_known_skills(session, skill_ids)
+
+
+async def list_holders(session: AsyncSession, skill_id: UUID, *, limit: int) -> tuple[int, list[SkillHolder]]:
+    """How many have it, and the best of them. Raises NotFound `skill_not_found`."""
+    await repository.get_named(session, Skill, skill_id)
+    holders = [SkillHolder(*row) for row in await repository.list_holders(session, skill_id, limit)]
+    return await repository.count_holders(session, skill_id), holders
 
 
 async def list_teams(session: AsyncSession, *, after: tuple[str, UUID] | None, limit: int) -> list[TeamView]:

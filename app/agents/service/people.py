@@ -138,11 +138,28 @@ async def set_skills(
     session: AsyncSession, act: Act, *, agent_id: UUID, levels: dict[UUID, int], if_match: str | None = None
 ) -> AgentView:
     """Replace what the agent masters. Raises NotFound `skill_not_found`, PreconditionFailed `version_mismatch`."""
-    agent = await _lock_version(session, agent_id, if_match)
-    await repository.replace_skills(session, agent_id, levels)
-    await _raise_version(session, act, agent)
-    await event_log.append(session, act, [AgentUpdated(agent_id=agent_id, fields=("skills",))])
+    await change_terms(session, act, agent_id=agent_id, levels=levels, fields=("skills",), if_match=if_match)
     return await get_agent(session, agent_id)
+
+
+async def change_terms(
+    session: AsyncSession,
+    act: Act,
+    *,
+    agent_id: UUID,
+    levels: dict[UUID, int] | None,
+    fields: tuple[str, ...],
+    if_match: str | None,
+) -> None:
+    """A new version for `fields`, of which routing keeps some itself; `levels` replace the skills if given.
+
+    Raises NotFound `agent_not_found`, `skill_not_found`, PreconditionFailed `version_mismatch`.
+    """
+    agent = await _lock_version(session, agent_id, if_match)
+    if levels is not None:
+        await repository.replace_skills(session, agent_id, levels)
+    await _raise_version(session, act, agent)
+    await event_log.append(session, act, [AgentUpdated(agent_id=agent_id, fields=fields)])
 
 
 async def _lock_version(session: AsyncSession, agent_id: UUID, if_match: str | None) -> Agent:

@@ -21,7 +21,8 @@ async def get_queue(session: AsyncSession, queue_id: UUID) -> Queue:
 
 
 async def lock_queue(session: AsyncSession, queue_id: UUID) -> Queue:
-    queue = await session.get(Queue, queue_id, with_for_update=True, populate_existing=True)
+    """New work may refer to it meanwhile."""
+    queue = await session.get(Queue, queue_id, with_for_update={"key_share": True}, populate_existing=True)
     if queue is None:
         raise NotFound("queue_not_found", "There is no such queue.")
     return queue
@@ -64,6 +65,10 @@ async def list_member_ids(session: AsyncSession, queue_ids: Collection[UUID]) ->
     return members
 
 
+async def list_queue_ids_of(session: AsyncSession, agent_id: UUID) -> Sequence[UUID]:
+    return (await session.scalars(select(QueueMember.queue_id).where(QueueMember.agent_id == agent_id))).all()
+
+
 async def add_member(session: AsyncSession, queue_id: UUID, agent_id: UUID) -> bool:
     """False if the agent is a member already."""
     made = await session.execute(
@@ -82,6 +87,20 @@ async def remove_member(session: AsyncSession, queue_id: UUID, agent_id: UUID) -
         .returning(QueueMember.agent_id)
     )
     return gone.scalar_one_or_none() is not None
+
+
+async def add_members(session: AsyncSession, queue_id: UUID, agent_ids: Collection[UUID]) -> int:
+    """How many of them were no members yet."""
+    if not agent_ids:
+        return 0
+    rows = [{"queue_id": queue_id, "agent_id": agent_id} for agent_id in sorted(agent_ids)]
+    statement = insert(QueueMember).values(rows).on_conflict_do_nothing().returning(QueueMember.agent_id)
+    return len((await session.scalars(statement)).all())
+
+
+async def remove_members(session: AsyncSession, queue_id: UUID, agent_ids: Collection[UUID]) -> int:
+    gone = delete(QueueMember).where(QueueMember.queue_id == queue_id, QueueMember.agent_id.in_(agent_ids))
+    return len((await session.scalars(gone.returning(QueueMember.agent_id))).all())
 
 
 USUAL_CHANNEL = "chat"

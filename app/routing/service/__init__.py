@@ -1,5 +1,6 @@
 """The face of routing: every use-case other packages and the API may call."""
 
+from app.routing.service.agent_terms import change_terms, get_terms
 from app.routing.service.answers import accept_offer
 from app.routing.service.by_hand import assign, pick, take_back_transfer, transfer
 from app.routing.service.days import empty_day, list_days
@@ -14,17 +15,22 @@ from app.routing.service.presences import (
     set_presence,
     set_presence_of,
 )
+from app.routing.service.queue_looks import look_at_queue
+from app.routing.service.queue_versions import list_versions
 from app.routing.service.queues import (
     add_member,
+    change_members,
     create_queue,
     get_queue,
     list_members,
     list_queues,
     remove_member,
+    restore_queue,
     update_queue,
 )
 from app.routing.service.rule_trials import try_rules
 from app.routing.service.rules import get_rules, put_rules
+from app.routing.service.skill_use import get_skill_use
 from app.routing.service.views import explain, get_presence, list_offers, list_presences, list_queue_lines
 from app.routing.service.waits import list_measured, list_paces, list_places
 
@@ -33,6 +39,8 @@ __all__ = [
     "add_member",
     "assign",
     "beat",
+    "change_members",
+    "change_terms",
     "clear_penalty",
     "clear_penalty_of",
     "connect",
@@ -45,6 +53,8 @@ __all__ = [
     "get_presence",
     "get_queue",
     "get_rules",
+    "get_skill_use",
+    "get_terms",
     "list_days",
     "list_measured",
     "list_members",
@@ -54,9 +64,12 @@ __all__ = [
     "list_presences",
     "list_queue_lines",
     "list_queues",
+    "list_versions",
+    "look_at_queue",
     "pick",
     "put_rules",
     "remove_member",
+    "restore_queue",
     "set_presence",
     "set_presence_of",
     "take_back_transfer",

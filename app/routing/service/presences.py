@@ -100,6 +100,7 @@ async def clear_penalty_of(session: AsyncSession, act: Act, principal: Principal
 
 
 async def check_visible(session: AsyncSession, principal: Principal, agent_id: UUID) -> None:
+    """Raises NotFound `agent_not_found` for an agent outside their sight, as for none."""
     found = await agents.list_facts(session, [agent_id])
     if not found or not (principal.visibility == "all" or found[0].team_id == principal.team_id):
         raise NotFound("agent_not_found", "There is no such agent.")

@@ -7,15 +7,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.agents import service as agents
 from app.core.act import Act
-from app.core.errors import InvalidInput, PreconditionFailed
+from app.core.errors import PreconditionFailed
 from app.events.routing import RoutingRulesChanged
 from app.routing import rules as engine
 from app.routing.models import RoutingRulesVersion
+from app.routing.repository import queue_versions as version_rows
 from app.routing.repository import queues as queue_rows
 from app.routing.repository import rules as rule_rows
 from app.routing.rule_schemas import RulesIn, RulesView, RuleWarning
 from app.routing.rules import Rule
 from app.routing.service.publish import publish
+from app.routing.service.references import NO_SKILL, refuse_unknown
 
 _NONE = RoutingRulesVersion(version=0, rules=[])
 
@@ -41,6 +43,8 @@ async def put_rules(session: AsyncSession, act: Act, body: RulesIn, *, version: 
     stale = version is not None and version != current.version
     if stale or not await rule_rows.add_version(session, made):
         raise PreconditionFailed("routing_rules_changed", "Somebody changed the rules. Reload them and edit again.")
+    asked = {skill for rule in body.rules for skill in rule.effects.requirements}
+    await version_rows.replace_rules_skills(session, asked)
     await publish(session, act, [RoutingRulesChanged(version_id=made.id, number=made.version)])
     return _view(made)
 
@@ -52,27 +56,20 @@ async def check_references(session: AsyncSession, rules: Sequence[Rule]) -> None
     found = await queue_rows.list_queues(session, queue_ids) if queue_ids else []
     queues = {queue.id for queue in found if not queue.synthetic}
     skills = await agents.list_known_skills(session, skill_ids) if skill_ids else set()
-    errors = [
-        {"path": f"body.rules.{place}.effects.{path}", "message": message}
-        for place, rule in enumerate(rules)
-        for path, message in _unknown(rule, queues, skills)
-    ]
-    if errors:
-        first = errors[0]
-        raise InvalidInput("unknown_reference", f"{first['path']}: {first['message']}.", errors=errors)
+    refuse_unknown(
+        [
+            (f"body.rules.{place}.effects.{path}", message)
+            for place, rule in enumerate(rules)
+            for path, message in _unknown(rule, queues, skills)
+        ]
+    )
 
 
 def _unknown(rule: Rule, queues: set[UUID], skills: set[UUID]) -> list[tuple[str, str]]:
     effects = rule.effects
     lost = [("queue_id", "there is no such queue")] if effects.queue_id not in queues | {None} else []
-    lost += [
-        (f"preferred.{place}", "there is no such skill")
-        for place, skill in enumerate(effects.preferred)
-        if skill not in skills
-    ]
-    return lost + [
-        (f"requirements.{skill}", "there is no such skill") for skill in effects.requirements if skill not in skills
-    ]
+    lost += [(f"preferred.{place}", NO_SKILL) for place, skill in enumerate(effects.preferred) if skill not in skills]
+    return lost + [(f"requirements.{skill}", NO_SKILL) for skill in effects.requirements if skill not in skills]
 
 
 def warnings_of(rules: Sequence[Rule]) -> list[RuleWarning]:

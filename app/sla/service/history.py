@@ -8,10 +8,10 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.edits import Edit, edits_between
 from app.core.errors import NotFound
 from app.core.http import Page, cursor_number, decode_cursor, encode_cursor
 from app.sla.calendar_spec import CalendarSpec
-from app.sla.edits import Edit, edits_between
 from app.sla.models import BusinessCalendar, BusinessCalendarVersion, SlaPolicy, SlaPolicyVersion
 from app.sla.policies import PolicyBody
 from app.sla.schemas import CalendarVersionView, PolicyVersionView

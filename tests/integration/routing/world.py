@@ -87,14 +87,14 @@ class World:
         return queue_id
 
     async def add_skill(self, name: str = "Chinese") -> UUID:
-        skill = uuid4()
+        skill_id = ids.new_id(self.clock.now())
         await self.execute(
             "INSERT INTO skill (id, name, created_at) VALUES (:id, :name, :now)",
-            id=skill,
+            id=skill_id,
             name=name,
             now=self.clock.now(),
         )
-        return skill
+        return skill_id
 
     async def master(self, agent_id: UUID, skill: UUID, level: int) -> None:
         await self.execute(

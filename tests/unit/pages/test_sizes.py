@@ -20,6 +20,7 @@ ADMIN_REQUESTS = 15
 ADMIN_SECTIONS = (
     *("calendars", "calendar-editor", "policies", "policy-editor", "adoption", "attainment"),
     *("duties", "causes", "cause-editor", "acknowledgement", "acknowledgement-editor", "teams", "rules", "rule-editor"),
+    *("queues", "queue-editor", "skills", "skill-editor", "agents", "agent-editor"),
 )
 IMPORT = re.compile(r"""(?:from|import)\s+["'](\.[^"']+)["']""")
 

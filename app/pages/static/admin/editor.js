@@ -17,7 +17,7 @@ let justMade = null;
  * thing (with id, name, version), fresh and back (texts: the head of a new one, the way to the list), list (its
  * section), path (of the API), read() (the body to send), documentOf(thing) (the same of a stored one), find() (it as
  * stored now), reopen(thing). What is stored in another way has send(body, { key, version }) instead of path, and no
- * history.
+ * history; restore({ version }, options) makes an old version current again.
  */
 export function editor(place, it, body, aside, ...actions) {
   const { thing } = it;
@@ -66,15 +66,15 @@ export function editor(place, it, body, aside, ...actions) {
     } catch (problem) {
       // After a broken line the same key makes the next try safe; a refusal is over.
       if (problem.code !== "network") key = newId();
-      if (problem.status === 412) await tellConflict(wanted); else tellWrong(form, problem);
+      if (problem.status === 412) await tellConflict(wanted, problem); else tellWrong(form, problem);
     } finally {
       save.disabled = false;
     }
   }
 
-  async function tellConflict(mine) {
+  async function tellConflict(mine, { document: told }) {
     const theirs = await it.find();
-    clash.replaceChildren(conflict(it.documentOf(theirs), mine, theirs.version, {
+    clash.replaceChildren(conflict(it.documentOf(theirs), mine, { ...told, version: theirs.version }, {
       keepMine: () => { version = theirs.version; clash.replaceChildren(); submit(); },
       takeTheirs: () => { settle(); it.reopen(theirs); },
     }));

@@ -6,13 +6,15 @@ import { durationText } from "./durations.js";
 const known = { team_id: new Map(), agent_id: new Map(), queue_id: new Map(), calendar_id: new Map(), skill_id: new Map(), channel_account_id: new Map() };
 const PATHS = { team_id: "/v1/teams", agent_id: "/v1/agents", queue_id: "/v1/queues", calendar_id: "/v1/sla/calendars" };
 /** Asked for only where a section shows them: not everybody who administers may read them. */
+const MOST = 2000;
+const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/;
 const MORE_PATHS = { skill_id: "/v1/skills", channel_account_id: "/v1/channel-accounts" };
 
 /** Everything that has an id and a name, asked anew, and of the rest what `more` names; what may not be read has no names. */
 export async function loadNames(...more) {
   const asked = [...Object.entries(PATHS), ...Object.entries(MORE_PATHS).filter(([field]) => more.includes(field))];
   await Promise.all(asked.map(async ([field, path]) => {
-    const things = await all(path).catch(() => []);
+    const things = await all(`${path}?limit=100`, MOST).catch(() => []);
     known[field] = new Map(things.filter((one) => !one.synthetic && !one.disabled_at).map((one) => [one.id, nameOf(one)]));
   }));
 }
@@ -39,7 +41,7 @@ export function word(key) {
 }
 
 export function fieldWords(path) {
-  return path.split(".").filter((name) => name !== "body" && name !== "spec").map((name) => (/^\d/.test(name) ? name : word(`admin.field.${name}`))).join(" · ");
+  return path.split(".").filter((name) => name !== "body" && name !== "spec").map((name) => (UUID.test(name) ? nameById(name) : /^\d/.test(name) ? name : word(`admin.field.${name}`))).join(" · ");
 }
 
 /** A value of the API's documents as a reader would write it. */
@@ -50,7 +52,8 @@ export function valueWords(path, value) {
   if (typeof value === "object") return Object.entries(value).filter(([, each]) => each !== null && !(Array.isArray(each) && !each.length)).map(([key, each]) => t("admin.pair", { name: fieldWords(key), value: valueWords(key, each) })).join(t("admin.and"));
   if (typeof value === "boolean") return t(value ? "admin.yes" : "admin.no");
   if (name.endsWith("seconds")) return durationText(value);
-  if (name.endsWith("_id") || name.endsWith("_ids")) return nameById(value);
+  if (name === "policy") return word(`admin.queues.policy.${value}`);
+  if (UUID.test(value)) return nameById(value);
   if (["metric", "frozen", "date", "dates"].includes(name)) return word(`admin.metric.${value}`);
   if (name === "when") return word(`admin.ack.when.${value}`);
   if (name === "do") return word(`admin.action.${value}`);

@@ -2,6 +2,7 @@
 import { el } from "../shared/dom.js";
 import { t } from "../shared/i18n.js";
 import { actionList } from "./actions.js";
+import { boxes } from "./controls.js";
 import { durationField } from "./durations.js";
 import { choices, word } from "./names.js";
 import { checkbox, field, group, listOf, say } from "./parts.js";
@@ -17,14 +18,6 @@ const SEPARATOR = /[,，、;；]/;
 export function wordsField(part, values) {
   const input = el("input", { value: values.join(", "), autocomplete: "off" });
   return { element: field(part, `admin.field.${part}`, input, part === "channels" ? "admin.policy.words_hint" : null), read: () => input.value.split(SEPARATOR).map((one) => one.trim()).filter(Boolean) };
-}
-
-export function boxes(part, options, chosen) {
-  const made = options.map(([value, text]) => {
-    const box = el("input", { type: "checkbox", checked: chosen.includes(value) });
-    return { value, box, element: el("label", { class: "check" }, box, el("span", { text })) };
-  });
-  return { element: group(part, `admin.field.${part}`, el("div", { class: "checks" }, ...made.map((one) => one.element))), read: () => made.filter((one) => one.box.checked).map((one) => one.value) };
 }
 
 function conditionsPart(value) {

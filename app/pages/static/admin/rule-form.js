@@ -1,21 +1,14 @@
 // The form of a routing rule: for which conversations it is, what it sets, and whether later rules are asked.
 import { el } from "../shared/dom.js";
-import { t } from "../shared/i18n.js";
+import { boxes, choice, skillLevels, tiers } from "./controls.js";
 import { choices } from "./names.js";
-import { checkbox, field, group, listOf, say } from "./parts.js";
-import { boxes, wordsField } from "./policy-form.js";
+import { checkbox, field, group, say } from "./parts.js";
+import { wordsField } from "./policy-form.js";
 import { Wrong } from "./wrong.js";
 
 const WORDS = ["channels", "brands", "categories", "segments", "languages"];
 const DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
-const MOST_SKILLS = 20;
 const SEPARATOR = /[,，、;；]/;
-
-/** The options of a list, and the value that is stored although it is gone, so that it is not lost unseen. */
-function withGone(options, value) {
-  const gone = value !== null && value !== undefined && !options.some(([each]) => each === value);
-  return gone ? [...options, [value, t("admin.gone")]] : options;
-}
 
 function parted(text) {
   return text.split(SEPARATOR).map((one) => one.trim()).filter(Boolean);
@@ -56,32 +49,18 @@ function conditionsPart(value) {
   return { element, read: () => ({ channel_account_ids: value.channel_account_ids ?? [], ...Object.fromEntries(Object.entries(parts).map(([part, one]) => [part, one.read()])) }) };
 }
 
-/** A select of fixed values beside "not set"; numbers stay numbers. */
-function choice(part, known, value, hint = null) {
-  const options = withGone(known, value);
-  const select = el("select", {}, el("option", { value: "", text: t("admin.rules.not_set") }), ...options.map(([each, text]) => el("option", { value: String(each), text })));
-  select.value = value === null || value === undefined ? "" : String(value);
-  return { element: field(part, `admin.field.${part}`, select, hint), read: () => (select.value === "" ? null : options.find(([each]) => String(each) === select.value)[0]) };
-}
-
-function skillRow({ skill, level }) {
-  const which = el("select", {}, ...withGone(choices("skill_id"), skill).map(([id, text]) => el("option", { value: id, text, selected: id === skill })));
-  const least = el("input", { type: "number", min: 1, max: 10, value: level });
-  return { element: el("div", { class: "inline" }, field("skill", "admin.field.skill", which), field("level", "admin.field.level", least)), read: () => [which.value, Number(least.value)] };
-}
-
 function effectsPart(value) {
   const counts = (most) => Array.from({ length: most + 1 }, (_, each) => [each, String(each)]);
   const language = el("input", { value: value.language ?? "", maxLength: 35, autocomplete: "off" });
-  const skills = listOf(Object.entries(value.requirements ?? {}).map(([skill, level]) => ({ skill, level })), skillRow, { add: "admin.rules.add_skill", remove: "admin.rules.remove_skill", fresh: () => ({ level: 1 }), most: MOST_SKILLS });
+  const skills = skillLevels("requirements", value.requirements ?? {});
   const parts = {
-    queue_id: choice("queue_id", choices("queue_id"), value.queue_id),
-    tier: choice("tier", [[0, t("admin.rules.tier_0")], [1, t("admin.rules.tier_1")], [2, t("admin.rules.tier_2")]], value.tier),
-    priority: choice("priority", counts(9), value.priority, "admin.rules.priority_hint"),
+    queue_id: choice("queue_id", choices("queue_id"), value.queue_id, { none: "admin.rules.not_set" }),
+    tier: choice("tier", tiers(), value.tier, { none: "admin.rules.not_set" }),
+    priority: choice("priority", counts(9), value.priority, { hint: "admin.rules.priority_hint", none: "admin.rules.not_set" }),
     language: { element: field("language", "admin.field.language", language, "admin.rules.language_hint"), read: () => language.value.trim() || null },
   };
-  const element = group("effects", "admin.rules.sets", say("p", "admin.rules.sets_hint", { class: "soft" }), el("div", { class: "fields" }, ...Object.values(parts).map((one) => one.element)), choices("skill_id").length > 0 && group("requirements", "admin.field.requirements", skills.element));
-  return { element, read: () => ({ ...Object.fromEntries(Object.entries(parts).map(([part, one]) => [part, one.read()])), requirements: Object.fromEntries(skills.read()) }) };
+  const element = group("effects", "admin.rules.sets", say("p", "admin.rules.sets_hint", { class: "soft" }), el("div", { class: "fields" }, ...Object.values(parts).map((one) => one.element)), choices("skill_id").length > 0 && skills.element);
+  return { element, read: () => ({ ...Object.fromEntries(Object.entries(parts).map(([part, one]) => [part, one.read()])), requirements: skills.read() }) };
 }
 
 /** { element, read } */

@@ -4,9 +4,11 @@ import { el } from "../shared/dom.js";
 import { fullMoment, moment, t } from "../shared/i18n.js";
 import { button, failure, say } from "./parts.js";
 
+/** Heads stand over their figures as the cells of the first row do. */
 export function table(label, headings, rows) {
+  const looks = (index) => (index && rows[0]?.cells[index]?.classList.contains("figure") ? "figure" : "");
   return el("div", { class: "table", tabIndex: 0, role: "region", "aria-label": label }, el("table", {},
-    el("thead", {}, el("tr", {}, ...headings.map((key) => say("th", key, { scope: "col" })))), el("tbody", {}, ...rows)));
+    el("thead", {}, el("tr", {}, ...headings.map((key, index) => say("th", key, { scope: "col", class: looks(index) })))), el("tbody", {}, ...rows)));
 }
 
 export function time(at) {

@@ -5,9 +5,9 @@ import { t } from "../shared/i18n.js";
 
 const CONTROL = "input, select, textarea";
 /** Codes of refusals that name no path, and the field they are about. */
-const FIELD_OF = { calendar_name_taken: "name", policy_name_taken: "name" };
+const FIELD_OF = { calendar_name_taken: "name", policy_name_taken: "name", queue_name_taken: "name", skill_name_taken: "name" };
 const TOLD = [
-  [/name_taken/, "admin.wrong.name_taken"], [/each name once/, "admin.wrong.rule_twice"], [/or let the rule stop/, "admin.wrong.nothing_set"], [/IANA name/, "admin.wrong.zone"],
+  [/name_taken/, "admin.wrong.name_taken"], [/each name once/, "admin.wrong.rule_twice"], [/must open later/, "admin.wrong.ring_order"], [/asks more than/, "admin.wrong.ring_harder"], [/or let the rule stop/, "admin.wrong.nothing_set"], [/IANA name/, "admin.wrong.zone"],
   [/each metric once/, "admin.wrong.metric_twice"], [/give each once/, "admin.wrong.threshold_twice"],
   [/overlap/, "admin.wrong.overlap"], [/is no span/, "admin.wrong.span"], [/has no length/, "admin.wrong.span_empty"],
   [/is no time zone/, "admin.wrong.zone"], [/no open time/, "admin.wrong.never_open"], [/has no region|no country/, "admin.wrong.country"],

@@ -3,6 +3,12 @@ import { has, t } from "./i18n.js";
 import { Problem } from "./socket.js";
 
 const TIMEOUT_MS = 15000;
+let serverAhead = 0;
+
+/** The server's time by its latest answer, to the second: this machine's clock may be wrong. */
+export function serverNow() {
+  return Date.now() + serverAhead;
+}
 
 export async function call(method, path, body, { key, token, version } = {}) {
   const headers = { Accept: "application/json" };
@@ -22,6 +28,8 @@ export async function call(method, path, body, { key, token, version } = {}) {
   } catch {
     throw new Problem({ code: "network", status: 0 });
   }
+  const told = Date.parse(response.headers.get("Date"));
+  if (told) serverAhead = told - Date.now();
   const text = await response.text();
   let answer = null;
   try { answer = text ? JSON.parse(text) : null; } catch { /* not ours: judged by its status below */ }

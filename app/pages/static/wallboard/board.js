@@ -26,11 +26,16 @@ export function slowest(queues) {
   return known.length ? known.reduce((one, other) => (other.eta_p50_seconds > one.eta_p50_seconds ? other : one)) : null;
 }
 
+/** Who waits, those being offered among them: nobody has answered them yet. */
+export function inLine(queue) {
+  return queue.waiting + queue.offered;
+}
+
 /** ok, warn at half the target's wait or with a clock due soon, bad past the target, with any breach, or when nobody is ready for, or able to take, those who wait. */
 export function queueState(queue, now) {
   const wait = longestSeconds(queue, now);
   const target = queue.target_seconds;
-  if (queue.breached > 0 || (queue.waiting > 0 && queue.ready === 0) || queue.unroutable > 0 || (wait !== null && wait >= target)) return "bad";
+  if (queue.breached > 0 || (inLine(queue) > 0 && queue.ready === 0) || queue.unroutable > 0 || (wait !== null && wait >= target)) return "bad";
   if (queue.due_soon > 0 || (wait !== null && wait >= target / 2)) return "warn";
   return "ok";
 }
@@ -83,7 +88,7 @@ export function totals(board, now) {
   const waits = board.queues.map((queue) => longestSeconds(queue, now)).filter((wait) => wait !== null);
   const { agents } = board;
   return {
-    waiting: board.queues.reduce((sum, queue) => sum + queue.waiting, 0),
+    waiting: board.queues.reduce((sum, queue) => sum + inLine(queue), 0),
     longest: waits.length ? Math.max(...waits) : null,
     ready: agents.filter((agent) => presenceWord(agent) === "ready").length,
     staffed: agents.filter((agent) => agent.session !== "gone").length,

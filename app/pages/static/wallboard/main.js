@@ -4,7 +4,7 @@ import { el, icon, reconcile, set, setIcon, setText } from "../shared/dom.js";
 import { chosenLanguage, clockTime, load, nameOf, number, percent, span, t, has } from "../shared/i18n.js";
 import { languageSwitch, signIn, wasSignedIn } from "../shared/sign-in.js";
 import { Live, startWorker } from "../shared/socket.js";
-import { FORMULAS, HeldOrder, levelOf, levelOfAll, longestSeconds, presenceWord, queueState, slowest, Steady, totals } from "./board.js";
+import { FORMULAS, HeldOrder, inLine, levelOf, levelOfAll, longestSeconds, presenceWord, queueState, slowest, Steady, totals } from "./board.js";
 
 const base = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
 const STALE_MS = 10000;
@@ -221,7 +221,9 @@ function drawQueue(row, queue, now) {
   const wait = longestSeconds(queue, now);
   setText(cells.queue, nameOf(queue.queue));
   drawChip(cells.state, state, STATE_ICONS[state], t(`wallboard.state.${state}`));
-  setText(cells.waiting, number(queue.waiting));
+  setText(cells.waiting, number(inLine(queue)));
+  cells.waiting.title = queue.unroutable ? t("wallboard.unroutable", { count: queue.unroutable }) : "";
+  cells.waiting.classList.toggle("unroutable", queue.unroutable > 0);
   setText(cells.longest, wait === null ? "–" : span(wait));
   drawDay(cells, queue);
   setText(cells.ready_staffed, `${number(queue.ready)} / ${number(queue.staffed)}`);

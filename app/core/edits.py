@@ -1,4 +1,4 @@
-"""What one version of a policy or a calendar says differently from the one before it."""
+"""What one version of a stored document says differently from the one before it."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.sla.edits import edits_between
+from app.core.edits import edits_between
 
 
 @pytest.mark.parametrize(
