@@ -68,6 +68,17 @@ PARTS = (
         is_seeded=True,
     ),
     Part(
+        "races",
+        "Routers and people at once",
+        "10,000 rounds of eight routers (one true owner, others deposed, taking over or woken) and fifty racing "
+        "accepts, declines, expiries, presence changes, transfers and resolutions on a real PostgreSQL: nothing is owned "
+        "twice, above capacity, adrift from the ledger or without a timer, and a deposed router commits "
+        "nothing.",
+        ("-m", "benchmarks.prove.races"),
+        limit_seconds=4 * 3600,
+        is_seeded=True,
+    ),
+    Part(
         "schemathesis",
         "Strangers of every kind",
         "Schemathesis over the OpenAPI document as stranger, visitor, agent, supervisor and administrator: no 5xx, "

@@ -3,12 +3,13 @@
 from collections import Counter
 from dataclasses import replace
 
-from benchmarks.prove import chaos, disk_full, growth_history, growth_memory, growth_sockets, reconnect
+from benchmarks.prove import chaos, disk_full, growth_history, growth_memory, growth_sockets, races, reconnect
 from benchmarks.prove.growth_sockets import Cost
 from benchmarks.prove.reconnect import Return
 from benchmarks.prove.reconnect import Story as Returns
 from tests.simulation.chaos import Story
 from tests.simulation.harm import Form, plan_harm
+from tests.simulation.races import Story as RacesStory
 
 FULL = chaos.long_form(1, bus="postgres", rounds=20, conversations=200, kills_share=1.0)
 WITH_NATS = chaos.long_form(1, bus="nats", rounds=5, conversations=200, kills_share=1.0)
@@ -120,3 +121,11 @@ def test_a_return_is_held_to_ten_seconds_and_to_what_the_live_ones_feel() -> Non
     assert {curve.name for curve in outcome.curves} == {
         *("reconnect-still", "reconnect-reset", "reconnect-killed", "reconnect-memory")
     }
+
+
+def test_races_hold_when_all_rounds_went_by_and_none_left_a_fault() -> None:
+    story = RacesStory(rounds=10_000, acts=Counter({"accept": 3}), refused=Counter({"accept: offer_taken": 2}))
+    assert races.tell(races.FULL, story).holds
+    assert held(races.tell(races.FULL, RacesStory(rounds=9_999)).figures) == {"faults": True, "rounds": False}
+    story.faults.append("round 7: drift")
+    assert not races.tell(races.FULL, story).holds
