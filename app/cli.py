@@ -148,11 +148,23 @@ def bench(
 
 
 @cli.command()
-def simulate(file: Annotated[Path, typer.Argument(help="The scenario, JSON.")], as_json: AsJson = False) -> None:
-    """Run a scenario of queues, agents and customers through the router's own engine."""
+def simulate(
+    file: Annotated[Path, typer.Argument(help="The scenario, JSON.")],
+    compare: Annotated[Path | None, typer.Option(help="Another scenario to run beside it.")] = None,
+    policy: Annotated[
+        list[str] | None,
+        typer.Option(help="Run FILE under this policy; one is compared with the file's own, several with one another."),
+    ] = None,
+    html: Annotated[Path | None, typer.Option(help="Write a page with charts here.")] = None,
+    language: LanguageOption = "en",
+    as_json: AsJson = False,
+) -> None:
+    """Run a scenario of queues, agents and customers through the router's own engine, or compare several."""
     from app.ops import simulate as program
 
-    raise typer.Exit(program.run(file, as_json))
+    raise typer.Exit(
+        program.run(file, as_json, compare=compare, policies=policy or (), html=html, language=_language(language))
+    )
 
 
 @cli.command()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
+from typing import NamedTuple
 from uuid import UUID
 
 from app.core.errors import Conflict
@@ -22,6 +23,15 @@ PROGRESS_EVERY_EVENTS = 20_000
 
 Progress = Callable[[float], None]
 """Told the share of the duration that is done."""
+
+
+class Passage(NamedTuple):
+    """One customer's way through the line; `ended_s` is infinite for whoever still waits when all else is over."""
+
+    queue: str
+    arrived_s: float
+    ended_s: float
+    answered: bool
 
 
 @dataclass(slots=True)
@@ -72,6 +82,9 @@ class Simulation:
         self.now_s = 0.0
         self.decisions = 0
         self.violations = 0
+        self.passages: list[Passage] = []
+        self.occupancies: list[float] = []
+        """Of each agent, in the order of the file, once it has run."""
         self._progress = progress
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._serial = 0
@@ -175,6 +188,7 @@ class Simulation:
         self.engine.remove_work(customer.work.id)
         customer.accepted = True
         customer.queue.abandoned += customer.counted
+        self._note(customer, answered=False)
 
     def _decide(self) -> None:
         now = START + timedelta(seconds=self.now_s)
@@ -211,6 +225,7 @@ class Simulation:
         agent.ledger = engage(agent.ledger, work.channel, work.weight)
         if customer.counted:
             customer.queue.waits.append(self.now_s - customer.arrived_s)
+        self._note(customer, answered=True)
         agent.held.append(customer)
         wrap_up = customer.queue.model.wrap_up
         wrap_up_s = draw(wrap_up, customer.queue.handling) if wrap_up else 0.0
@@ -259,6 +274,10 @@ class Simulation:
 
     # Measures
 
+    def _note(self, customer: Customer, *, answered: bool, ended_s: float | None = None) -> None:
+        ended_s = self.now_s if ended_s is None else ended_s
+        self.passages.append(Passage(customer.queue.model.name, customer.arrived_s, ended_s, answered))
+
     def _check(self, customer: Customer, agent: SimulatedAgent, offer: Offer) -> None:
         """The invariants, checked apart from the engine's own arithmetic."""
         terms = terms_at(customer.queue.facts, offer.ring)
@@ -283,6 +302,10 @@ class Simulation:
         for agent in self._agents.values():
             self._count_busy(agent)
             shares.append(agent.busy_unit_seconds / (agent.ledger.capacity_units * span_s))
+        self.occupancies = shares
+        for customer in self._customers.values():
+            if not customer.accepted:
+                self._note(customer, answered=False, ended_s=math.inf)
         return {
             "queues": {queue.model.name: _queue_answer(queue) for queue in self._queues},
             "agents": {"occupancy_mean": sum(shares) / len(shares), "occupancy_gini": gini(shares)},

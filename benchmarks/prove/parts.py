@@ -71,8 +71,8 @@ PARTS = (
         "races",
         "Routers and people at once",
         "10,000 rounds of eight routers (one true owner, others deposed, taking over or woken) and fifty racing "
-        "accepts, declines, expiries, presence changes, transfers and resolutions on a real PostgreSQL: nothing is owned "
-        "twice, above capacity, adrift from the ledger or without a timer, and a deposed router commits "
+        "accepts, declines, expiries, presence changes, transfers and resolutions on a real PostgreSQL: nothing is "
+        "owned twice, above capacity, adrift from the ledger or without a timer, and a deposed router commits "
         "nothing.",
         ("-m", "benchmarks.prove.races"),
         limit_seconds=4 * 3600,

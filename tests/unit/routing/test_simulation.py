@@ -189,6 +189,7 @@ def test_an_offer_that_takes_time_to_accept_counts_as_waiting() -> None:
         (("queues", 0, "tier"), 3, "queues[0].tier"),
         (("queues", 0, "arrival"), {"kind": "sometimes"}, "queues[0].arrival.kind"),
         (("queues", 0, "arrival", "rate_per_h"), -1, "queues[0].arrival.rate_per_h"),
+        (("queues", 0, "arrival", "rate_per_h"), 1e12, "queues[0].arrival.rate_per_h"),
         (("queues", 0, "handle", "mean_s"), "300", "queues[0].handle.mean_s"),
         (("queues", 0, "requirements"), {"zh": 11}, "queues[0].requirements.zh"),
         (("queues", 0, "rings"), [{"enter_after_s": 5}, {"enter_after_s": 5}], "queues[0].rings"),
