@@ -8,7 +8,8 @@ from app.routing.series import Points
 
 INKS = ("#1b5e9b", "#b3261e", "#2e7d32", "#6a3d9a")
 DASHES = ("", "7 4", "2 3", "9 3 2 3")
-LEGEND_TOP, LEGEND_STEP = 52, 16
+LEGEND_TOP, LEGEND_STEP = 56, 16
+LETTER_WIDTH = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +35,10 @@ def draw(chart: Chart) -> str:
     most = max((y for _, y in everything), default=0.0)
     axes = Axes.to(max((x for x, _ in everything), default=0.0), max(most, chart.y_most))
     parts = axes.frame(chart.title, chart.x, chart.y, chart.y_label)
-    for number, (name, points) in enumerate(chart.series):
-        parts += [_legend(number, name), _path(axes, points, number, steps=chart.steps)]
-    return "\n".join([*parts, "</svg>"])
+    for number, (_, points) in enumerate(chart.series):
+        parts.append(_path(axes, points, number, steps=chart.steps))
+    legend = [_legend(number, name) for number, (name, _) in enumerate(chart.series)]
+    return "\n".join([*parts, *legend, "</svg>"])
 
 
 def _path(axes: Axes, points: Points, number: int, *, steps: bool) -> str:
@@ -53,7 +55,10 @@ def _legend(number: int, name: str) -> str:
     y = LEGEND_TOP + LEGEND_STEP * number
     stroke = line(LEFT + 8, y - 4, LEFT + 38, y - 4, _ink(number)).replace("/>", f' stroke-width="2"{_dash(number)}/>')
     assert y < HEIGHT
-    return stroke + text(LEFT + 44, y, name, anchor="start")
+    # Lines may pass behind it.
+    width = 52 + LETTER_WIDTH * len(name)
+    paper = f'<rect x="{LEFT + 4}" y="{y - 12}" width="{width:.0f}" height="{LEGEND_STEP}" fill="#fff" opacity="0.8"/>'
+    return paper + stroke + text(LEFT + 44, y, name, anchor="start")
 
 
 def _ink(number: int) -> str:

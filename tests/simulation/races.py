@@ -175,7 +175,7 @@ class Races:
 
     async def _decide(self, epoch: int, *, is_true: bool = False, is_deposed: bool = False) -> None:
         """As the router does it: a memory of the tables, decisions, their commit; the tables have moved on by then."""
-        self.decided = (await self._memory()).decide(self.clock.now())
+        self.decided = (await memory_of(self.world.database)).decide(self.clock.now())
         await self._commit(epoch, self.decided, is_true=is_true, is_deposed=is_deposed)
 
     async def _commit(
@@ -196,17 +196,6 @@ class Races:
             self.story.refused[f"stale: {rule}"] += 1
         if is_deposed:
             self.story.faults.append(f"epoch {epoch} committed though {self.epochs[-1]} had begun")
-
-    async def _memory(self) -> Engine:
-        engine = Engine()
-        async with self.world.database.transaction() as session:
-            for queue in await loading.load_queues(session, None):
-                engine.put_queue(queue)
-            for agent in await loading.load_agents(session, None):
-                engine.put_agent(agent.facts)
-            for work in await loading.load_waiting(session, None):
-                engine.put_work(work)
-        return engine
 
     async def _take_over(self) -> None:
         async with self.world.database.transaction() as session:
@@ -334,6 +323,19 @@ class Races:
         self.story.faults += [f"{where}: drift {one}" for one in drift]
         self.story.faults += [f"{where}: {rule} {subject}" for rule, subject in violations]
         self.story.faults += [f"{where}: {name}: {rows}" for name, rows in found.items() if rows]
+
+
+async def memory_of(database: Database) -> Engine:
+    """What a router would hold now."""
+    engine = Engine()
+    async with database.transaction() as session:
+        for queue in await loading.load_queues(session, None):
+            engine.put_queue(queue)
+        for agent in await loading.load_agents(session, None):
+            engine.put_agent(agent.facts)
+        for work in await loading.load_waiting(session, None):
+            engine.put_work(work)
+    return engine
 
 
 async def run_races(form: Form, clone: Clone) -> Story:
