@@ -79,6 +79,16 @@ PARTS = (
         is_seeded=True,
     ),
     Part(
+        "router-machine",
+        "Any sequence upon the router",
+        "1,000 sequences of up to 60 acts (arrivals, answers, presence, transfers, time, edits of policies, crashes "
+        "amid a commit, owners that freeze for 10 s and wake after a takeover), drawn by Hypothesis on a real "
+        "PostgreSQL: each invariant of routing holds after each step, and the frozen and the dead commit nothing.",
+        ("-m", "benchmarks.prove.router_machine"),
+        limit_seconds=2 * 3600,
+        is_seeded=True,
+    ),
+    Part(
         "schemathesis",
         "Strangers of every kind",
         "Schemathesis over the OpenAPI document as stranger, visitor, agent, supervisor and administrator: no 5xx, "

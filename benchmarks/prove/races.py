@@ -4,8 +4,8 @@ import argparse
 import asyncio
 import sys
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, redirect_stdout
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,8 +24,12 @@ WHAT = (
 
 
 def measure(form: Form) -> Outcome:
-    with tempfile.TemporaryDirectory(prefix="switchboard-races-") as folder, redirect_stdout(sys.stderr):
-        return tell(form, asyncio.run(_run(form, Path(folder))))
+    with (
+        tempfile.TemporaryDirectory(prefix="switchboard-races-") as folder,
+        redirect_stdout(sys.stderr),
+        template(Path(folder)) as server,
+    ):
+        return tell(form, asyncio.run(run_races(form, lambda: fresh_clone(server, TEMPLATE))))
 
 
 def tell(form: Form, story: Story) -> Outcome:
@@ -44,26 +48,23 @@ def tell(form: Form, story: Story) -> Outcome:
     return Outcome(figures, faults=story.faults[:MOST_TOLD], notes=notes)
 
 
-async def _run(form: Form, folder: Path) -> Story:
-    """Without fsync: what is proven is what transactions see of one another, not what a power cut leaves."""
-    async with _template(folder) as server:
-
-        def clone() -> AbstractAsyncContextManager[str]:
-            return fresh_clone(server, TEMPLATE)
-
-        return await run_races(form, clone)
-
-
-@asynccontextmanager
-async def _template(folder: Path) -> AsyncIterator[str]:
+@contextmanager
+def template(folder: Path) -> Iterator[str]:
+    """A server with a database to clone, by its address. Without fsync: what is proven is what transactions see of one
+    another, not what a power cut leaves.
+    """
     postgres = EmbeddedPostgres(folder, settings=FAST_AND_UNSAFE)
     server = postgres.start()
     try:
-        await administer(server, f"CREATE DATABASE {TEMPLATE}")
-        await migrate.upgrade(url_of(server, TEMPLATE))
+        asyncio.run(_fill(server))
         yield server
     finally:
         postgres.stop()
+
+
+async def _fill(server: str) -> None:
+    await administer(server, f"CREATE DATABASE {TEMPLATE}")
+    await migrate.upgrade(url_of(server, TEMPLATE))
 
 
 def main() -> int:

@@ -29,9 +29,12 @@ AGENTS = 3
 FROZEN_SECONDS = 10
 WRONG_NOW = {
     **WRONG,
-    "work that moved and does not go on elsewhere since the same time": """
-        SELECT w.id FROM work_item w WHERE w.state = 'moved' AND NOT EXISTS (SELECT 1 FROM work_item n
-          WHERE n.conversation_id = w.conversation_id AND n.ready_at = w.ready_at AND n.queue_id <> w.queue_id)""",
+    "open conversations without live work": """
+        SELECT c.id FROM conversation c WHERE c.status = 'open' AND NOT EXISTS (SELECT 1 FROM work_item w
+          WHERE w.conversation_id = c.id AND w.state IN ('queued', 'offered', 'assigned', 'parked', 'wrapping'))""",
+    "work that went on in another queue and lost its place": """
+        SELECT w.id FROM work_item w JOIN work_item n USING (conversation_id)
+        WHERE w.state = 'moved' AND n.created_at = w.ended_at AND n.id > w.id AND n.ready_at <> w.ready_at""",
     "ended work that holds units or has a timer": """
         SELECT id FROM work_item WHERE state IN ('done', 'abandoned', 'cancelled', 'moved')
           AND (units_held OR run_at IS NOT NULL OR ended_at IS NULL)""",
@@ -64,6 +67,7 @@ class RouterMachine(RuleBasedStateMachine):
         self.loop = asyncio.new_event_loop()
         self.stack = AsyncExitStack()
         self.clock = ManualClock()
+        self.checked = 0
         self.epochs: list[int] = []
         self.frozen: list[tuple[int, Sequence[Decision]]] = []
         self.agents: list[UUID] = []
@@ -228,7 +232,9 @@ class RouterMachine(RuleBasedStateMachine):
     @invariant()
     def everything_is_sound(self) -> None:
         if self.epochs:
-            assert self.run(self._faults()) == []
+            self.checked += 1
+            faults = self.run(self._faults())
+            assert not faults, faults
 
     async def _faults(self) -> list[Any]:
         async with self.database.transaction() as session:
