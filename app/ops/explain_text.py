@@ -127,7 +127,7 @@ def _sentence(reader: Reader, decision: DecisionView) -> str:
 def _terms(reader: Reader, trace: Mapping[str, Any]) -> str:
     words, parts = reader.words, []
     if trace.get("policy"):
-        policy = reader.named("explain.policy", trace["policy"])
+        policy = reader.named("console.why_policy", trace["policy"])
         parts.append(words("console.why_table.policy", policy=policy, version=trace.get("policy_version", 1)))
         parts.append(_ring(reader, int(trace.get("ring") or 0), bool(trace.get("asked_alone"))))
     before, after = trace.get("ledger_before"), trace.get("ledger_after")
@@ -139,7 +139,7 @@ def _terms(reader: Reader, trace: Mapping[str, Any]) -> str:
 
 def _ring(reader: Reader, ring: int, asked_alone: bool) -> str:
     if asked_alone:
-        return reader.words("explain.asked_alone")
+        return reader.words("console.why_table.asked_alone")
     return reader.words("console.why_table.ring", ring=ring) if ring else reader.words("console.why_table.ring_own")
 
 
@@ -183,9 +183,9 @@ def _now(reader: Reader, explanation: Explanation) -> Iterator[str]:
 
 def _would(reader: Reader, standing: PresentStanding) -> str:
     if not standing.candidates:
-        return reader.words("explain.would_wait")
+        return reader.words("console.why_now.would_wait")
     return reader.words(
-        "explain.would_go", name=reader.name(standing.candidates[0]["agent_id"]), count=standing.eligible
+        "console.why_now.would_go", name=reader.name(standing.candidates[0]["agent_id"]), count=standing.eligible
     )
 
 
