@@ -105,6 +105,8 @@ def _simulate(name: str, scenario: Scenario) -> Run:
     answer = simulation.run()
     elapsed_seconds = perf_counter() - started
     answer["decisions_per_second"] = round(int(str(answer["decisions"])) / max(elapsed_seconds, 1e-9))
+    for queue, customers in simulation.unroutable.items():
+        sys.stderr.write(f"{name}: no agent could ever take a customer of {queue}: {customers} were not answered\n")
     return Run(name, scenario, answer, simulation.passages, simulation.occupancies)
 
 

@@ -2,6 +2,7 @@
 
 import heapq
 import math
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -11,7 +12,7 @@ from uuid import UUID
 
 from app.core.errors import Conflict
 from app.routing.capacity import Ledger, could_ever_fit, credit, debit, engage, ledger_of, resume
-from app.routing.decisions import Offer
+from app.routing.decisions import Offer, Unroutable
 from app.routing.engine import Engine
 from app.routing.facts import AgentFacts, QueueFacts, WorkFacts
 from app.routing.measures import draw, gini, percentile
@@ -83,6 +84,8 @@ class Simulation:
         self.decisions = 0
         self.violations = 0
         self.passages: list[Passage] = []
+        self.unroutable: Counter[str] = Counter()
+        """By queue, the customers whom no agent of the file could ever take."""
         self.occupancies: list[float] = []
         """Of each agent, in the order of the file, once it has run."""
         self._progress = progress
@@ -196,6 +199,8 @@ class Simulation:
             if isinstance(decision, Offer):
                 self.decisions += 1
                 self._offer(decision)
+            elif isinstance(decision, Unroutable):
+                self.unroutable[self._customers[decision.work_id].queue.model.name] += 1
         wake_at = self.engine.next_timer(now)
         if wake_at is not None:
             wake_s = (wake_at - START).total_seconds()

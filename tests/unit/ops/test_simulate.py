@@ -98,6 +98,15 @@ def test_the_page_asks_for_nothing_outside_of_itself_and_can_be_read_as_markup(t
         ElementTree.fromstring(picture)
 
 
+def test_a_queue_that_nobody_could_ever_serve_is_told_on_stderr(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(write(tmp_path, queues=[SCENARIO["queues"][0] | {"requirements": {"zh": 5}}]), True) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["queues"]["billing"]["answered"] == 0
+    assert "no agent could ever take a customer of billing" in captured.err
+
+
 def test_the_page_speaks_chinese_when_asked(tmp_path: Path) -> None:
     assert run(write(tmp_path), True, policies=["longest_idle"], html=tmp_path / "r.html", language="zh-CN") == 0
     html = (tmp_path / "r.html").read_text("utf-8")
