@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from time import monotonic
 from typing import Any
 from uuid import UUID, uuid4
@@ -35,6 +36,7 @@ HOT = 4
 TAKE_OVER_SHARE = 0.3
 LEASE_OVER_SECONDS = 5
 BETWEEN_ROUNDS_SECONDS = 3
+LOOKED_BACK = timedelta(minutes=1)
 TRIES = 50
 ROUTERS = ("owner decides", "takes over", "deposed commits")
 CHANNELS = ("chat", "chat", "chat", "email", "voice")
@@ -301,6 +303,7 @@ class Races:
     async def _check(self) -> None:
         async with self.world.database.transaction() as session:
             drift, violations = await checks.find_drift(session), await checks.list_violations(session)
+            violations += await checks.list_unbalanced(session, self.clock.now() - LOOKED_BACK)
             found = {name: (await session.execute(text(statement))).all() for name, statement in WRONG.items()}
         where = f"round {self.story.rounds + 1}"
         self.story.faults += [f"{where}: drift {one}" for one in drift]

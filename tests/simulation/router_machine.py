@@ -14,16 +14,18 @@ from app.core.database import Database
 from app.core.due_rows import DueRowRunner
 from app.core.errors import SwitchboardError
 from app.core.owners import Deposed, acquire, renew
+from app.routing import jobs
 from app.routing.decisions import Decision
-from app.routing.jobs import DUE_TABLES
 from app.routing.repository import checks
 from app.routing.schemas import AssignBody, QueueBody, TransferBody
 from app.routing.service import by_hand, offers, presences, queues
 from app.routing.service.matching import ROUTER, commit_decisions
+from app.routing.service.overflowing import look_at_lines
+from app.sla.service import opening
 from tests.clocks import ManualClock
 from tests.conftest import fresh_clone
 from tests.integration.routing.world import World, principal_of
-from tests.simulation.races import SUPERVISOR
+from tests.simulation.races import LOOKED_BACK, SUPERVISOR
 from tests.simulation.router_truth import WRONG, memory_of
 
 AGENTS = 3
@@ -77,7 +79,8 @@ class RouterMachine(RuleBasedStateMachine):
         self.database = Database(url, application_name="machine", pool_size=2)
         self.stack.push_async_callback(self.database.close)
         self.world = World(self.database, self.clock)
-        self.due = DueRowRunner(self.database, self.clock, DUE_TABLES)
+        self.tables = jobs.due_tables(opening.list_open)
+        self.due = DueRowRunner(self.database, self.clock, self.tables)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return self.loop.run_until_complete(work)
@@ -154,6 +157,11 @@ class RouterMachine(RuleBasedStateMachine):
         assert self._fingerprint() == before
 
     @rule()
+    def look_at_the_lines(self) -> None:
+        """What waits too long goes on elsewhere."""
+        self.run(look_at_lines(self.database, self.clock, hours=opening.list_open))
+
+    @rule()
     def another_asks_for_the_role_too_soon(self) -> None:
         assert self.run(self._try_to_acquire()) is None
 
@@ -218,9 +226,20 @@ class RouterMachine(RuleBasedStateMachine):
         policy=st.sampled_from(("default", "longest_idle", "least_loaded")),
         auto_accept=st.booleans(),
         rings=st.sampled_from(([], [{"enter_after_seconds": 30}])),
+        overflows=st.booleans(),
     )
-    def edit_the_policy(self, which: int, policy: str, auto_accept: bool, rings: list[Any]) -> None:
-        body = QueueBody(name=f"Queue {which % 2}", policy=policy, auto_accept=auto_accept, rings=rings)
+    def edit_the_policy(self, which: int, policy: str, auto_accept: bool, rings: list[Any], overflows: bool) -> None:
+        """Only the first queue overflows, into the second: a circle would be refused."""
+        steps = [{"when": {"age_over_seconds": 30}, "do": {"queue": self.queues[1]}}]
+        body = QueueBody.model_validate(
+            {
+                "name": f"Queue {which % 2}",
+                "policy": policy,
+                "auto_accept": auto_accept,
+                "rings": rings,
+                "overflow": steps if overflows and not which % 2 else [],
+            }
+        )
         self.run(self.world.run(queues.update_queue, queue_id=self.queues[which % 2], body=body, version=None))
 
     @rule(which=Which, joins=st.booleans())
@@ -239,6 +258,7 @@ class RouterMachine(RuleBasedStateMachine):
     async def _faults(self) -> list[Any]:
         async with self.database.transaction() as session:
             found: list[Any] = [*await checks.find_drift(session), *await checks.list_violations(session)]
+            found += await checks.list_unbalanced(session, self.clock.now() - LOOKED_BACK)
             for name, statement in WRONG_NOW.items():
                 rows = (await session.execute(text(statement))).all()
                 found += [(name, *row) for row in rows]
@@ -289,7 +309,7 @@ class RouterMachine(RuleBasedStateMachine):
     async def _pass(self, seconds: float, here: Sequence[UUID]) -> None:
         self.clock.advance(seconds)
         await self._beat(here)
-        for table in DUE_TABLES:
+        for table in self.tables:
             while await self.due.run_once(table):
                 pass
 
