@@ -121,6 +121,8 @@ def _sentence(reader: Reader, decision: DecisionView) -> str:
         reason = reader.named("console.why_reason", trace.get("reason", "in_line"))
         return words(f"console.why_said.{decision.outcome}", reason=reason)
     key = f"console.why_said.{decision.outcome}"
+    if not name and words.has(f"{key}_queue"):
+        return words(f"{key}_queue")
     return words(key, name=name) if words.has(key) else decision.outcome
 
 
