@@ -16,6 +16,7 @@ from app.ops import data_folder
 cli = typer.Typer(
     help="Switchboard, the open contact-centre backend.", no_args_is_help=True, pretty_exceptions_enable=False
 )
+LanguageOption = Annotated[str, typer.Option(help="en or zh-CN.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document; everything else goes to stderr.")]
 
 
@@ -147,11 +148,43 @@ def bench(
 
 
 @cli.command()
-def simulate(file: Annotated[Path, typer.Argument(help="The scenario, JSON.")], as_json: AsJson = False) -> None:
-    """Run a scenario of queues, agents and customers through the router's own engine."""
+def simulate(
+    file: Annotated[Path, typer.Argument(help="The scenario, JSON.")],
+    compare: Annotated[Path | None, typer.Option(help="Another scenario to run beside it.")] = None,
+    policy: Annotated[
+        list[str] | None,
+        typer.Option(help="Run FILE under this policy; one is compared with the file's own, several with one another."),
+    ] = None,
+    html: Annotated[Path | None, typer.Option(help="Write a page with charts here.")] = None,
+    language: LanguageOption = "en",
+    as_json: AsJson = False,
+) -> None:
+    """Run a scenario of queues, agents and customers through the router's own engine, or compare several."""
     from app.ops import simulate as program
 
-    raise typer.Exit(program.run(file, as_json))
+    raise typer.Exit(
+        program.run(file, as_json, compare=compare, policies=policy or (), html=html, language=_language(language))
+    )
+
+
+@cli.command()
+def explain(
+    conversation: Annotated[str, typer.Argument(help="The conversation's id.")],
+    language: LanguageOption = "en",
+    as_json: AsJson = False,
+) -> None:
+    """Say in a supervisor's words why a conversation is where it is, and who could take it now."""
+    from app.ops import explain as program
+
+    settings, chosen = _settings(), _language(language)
+    try:
+        conversation_id = UUID(conversation)
+    except ValueError:
+        _refuse(f"{conversation!r} is no conversation's id: it looks like 019ab3f0-7c1e-7b52-9d7e-0c7c5f1f6a10.")
+    answering = program.run(
+        _database_url(), conversation_id, language=chosen, timezone=settings.timezone, as_json=as_json
+    )
+    raise typer.Exit(asyncio.run(answering))
 
 
 @cli.command()
@@ -225,6 +258,14 @@ def _database_url() -> str:
     if not url:
         _refuse("Set DATABASE_URL to the address of a PostgreSQL 15 or newer, or run beside `switchboard up`.")
     return url
+
+
+def _language(asked: str) -> str:
+    from app.ops.words import LANGUAGES
+
+    if asked not in LANGUAGES:
+        _refuse(f"There is no language {asked!r}: choose one of {', '.join(LANGUAGES)}.")
+    return asked
 
 
 def _refuse(sentence: str) -> NoReturn:

@@ -225,9 +225,10 @@ def report(seconds: float) -> dict[str, Any]:
     if importlib.util.find_spec("scipy"):
         figures.append(importlib.import_module("benchmarks.routing_quality").measure())
     else:
-        notes.append("P7 was not measured: it needs scipy, which the product does not; pip install scipy.")
+        notes.append("P7 was not measured: it needs scipy, which the product does not; `make setup-bench` brings it.")
     shell = importlib.import_module("benchmarks.routing_shell")
     figures += [shell.measure(rounds=5), shell.measure_rebuild(rounds=3)]
+    figures.append(importlib.import_module("benchmarks.routing_freed").measure(seconds / 2))
     events = int(min(6_000, 100 * seconds))
     curves = {
         "agents": curve(AGENTS_CURVE, events=events),

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Make .venv hold exactly what the lock names: `deploy/setup.sh runtime` or `deploy/setup.sh dev`.
+# Make .venv hold exactly what the lock names: `deploy/setup.sh runtime`, `deploy/setup.sh dev` or `deploy/setup.sh bench`.
 # Needs python3 3.11 or newer; uses whatever index the machine's package client is set up for.
 set -eu
 cd "$(dirname "$0")/.."
@@ -8,7 +8,8 @@ python=${PYTHON:-python3}
 case $kind in
   runtime) lock=requirements.lock ;;
   dev) lock=requirements-dev.lock ;;
-  *) echo "usage: deploy/setup.sh runtime|dev" >&2; exit 2 ;;
+  bench) lock=requirements-bench.lock ;;
+  *) echo "usage: deploy/setup.sh runtime|dev|bench" >&2; exit 2 ;;
 esac
 
 command -v "$python" >/dev/null 2>&1 || { echo "setup: $python not found; install Python 3.11 or newer." >&2; exit 1; }
@@ -21,8 +22,8 @@ command -v "$python" >/dev/null 2>&1 || { echo "setup: $python not found; instal
   exit 1
 }
 
-# The stamp names what was installed, so that nothing happens when nothing changed. The development lock holds all of
-# the runtime lock too: after `dev`, `runtime` has nothing to do.
+# The stamp names what was installed, so that nothing happens when nothing changed. Each lock holds all of the
+# one before it: after `bench`, `dev` and `runtime` have nothing to do, after `dev` `runtime` has not.
 stamp_of() { # kind, lock
   digest=$("$python" -c 'import hashlib, sys
 print(hashlib.sha256(b"".join(open(name, "rb").read() for name in sys.argv[1:])).hexdigest()[:16])' "$2" pyproject.toml)
@@ -32,6 +33,7 @@ stamp=$(stamp_of "$kind" "$lock")
 if [ -x .venv/bin/switchboard ]; then
   if [ -e "$stamp" ]; then exit 0; fi
   if [ "$kind" = runtime ] && [ -e "$(stamp_of dev requirements-dev.lock)" ]; then exit 0; fi
+  if [ "$kind" != bench ] && [ -e "$(stamp_of bench requirements-bench.lock)" ]; then exit 0; fi
 fi
 
 echo "setup: installing from $lock" >&2

@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Request
+from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import JSONResponse
 
 from app.access.guards import ActDep, problems, require
@@ -38,6 +38,9 @@ Supervisor = Annotated[Principal, Depends(require("routing:write"))]
 Writer = Annotated[Principal, Depends(require("conversations:write"))]
 IfMatch = Annotated[
     str | None, Header(alias="If-Match", pattern=r'^"?[0-9]{1,9}"?$', description="The `version` that was read")
+]
+NowQuery = Annotated[
+    bool, Query(description="Also what would be decided now, with the names behind each rule; reads every agent")
 ]
 
 READ = problems(401, 403, 422)
@@ -260,5 +263,8 @@ async def take_back_transfer(conversation_id: UUID, principal: Writer, session: 
 
 
 @router.get("/conversations/{conversation_id}/explain", summary="Why it is where it is", responses=READ_ONE)
-async def explain(conversation_id: UUID, principal: Reader, session: SessionDep) -> Explanation:
-    return await service.explain(session, principal, conversation_id=conversation_id)
+async def explain(
+    conversation_id: UUID, principal: Reader, session: SessionDep, request: Request, now: NowQuery = False
+) -> Explanation:
+    at = request.app.state.clock.now() if now else None
+    return await service.explain(session, principal, conversation_id=conversation_id, at=at)

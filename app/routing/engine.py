@@ -14,8 +14,10 @@ from app.routing.capacity import INTERRUPTIBLE_CHANNELS
 from app.routing.decisions import Decision, Trace
 from app.routing.facts import AgentFacts, QueueFacts, WorkFacts
 from app.routing.index import Agent, Work
+from app.routing.lanes import Lane
 from app.routing.matching import Matching
 from app.routing.roster import same_profile
+from app.routing.standing import Standing, sort_out
 
 DEFAULT_DECISIONS_PER_CALL = 1_000
 
@@ -150,13 +152,23 @@ class Engine(Matching):
 
     def explain(self, work_id: UUID, now: datetime) -> Trace:
         """What would be decided for this work alone at this moment. Raises NotFound if it does not wait."""
+        lane, work = self._waiting_in_lane(work_id, now)
+        return self._evidence(lane, self._find(lane, work)).as_trace()
+
+    def stand(self, work_id: UUID, now: datetime) -> Standing:
+        """The same with the names behind each rule: looks at every agent. Raises NotFound as `explain` does."""
+        trace = self.explain(work_id, now)
+        lane, work = self._waiting_in_lane(work_id, now)
+        return Standing(trace, lane.reach.terms.requirements, sort_out(lane, work, self._roster.agents))
+
+    def _waiting_in_lane(self, work_id: UUID, now: datetime) -> tuple[Lane, Work]:
         work = self._works.get(work_id.int)
         if work is not None:
             self._settle(now.timestamp(), None)
             self._enter_all()
         if work is None or work.lane is None:
             raise NotFound("work_not_waiting", "This work is not waiting; look at its stored trace instead.")
-        return self._evidence(work.lane, self._find(work.lane, work)).as_trace()
+        return work.lane, work
 
     def others_eligible(self, work_id: UUID, agent_id: UUID, now: datetime) -> bool:
         """Whether somebody else who is routable could be asked: decides how long a cool-down lasts."""

@@ -16,6 +16,8 @@ from app.routing.rings import check_rings
 MAX_AGENTS = 20_000
 MAX_QUEUES = 1_000
 MAX_DURATION_SECONDS = 366 * 86_400
+MAX_CUSTOMERS = 10_000_000
+"""Some quarter of an hour of simulation."""
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -133,11 +135,12 @@ def read_scenario(document: Any) -> Scenario:
         path = _path(first["loc"], document)
         if first["type"].startswith("union_tag"):
             path += ".kind"
-        raise _wrong(path, first["msg"]) from error
+        raise _wrong(path, first["msg"].removeprefix("Value error, ")) from error
     if scenario.warmup_s >= scenario.duration_s:
         raise _wrong("warmup_s", "must be less than duration_s")
     if sum(agent.count for agent in scenario.agents) > MAX_AGENTS:
         raise _wrong("agents", f"may number {MAX_AGENTS} in all")
+    _check_customers(scenario)
     _check_rings(scenario)
     return scenario
 
@@ -158,6 +161,18 @@ def queue_facts(scenario: Scenario, number: int) -> QueueFacts:
         rings=with_fading([Ring(ring.enter_after_s, ring.requirements) for ring in model.rings], fading),
         policy=scenario.policy,
     )
+
+
+def _check_customers(scenario: Scenario) -> None:
+    expected = 0.0
+    for number, queue in enumerate(scenario.queues):
+        if isinstance(queue.arrival, PoissonArrival):
+            path, brought = "rate_per_h", queue.arrival.rate_per_h * scenario.duration_s / 3600
+        else:
+            path, brought = "at_s", len(queue.arrival.at_s)
+        expected += brought
+        if expected > MAX_CUSTOMERS:
+            raise _wrong(f"queues[{number}].arrival.{path}", f"a file may bring {MAX_CUSTOMERS:,} customers in all")
 
 
 def _check_rings(scenario: Scenario) -> None:

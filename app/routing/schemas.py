@@ -252,12 +252,41 @@ class WorkView(BaseModel):
     version: int
 
 
+class KeptOut(BaseModel):
+    """`agent_ids`: the first 50 of `count`. `rule`: not_member, lacks_requirement, not_routable, cooling_down,
+    draining, no_free_units; `asked_later` could take it, but the agent of before is asked alone first.
+    """
+
+    rule: str
+    count: int
+    agent_ids: list[UUID]
+
+
+class PresentStanding(BaseModel):
+    """What the engine would decide of this work alone with the tables as they are at `as_of`: no stored decision, and
+    who stands before it in the line is not asked. `candidates`: the first five of the `eligible`, the best first, with
+    their rank by rule. `kept_out`: every other agent under the first rule that puts them out.
+    """
+
+    as_of: datetime
+    ring: int
+    requirements: dict[str, int]
+    asked_alone: bool
+    eligible: int
+    decided_by: str
+    candidates: list[dict[str, object]]
+    kept_out: list[KeptOut]
+
+
 class Explanation(BaseModel):
-    """`decisions`: newest first. `transfer`: a warm one that is not answered yet."""
+    """`decisions`: newest first. `transfer`: a warm one that is not answered yet. `now`: when it was asked for and the
+    work waits.
+    """
 
     work: WorkView | None
     transfer: PendingTransfer | None = None
     decisions: list[DecisionView]
+    now: PresentStanding | None = None
 
 
 class Place(BaseModel):

@@ -2,15 +2,17 @@
 
 import heapq
 import math
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
+from typing import NamedTuple
 from uuid import UUID
 
 from app.core.errors import Conflict
 from app.routing.capacity import Ledger, could_ever_fit, credit, debit, engage, ledger_of, resume
-from app.routing.decisions import Offer
+from app.routing.decisions import Offer, Unroutable
 from app.routing.engine import Engine
 from app.routing.facts import AgentFacts, QueueFacts, WorkFacts
 from app.routing.measures import draw, gini, percentile
@@ -22,6 +24,15 @@ PROGRESS_EVERY_EVENTS = 20_000
 
 Progress = Callable[[float], None]
 """Told the share of the duration that is done."""
+
+
+class Passage(NamedTuple):
+    """One customer's way through the line; `ended_s` is infinite for whoever still waits when all else is over."""
+
+    queue: str
+    arrived_s: float
+    ended_s: float
+    answered: bool
 
 
 @dataclass(slots=True)
@@ -72,6 +83,11 @@ class Simulation:
         self.now_s = 0.0
         self.decisions = 0
         self.violations = 0
+        self.passages: list[Passage] = []
+        self.unroutable: Counter[str] = Counter()
+        """By queue, the customers whom no agent of the file could ever take."""
+        self.occupancies: list[float] = []
+        """Of each agent, in the order of the file, once it has run."""
         self._progress = progress
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._serial = 0
@@ -175,6 +191,7 @@ class Simulation:
         self.engine.remove_work(customer.work.id)
         customer.accepted = True
         customer.queue.abandoned += customer.counted
+        self._note(customer, answered=False)
 
     def _decide(self) -> None:
         now = START + timedelta(seconds=self.now_s)
@@ -182,6 +199,8 @@ class Simulation:
             if isinstance(decision, Offer):
                 self.decisions += 1
                 self._offer(decision)
+            elif isinstance(decision, Unroutable):
+                self.unroutable[self._customers[decision.work_id].queue.model.name] += 1
         wake_at = self.engine.next_timer(now)
         if wake_at is not None:
             wake_s = (wake_at - START).total_seconds()
@@ -211,6 +230,7 @@ class Simulation:
         agent.ledger = engage(agent.ledger, work.channel, work.weight)
         if customer.counted:
             customer.queue.waits.append(self.now_s - customer.arrived_s)
+        self._note(customer, answered=True)
         agent.held.append(customer)
         wrap_up = customer.queue.model.wrap_up
         wrap_up_s = draw(wrap_up, customer.queue.handling) if wrap_up else 0.0
@@ -259,6 +279,10 @@ class Simulation:
 
     # Measures
 
+    def _note(self, customer: Customer, *, answered: bool, ended_s: float | None = None) -> None:
+        ended_s = self.now_s if ended_s is None else ended_s
+        self.passages.append(Passage(customer.queue.model.name, customer.arrived_s, ended_s, answered))
+
     def _check(self, customer: Customer, agent: SimulatedAgent, offer: Offer) -> None:
         """The invariants, checked apart from the engine's own arithmetic."""
         terms = terms_at(customer.queue.facts, offer.ring)
@@ -283,6 +307,10 @@ class Simulation:
         for agent in self._agents.values():
             self._count_busy(agent)
             shares.append(agent.busy_unit_seconds / (agent.ledger.capacity_units * span_s))
+        self.occupancies = shares
+        for customer in self._customers.values():
+            if not customer.accepted:
+                self._note(customer, answered=False, ended_s=math.inf)
         return {
             "queues": {queue.model.name: _queue_answer(queue) for queue in self._queues},
             "agents": {"occupancy_mean": sum(shares) / len(shares), "occupancy_gini": gini(shares)},

@@ -14,17 +14,22 @@ def document(trace: Trace) -> dict[str, object]:
         "asked_alone": trace.asked_alone,
         "decided_by": trace.decided_by,
         "eligible": trace.eligible,
-        "candidates": [
-            {
-                "agent_id": str(candidate.agent_id),
-                "rank": dict(zip(trace.rules, map(_plain, candidate.rank), strict=False)),
-            }
-            for candidate in trace.candidates
-        ],
+        "candidates": candidates(trace),
         "removed": {rule: count for rule, count in trace.removed._asdict().items() if count},
         "ledger_before": _ledger(trace.ledger_before),
         "ledger_after": _ledger(trace.ledger_after),
     }
+
+
+def candidates(trace: Trace) -> list[dict[str, object]]:
+    """Each with its rank named by rule, the winner first."""
+    return [
+        {
+            "agent_id": str(candidate.agent_id),
+            "rank": dict(zip(trace.rules, map(_plain, candidate.rank), strict=False)),
+        }
+        for candidate in trace.candidates
+    ]
 
 
 def _plain(value: object) -> object:

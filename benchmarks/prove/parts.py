@@ -68,6 +68,27 @@ PARTS = (
         is_seeded=True,
     ),
     Part(
+        "races",
+        "Routers and people at once",
+        "10,000 rounds of eight routers (one true owner, others deposed, taking over or woken) and fifty racing "
+        "accepts, declines, expiries, presence changes, transfers and resolutions on a real PostgreSQL: nothing is "
+        "owned twice, above capacity, adrift from the ledger or without a timer, and a deposed router commits "
+        "nothing.",
+        ("-m", "benchmarks.prove.races"),
+        limit_seconds=4 * 3600,
+        is_seeded=True,
+    ),
+    Part(
+        "router-machine",
+        "Any sequence upon the router",
+        "1,000 sequences of up to 60 acts (arrivals, answers, presence, transfers, time, edits of policies, crashes "
+        "amid a commit, owners that freeze for 10 s and wake after a takeover), drawn by Hypothesis on a real "
+        "PostgreSQL: each invariant of routing holds after each step, and the frozen and the dead commit nothing.",
+        ("-m", "benchmarks.prove.router_machine"),
+        limit_seconds=2 * 3600,
+        is_seeded=True,
+    ),
+    Part(
         "schemathesis",
         "Strangers of every kind",
         "Schemathesis over the OpenAPI document as stranger, visitor, agent, supervisor and administrator: no 5xx, "
@@ -95,6 +116,24 @@ PARTS = (
     _bench("fanout", "One event to 5,000 sockets", "At least 0.15 of a bare server; no loop stalls above 20 ms."),
     _bench("lists", "Lists of a million conversations", "A page 300 days back costs at most 1.5 of the first."),
     _bench("routing", "Routing", "At least 0.05 of a bare heap, 0.93 of the optimum, 0.4 of its own statements."),
+    Part(
+        "growth-routing",
+        "Cost of a routing decision, over agents, waiting work and profiles",
+        "CPU time of an offer: within 2 from 500 to 5,000 agents and from 1,000 to 100,000 waiting; at 5,000 agents "
+        "never under 20,000 decisions a second, however many profiles; the rebuild of the router's memory linear.",
+        ("-m", "benchmarks.prove.growth_routing"),
+        limit_seconds=3600,
+    ),
+    Part(
+        "theory",
+        "The engine against queueing theory",
+        "Six seeds of 140,000 arrivals: the mean wait of Erlang C within 5 %, the abandonment of Erlang A within 3 %, "
+        "four chats on 5 agents wait as 20 servers do, specialists with generalists wait at most twice as long as one "
+        "pool would and less than by longest idle, within a tier nothing starves, and ten blended agents at 70 % load "
+        "answer voice within 90 s on average.",
+        ("-m", "benchmarks.prove.theory"),
+        limit_seconds=2 * 3600,
+    ),
     _bench("sla", "Service times", "Clocks fired at 0.05 of a raw loop, and at most 250 ms late at p99."),
     Part(
         "growth-history",

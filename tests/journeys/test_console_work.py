@@ -137,6 +137,18 @@ async def test_why_names_the_agent_and_the_rule_that_the_api_names(floor: Floor,
     await expect(page.locator(".said")).to_contain_text("没有其他人可以接待")
 
 
+async def test_why_names_who_could_take_waiting_work_now_when_it_is_asked(floor: Floor, open_page: OpenPage) -> None:
+    desk = await floor.desk("anna")
+    conversation_id = await (await floor.customer(desk)).write("hello")
+    page = await open_page()
+    await log_in(page, floor.url, desk.login("anna"))
+    await open_conversation(page, conversation_id)
+    await page.locator("sb-conversation-head [data-icon=question]").click()
+    await page.get_by_role("button", name="Who could take it now?").click()
+    await expect(page.locator(".now .said")).to_have_text("It would wait: nobody can take it.")
+    await expect(page.locator(".now tr", has_text="Not ready or not connected")).to_contain_text("Anna Berg (you)")
+
+
 async def test_setting_aside_snoozing_and_opening_again(floor: Floor, open_page: OpenPage) -> None:
     desk = await floor.desk("anna", "lin")
     owned = await floor.owned(desk, "anna")

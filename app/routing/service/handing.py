@@ -14,11 +14,12 @@ from app.routing import capacity
 from app.routing.idling import idle_check_at
 from app.routing.models import Queue, WorkItem
 from app.routing.repository import live as live_rows
-from app.routing.service.desk import Desk, let_go, lock_desks, lock_work, move, note_answer, settle
+from app.routing.service.desk import Desk, HolderChanged, let_go, lock_desks, lock_work, move, note_answer, settle
 from app.routing.service.making import Wanted, make_queued
 from app.routing.service.publish import publish
 from app.routing.service.work import manual_decision, take, withdraw
 from app.routing.service.wrap_ups import begin_handed_on, go_on
+from app.routing.work_states import LIVE
 
 UNRESOLVED = frozenset({"open", "pending", "on_hold", "snoozed"})
 
@@ -109,7 +110,10 @@ async def lock_or_make(
     if not live:
         raise Conflict("conversation_without_queue", "Move the conversation to a queue first.")
     works, desks = await lock_work(session, set(live.values()), act.now, agents=agents)
-    return works[live[conversation_id]], desks
+    work = works[live[conversation_id]]
+    if work.state not in LIVE:
+        raise HolderChanged
+    return work, desks
 
 
 async def _release(session: AsyncSession, act: Act, work: WorkItem, former: Desk | None, *, reason: str) -> list[Event]:

@@ -31,6 +31,7 @@ from app.routing.schemas import (
     WorkView,
 )
 from app.routing.service.desk import presence_of
+from app.routing.service.present import stand_now
 from app.routing.service.waits import list_paces
 from app.routing.transfer_schemas import Colleague, PendingTransfer
 from app.routing.waits import Pace, estimate
@@ -188,16 +189,22 @@ def _queue_line(row: Row[Any], moving: Mapping[UUID, Pace]) -> QueueLine:
     )
 
 
-async def explain(session: AsyncSession, principal: Principal, *, conversation_id: UUID) -> Explanation:
+async def explain(
+    session: AsyncSession, principal: Principal, *, conversation_id: UUID, at: datetime | None = None
+) -> Explanation:
     """The live work and the stored traces. Raises NotFound for a conversation the caller may not see.
 
-    Whoever is offered it may ask why, although it is another team's until they accept.
+    Whoever is offered it may ask why, although it is another team's until they accept. With `at`, the present time,
+    also what would be decided now, if the work waits.
     """
     facts = (await conversations.facts_of(session, [conversation_id])).get(conversation_id)
     seen = facts is not None and may_see(principal, facts.rights)
     if facts is None or not (seen or await _is_offered(session, principal, conversation_id)):
         raise NotFound("conversation_not_found", "There is no such conversation.")
-    return await explain_work(session, conversation_id)
+    explanation = await explain_work(session, conversation_id)
+    if at is not None and explanation.work is not None:
+        explanation.now = await stand_now(session, explanation.work.id, at)
+    return explanation
 
 
 async def _is_offered(session: AsyncSession, principal: Principal, conversation_id: UUID) -> bool:

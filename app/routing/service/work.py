@@ -20,6 +20,7 @@ from app.routing.repository import live as live_rows
 from app.routing.repository import queues as queue_rows
 from app.routing.service.desk import (
     Desk,
+    HolderChanged,
     changed,
     free,
     hold,
@@ -36,7 +37,7 @@ from app.routing.service.making import Wanted, add_works, build_works, make_queu
 from app.routing.service.offers import put_back
 from app.routing.service.publish import publish
 from app.routing.service.wrap_ups import end, finish, go_on
-from app.routing.work_states import ENDED_STATUSES, Live, next_step
+from app.routing.work_states import ENDED_STATUSES, LIVE, Live, next_step
 from app.routing.wrap_up import may_go_on
 
 
@@ -68,6 +69,8 @@ async def follow_conversations(session: AsyncSession, act: Act, causes: Mapping[
     live = await live_rows.find_live_work_ids(session, list(facts))
     owners = {fact.rights.owner_id for fact in facts.values() if fact.rights.owner_id is not None}
     works, desks = await lock_work(session, set(live.values()), act.now, agents=owners)
+    if any(work.state not in LIVE for work in works.values()):
+        raise HolderChanged
     idle = await _list_idle(session, works.values())
     unowned: list[Wanted] = []
     for conversation_id in sorted(facts):

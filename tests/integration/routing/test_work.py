@@ -282,3 +282,19 @@ async def test_a_customer_who_ends_it_while_served_leaves_it_done(world: World, 
     _, conversation = await owned(world, routed)
     await world.set_status(conversation, "resolved", actor="visitor:1")
     assert (await world.work(conversation)).state == "done"
+
+
+async def test_what_is_only_offered_is_not_interrupted_and_the_call_comes_after_the_answer(
+    world: World, routed: Routed, clock: ManualClock
+) -> None:
+    agent = await world.add_agent()
+    mail = await world.add_waiting(channel="email")
+    await routed()
+    call = await world.add_waiting(channel="voice")
+    await routed()
+    assert (await world.work(call)).state == "queued"
+    await world.accept((await world.offers(mail))[0])
+    await routed()
+    assert [(await world.work(each)).state for each in (mail, call)] == ["parked", "offered"]
+    assert await world.used_units(agent) == 100
+    await world.assert_sound()

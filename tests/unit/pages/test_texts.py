@@ -19,6 +19,8 @@ CHOICE_STEM = re.compile(r"choice\(\"(console\.[a-z_]+)\"")
 PAGE_STEMS = ("admin.title", "console.title", "wallboard.title", "widget.launcher.")
 TEXT_CALL = re.compile(r"(?:text:|title:|placeholder[:=]|\"aria-label\":)\s*\"([^\"]*)\"")
 SET_TEXT = re.compile(r"setText\([^,()]+,\s*\"([^\"]+)\"\)")
+# tests/unit/ops/test_words.py looks for these.
+OF_THE_COMMAND_LINE = ("explain.", "simulate.")
 # Names are the same in every language.
 NAMES = {"Switchboard", "Switchboard API", "Leaf &amp; Clay"}
 
@@ -51,7 +53,7 @@ def test_every_key_made_of_a_stem_and_a_value_has_some_text() -> None:
 def test_no_key_is_left_that_nothing_asks_for() -> None:
     sources = "\n".join(script.read_text("utf-8") for script in SCRIPTS)
     whole = {plain(key) for key in WHOLE_KEY.findall(sources)}
-    stems = (*KEY_STEM.findall(sources), *CHOICE_STEM.findall(sources), *PAGE_STEMS)
+    stems = (*KEY_STEM.findall(sources), *CHOICE_STEM.findall(sources), *PAGE_STEMS, *OF_THE_COMMAND_LINE)
     assert {key for key in WORDS["en"] if plain(key) not in whole and not key.startswith(stems)} == set()
 
 

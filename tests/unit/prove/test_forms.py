@@ -3,12 +3,25 @@
 from collections import Counter
 from dataclasses import replace
 
-from benchmarks.prove import chaos, disk_full, growth_history, growth_memory, growth_sockets, reconnect
+from benchmarks.prove import (
+    chaos,
+    disk_full,
+    growth_history,
+    growth_memory,
+    growth_routing,
+    growth_sockets,
+    races,
+    reconnect,
+    router_machine,
+    theory,
+)
 from benchmarks.prove.growth_sockets import Cost
 from benchmarks.prove.reconnect import Return
 from benchmarks.prove.reconnect import Story as Returns
+from benchmarks.prove.router_machine import Walked
 from tests.simulation.chaos import Story
 from tests.simulation.harm import Form, plan_harm
+from tests.simulation.races import Story as RacesStory
 
 FULL = chaos.long_form(1, bus="postgres", rounds=20, conversations=200, kills_share=1.0)
 WITH_NATS = chaos.long_form(1, bus="nats", rounds=5, conversations=200, kills_share=1.0)
@@ -120,3 +133,39 @@ def test_a_return_is_held_to_ten_seconds_and_to_what_the_live_ones_feel() -> Non
     assert {curve.name for curve in outcome.curves} == {
         *("reconnect-still", "reconnect-reset", "reconnect-killed", "reconnect-memory")
     }
+
+
+def test_races_hold_when_all_rounds_went_by_and_none_left_a_fault() -> None:
+    story = RacesStory(rounds=10_000, acts=Counter({"accept": 3}), refused=Counter({"accept: offer_taken": 2}))
+    assert races.tell(races.FULL, story).holds
+    assert held(races.tell(races.FULL, RacesStory(rounds=9_999)).figures) == {"faults": True, "rounds": False}
+    story.faults.append("round 7: drift")
+    assert not races.tell(races.FULL, story).holds
+
+
+def test_the_machine_holds_when_enough_sequences_broke_nothing() -> None:
+    assert router_machine.tell(Walked(examples=1_000, steps=50_000)).holds
+    assert not router_machine.tell(Walked(examples=999, steps=50_000)).holds
+    assert not router_machine.tell(Walked(1_000, 50_000, ("AssertionError: drift",))).holds
+
+
+def test_a_routing_decision_is_held_to_its_flatness_and_a_rebuild_to_a_line() -> None:
+    curves = {
+        "agents": [(500.0, 15.0), (5_000.0, 20.0), (20_000.0, 60.0)],
+        "waiting": [(100.0, 41.0), (100_000.0, 20.0), (1_000_000.0, 25.0)],
+        "profiles": [(20.0, 20.0), (5_000.0, 49.0)],
+        "rebuild": [(1_000.0, 0.1), (10_000.0, 0.19), (100_000.0, 1.09)],
+    }
+    outcome = growth_routing.tell(curves)
+    assert held(outcome.figures) == {"agents": True, "waiting": False, "profiles": True, "rebuild": True}
+    assert round(outcome.figures[3].value, 3) == 1
+    assert len(outcome.curves) == 4
+
+
+def test_theory_is_run_over_the_same_seeds_and_says_how_far_apart() -> None:
+    runs = theory.Runs(seeds=2, arrivals=300)
+    [figure] = theory.erlang_a(runs)
+    assert "theory 0.1524" in figure.what
+    assert figure.must == 0.03
+    assert runs.faults == []
+    assert 400 < runs.customers < 800

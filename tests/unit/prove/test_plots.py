@@ -8,7 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from benchmarks.prove.plots import HEIGHT, WIDTH, plot, short, ticks_to
+from app.ops.plot_axes import HEIGHT, WIDTH, short, ticks_to
+from benchmarks.prove.plots import plot
 from benchmarks.prove.records import Curve
 
 CURVE = Curve("c", "Rate <over> history", "messages", "a second", [(0, 570), (1_000_000, 540)], line=438)

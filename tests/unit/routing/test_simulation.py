@@ -2,7 +2,6 @@
 
 import copy
 import heapq
-from math import factorial
 from random import Random
 from typing import Any
 
@@ -12,6 +11,7 @@ from app.core.errors import InvalidInput
 from app.routing.measures import gini, percentile
 from app.routing.scenario import read_scenario
 from app.routing.simulation import Simulation
+from tests.unit.routing.erlang import erlang_a_abandonment, erlang_c_wait_s
 
 
 def scenario(**changes: Any) -> dict[str, Any]:
@@ -45,22 +45,6 @@ def run(document: dict[str, Any]) -> dict[str, Any]:
 def mean_over_seeds(figure: str, seeds: range, document: dict[str, Any]) -> float:
     runs = [run(document | {"seed": seed})["queues"]["calls"][figure] for seed in seeds]
     return sum(runs) / len(runs)
-
-
-def erlang_c_wait_s(servers: int, load: float, handle_s: float) -> float:
-    delayed = load**servers / factorial(servers) * servers / (servers - load)
-    probability = delayed / (sum(load**k / factorial(k) for k in range(servers)) + delayed)
-    return probability * handle_s / (servers - load)
-
-
-def erlang_a_abandonment(servers: int, load: float, handle_s: float, patience_s: float) -> float:
-    """The share that leaves, from the birth-death chain itself."""
-    weights = [1.0]
-    for state in range(1, 400):
-        leaving = min(state, servers) / handle_s + max(0, state - servers) / patience_s
-        weights.append(weights[-1] * load / handle_s / leaving)
-    waiting = sum(weight * max(0, state - servers) for state, weight in enumerate(weights)) / sum(weights)
-    return waiting / patience_s / (load / handle_s)
 
 
 def test_identical_agents_wait_as_erlang_c_says() -> None:
@@ -189,6 +173,7 @@ def test_an_offer_that_takes_time_to_accept_counts_as_waiting() -> None:
         (("queues", 0, "tier"), 3, "queues[0].tier"),
         (("queues", 0, "arrival"), {"kind": "sometimes"}, "queues[0].arrival.kind"),
         (("queues", 0, "arrival", "rate_per_h"), -1, "queues[0].arrival.rate_per_h"),
+        (("queues", 0, "arrival", "rate_per_h"), 1e12, "queues[0].arrival.rate_per_h"),
         (("queues", 0, "handle", "mean_s"), "300", "queues[0].handle.mean_s"),
         (("queues", 0, "requirements"), {"zh": 11}, "queues[0].requirements.zh"),
         (("queues", 0, "rings"), [{"enter_after_s": 5}, {"enter_after_s": 5}], "queues[0].rings"),

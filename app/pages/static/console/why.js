@@ -7,6 +7,7 @@ import { state } from "./store.js";
 
 const RULES = ["sticky", "least_versatile", "skill_fit", "only_avoid_interruption", "pack_or_spread", "spread", "longest_idle", "stable_hash"];
 const REMOVED = ["not_member", "lacks_requirement", "not_routable", "cooling_down", "draining", "no_free_units"];
+const NAMES_SHOWN = 10;
 let names = null;
 
 /** Names of the agents the reader may see; others stay "an agent". */
@@ -49,6 +50,15 @@ function table(caption, headings, rows) {
     el("tbody", {}, ...rows.map(([first, ...others]) => el("tr", {}, el("th", { scope: "row", text: first }), ...others.map((text) => el("td", { text }))))));
 }
 
+function policyName(policy) {
+  return has(`console.why_policy.${policy}`) ? t(`console.why_policy.${policy}`) : policy;
+}
+
+function ringName({ ring, asked_alone: alone }) {
+  if (alone) return t("console.why_table.asked_alone");
+  return ring ? t("console.why_table.ring", { ring }) : t("console.why_table.ring_own");
+}
+
 function candidates({ trace, outcome }, nameOf) {
   const [winner, ...others] = trace.candidates ?? [];
   if (!winner) return null;
@@ -65,7 +75,7 @@ function removed({ trace }) {
 function terms({ trace, decided_at: at }) {
   const before = trace.ledger_before, after = trace.ledger_after;
   const parts = [fullMoment(at)];
-  if (trace.policy) parts.push(t("console.why_table.policy", { policy: trace.policy, version: trace.policy_version }), trace.ring ? t("console.why_table.ring", { ring: trace.ring }) : t("console.why_table.ring_own"));
+  if (trace.policy) parts.push(t("console.why_table.policy", { policy: policyName(trace.policy), version: trace.policy_version }), ringName(trace));
   if (before && after) parts.push(t("console.why_table.load", { before: before.used_units, after: after.used_units, capacity: after.capacity_units }));
   return el("p", { class: "soft", text: parts.join(" · ") });
 }
@@ -74,6 +84,37 @@ function terms({ trace, decided_at: at }) {
 function ruled(work) {
   const fired = (work?.rules?.fired ?? []).filter((one) => one.sets.length);
   return fired.length ? el("p", { text: t("console.why_table.ruled", { names: fired.map((one) => one.name).join(" · "), version: work.rules.version }) }) : null;
+}
+
+/** The names behind each rule at this moment; the agents whom the reader may not see are "an agent". */
+function standing(now, nameOf) {
+  if (!now) return [el("p", { text: t("console.why_now.nothing") })];
+  const [best] = now.candidates;
+  const told = best ? t("console.why_now.would_go", { name: nameOf(best.agent_id), count: now.eligible }) : t("console.why_now.would_wait");
+  const kept = now.kept_out.map(({ rule, count, agent_ids: ids }) => {
+    const shown = ids.map(nameOf).sort().slice(0, NAMES_SHOWN), names = shown.join(", ");
+    return [t(`console.why_removed.${rule}`), count > shown.length ? t("console.why_now.names", { names, number: number(count - shown.length) }) : names];
+  });
+  return [
+    el("h3", { text: t("console.why_now.title", { time: fullMoment(now.as_of) }) }), el("p", { class: "said", text: told }),
+    el("p", { class: "soft", text: ringName(now) }), candidates({ trace: now, outcome: "now" }, nameOf),
+    kept.length > 0 && table(t("console.why_now.kept"), ["console.why_table.rule", "console.why_table.agents"], kept),
+  ].filter(Boolean);
+}
+
+/** Only when asked for: the server reads every agent for it. */
+function askNow(conversationId, nameOf) {
+  const place = el("div", { class: "now" });
+  const ask = async () => {
+    place.replaceChildren(el("p", { text: t("common.loading") }));
+    try {
+      place.replaceChildren(...standing((await call("GET", `/v1/conversations/${conversationId}/explain?now=true`)).now, nameOf));
+    } catch (problem) {
+      place.replaceChildren(el("p", { class: "error", text: explain(problem) }));
+    }
+  };
+  place.append(el("button", { class: "link", type: "button", text: t("console.why_now.ask"), onclick: ask }));
+  return place;
 }
 
 function content({ work, decisions }, nameOf) {
@@ -97,7 +138,9 @@ export async function showWhy(conversationId, opener) {
   showPanel(t("console.why_title"), place, opener);
   try {
     const [explanation, known] = await Promise.all([call("GET", `/v1/conversations/${conversationId}/explain`), agentNames()]);
-    place.replaceChildren(...content(explanation, (id) => (id === state.me.id ? t("console.why_table.you", { name: state.me.name }) : known.get(id) ?? t("console.why_table.someone"))));
+    const nameOf = (id) => (id === state.me.id ? t("console.why_table.you", { name: state.me.name }) : known.get(id) ?? t("console.why_table.someone"));
+    place.replaceChildren(...content(explanation, nameOf));
+    if (explanation.work?.state === "queued") place.append(askNow(conversationId, nameOf));
   } catch (problem) {
     place.replaceChildren(el("p", { class: "error", text: explain(problem) }));
   }
