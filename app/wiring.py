@@ -39,6 +39,7 @@ from app.sla import api as sla
 from app.sla import consumers as sla_consumers
 from app.sla import jobs as sla_jobs
 from app.sla.duties import api as sla_duties
+from app.sla.service import opening
 from app.webhooks import api as webhooks
 from app.webhooks import jobs as webhook_jobs
 from app.webhooks.consumers import WEBHOOKS
@@ -80,7 +81,7 @@ def channel_adapters(settings: Settings) -> dict[str, ChannelAdapter]:
 
 def due_tables(settings: Settings) -> tuple[DueTable, ...]:
     return (
-        *routing_jobs.DUE_TABLES,
+        *routing_jobs.due_tables(opening.list_open),
         sla_jobs.CLOCK_TABLE,
         conversation_jobs.CONVERSATION_TABLE,
         channel_jobs.delivery_table(channel_adapters(settings)),
@@ -128,6 +129,6 @@ def periodic(settings: Settings, holder: str) -> tuple[Periodic, ...]:
         Periodic("idempotency_keys", 3600, _forget_idempotency_keys),
         Periodic("ended_sessions", 3600, _forget_ended_sessions),
         Periodic("unattached_files", 3600, forget_unattached_files),
-        *routing_jobs.PERIODIC,
+        *routing_jobs.periodic(opening.list_open),
         *webhook_jobs.PERIODIC,
     )

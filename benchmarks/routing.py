@@ -31,6 +31,8 @@ MUST, STRETCH = 0.05, 0.15
 LIMIT_OPERATIONS = 300_000
 AGENTS_CURVE = tuple((agents, 200, 20_000) for agents in (500, 1_000, 2_000, 5_000))
 WAITING_CURVE = tuple((5_000, 200, waiting) for waiting in (1_000, 10_000, 100_000))
+SCARCE_AFTER = 80_000
+"""Ends and arrivals after which only work that few may take still waits."""
 BETWEEN_ARRIVALS = timedelta(milliseconds=1)
 
 
@@ -171,14 +173,19 @@ def naive_rate(world: World, scans: int = 30) -> float:
 
 
 def measure(agents: int, profiles: int, waiting: int, *, rounds: int, events: int) -> dict[str, Any]:
-    world = World(agents, profiles, waiting)
-    world.steady(events // 4)
+    """Each round has a backlog of its own: served for long at one arrival for each end, it turns into what hardly
+    anybody may take, and the figure would tell of the length of the run (`scarce_us_per_offer` tells of that end).
+    """
     pairs, offers, naive = [], [], []
     for _ in range(rounds):
+        world = World(agents, profiles, waiting)
+        world.steady(events // 4)
         limit, rates = heapreplace_rate(agents), world.steady(events)
         pairs.append((rates.decisions, limit))
         offers.append(rates.offers)
         naive.append(naive_rate(world))
+    with_traces = world.steady(events, traces=True).offers
+    world.steady(SCARCE_AFTER)
     return figure(
         "P6",
         f"decisions/s of CPU time (offers, and arrivals told to wait), {agents} agents, "
@@ -188,7 +195,8 @@ def measure(agents: int, profiles: int, waiting: int, *, rounds: int, events: in
         must=MUST,
         stretch=STRETCH,
         offers_per_second=round(median(offers)),
-        offers_with_traces_per_second=round(world.steady(events, traces=True).offers),
+        offers_with_traces_per_second=round(with_traces),
+        scarce_us_per_offer=round(1e6 / world.steady(events).offers, 1),
         naive_scans_per_second=round(median(naive)),
     )
 

@@ -32,6 +32,7 @@ EVENTS: tuple[type[Event], ...] = (
     routing.WorkChanged,
     routing.WorkUnroutable,
     routing.WorkReassignRefused,
+    routing.WorkOverflowed,
     routing.OfferMade,
     routing.OfferEnded,
     routing.PresenceChanged,

@@ -12,6 +12,14 @@ WorkState = Literal["queued", "offered", "assigned", "parked", "wrapping", "done
 SessionState = Literal["connected", "suspect", "gone"]
 Readiness = Literal["ready", "not_ready"]
 Penalty = Literal["none", "not_responding"]
+OverflowTrigger = Literal[
+    "longer_than",
+    "estimated_wait_over_seconds",
+    "age_over_seconds",
+    "nobody_staffed",
+    "outside_hours",
+    "tries_exhausted",
+]
 
 
 class WorkChanged(ConversationEvent):
@@ -44,6 +52,21 @@ class WorkReassignRefused(ConversationEvent):
     to_agent_id: UUID | None
     to_queue_id: UUID | None
     reason: Literal["no_capacity", "agent_disabled", "queue_unknown"]
+
+
+class WorkOverflowed(ConversationEvent):
+    """A step of its queue's overflow was done: it goes on in `to_queue_id`, or, where that is null, words were said.
+
+    `over`: the trigger's number, 0 for those that hold or do not. `hops`: how often it has gone on so, with this one.
+    """
+
+    type = "work.overflowed"
+    work_id: UUID
+    queue_id: UUID
+    trigger: OverflowTrigger
+    over: int
+    to_queue_id: UUID | None
+    hops: int
 
 
 class OfferMade(ConversationEvent):

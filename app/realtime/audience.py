@@ -90,7 +90,10 @@ def sight(viewer: Viewer) -> tuple[object, ...]:
 
 
 def sees_presence(principal: Principal) -> bool:
-    return "routing:read" in principal.scopes and principal.visibility != "own"
+    """Programs only. People have the board, one frame a second for all agents: two thousand consoles that lose their
+    lines together change two thousand presences, and to tell each of everyone would be millions of frames.
+    """
+    return principal.kind == "api_key" and "routing:read" in principal.scopes
 
 
 def gains(principal: Principal, event: Event, present: Rights | None) -> bool:

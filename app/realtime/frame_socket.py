@@ -14,6 +14,7 @@ from app.core import tracing
 from app.core.act import Act
 from app.core.clock import Clock
 from app.core.database import Database
+from app.core.driver import is_away
 from app.core.errors import Forbidden, InvalidInput, Unauthenticated
 from app.core.http import cause_of, problem_of
 from app.realtime.audience import Viewer
@@ -120,7 +121,7 @@ class FrameSocket(ABC):
         except WebSocketDisconnect:
             return
         except Exception as error:
-            log.error("socket_failed", exc_info=error)
+            _tell("socket_failed", error)
             self.connection.end("unavailable", Close.TRY_AGAIN_LATER)
 
     async def _await_authentication(self) -> str | None:
@@ -244,8 +245,15 @@ class FrameSocket(ABC):
         try:
             await self.on_leave(last=last)
         except Exception as error:
-            # The heartbeat's absence tells the same a little later.
-            log.warning("socket_leave_failed", exc_info=error)
+            _tell("socket_leave_failed", error)  # the heartbeat's absence tells the same a little later
+
+
+def _tell(what: str, error: Exception) -> None:
+    """All sockets of a process lose the database at one instant: a line for each, and no traceback."""
+    if is_away(error):
+        log.warning(what, error=repr(error))
+    else:
+        log.error(what, exc_info=error)
 
 
 async def _cancel(*tasks: asyncio.Task[None] | None) -> None:

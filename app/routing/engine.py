@@ -16,7 +16,6 @@ from app.routing.facts import AgentFacts, QueueFacts, WorkFacts
 from app.routing.index import Agent, Work
 from app.routing.matching import Matching
 from app.routing.roster import same_profile
-from app.routing.search import find
 
 DEFAULT_DECISIONS_PER_CALL = 1_000
 
@@ -157,7 +156,7 @@ class Engine(Matching):
             self._enter_all()
         if work is None or work.lane is None:
             raise NotFound("work_not_waiting", "This work is not waiting; look at its stored trace instead.")
-        return self._evidence(work.lane, find(work.lane, work, self._roster.agents)).as_trace()
+        return self._evidence(work.lane, self._find(work.lane, work)).as_trace()
 
     def others_eligible(self, work_id: UUID, agent_id: UUID, now: datetime) -> bool:
         """Whether somebody else who is routable could be asked: decides how long a cool-down lasts."""

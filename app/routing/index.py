@@ -6,7 +6,8 @@ demand and the groups that meet it.
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from app.routing.capacity import Fit
@@ -82,6 +83,8 @@ class Agent:
             self.slot = (self.idle, self.idle_hash, self)
             insort(group.buckets.setdefault(self.state, []), self.slot)
             group.found.clear()
+            for room in self.state.rooms:
+                room[group] += 1
 
     def leave(self) -> None:
         group = self.group
@@ -96,6 +99,8 @@ class Agent:
                 del group.buckets[self.state]
             self.slot = None
             group.found.clear()
+            for room in self.state.rooms:
+                room[group] -= 1
 
 
 class Group:
@@ -117,20 +122,19 @@ class Group:
         self.routable = 0
         self.buckets: dict[State, list[Slot]] = {}
         self.draining: dict[Agent, None] = {}
-        self.found: dict[Kind, tuple[int, list[Bucket]]] = {}
+        self.found: dict[Kind, list[Bucket]] = {}
         self.reaches: dict[Reach, None] = {}
         self.line = Line(board)
 
-    def fitting(self, kind: Kind) -> tuple[int, list[Bucket]]:
-        """How many agents have the units, and their lists by load; remembered until somebody moves."""
-        rows: list[Bucket] = []
-        count = 0
-        for state, members in self.buckets.items():
-            fit = state.fit(kind)
-            if fit is not None:
-                rows.append((kind.policy.load(fit, self.blended, kind.whole), members))
-                count += len(members)
-        found = self.found[kind] = (count, rows)
+    def fitting(self, kind: Kind) -> list[Bucket]:
+        """The lists of those who have the units, by load; remembered until somebody moves."""
+        found = self.found.get(kind)
+        if found is None:
+            found = self.found[kind] = [
+                (kind.policy.load(fit, self.blended, kind.whole), members)
+                for state, members in self.buckets.items()
+                if (fit := state.fits[kind]) is not None
+            ]
         return found
 
 
@@ -151,6 +155,7 @@ class Reach:
     """One demand: the groups that meet it in the order of the policy's standing rules."""
 
     __slots__ = (
+        "_look",
         "counts",
         "groups",
         "lanes",
@@ -159,6 +164,7 @@ class Reach:
         "queue",
         "ranked",
         "ring",
+        "staffed",
         "terms",
         "watchers",
     )
@@ -172,6 +178,8 @@ class Reach:
         self.ranked: list[tuple[tuple[float, ...], Group]] = []
         self.lanes: dict[Lane, None] = {}
         self.manned = 0
+        self.staffed = 0
+        self._look: Callable[[Mapping[Group, int]], Sequence[int]] | None = None
         self.counts: Counts | None = None
         self.watchers: dict[Lane, None] = {}
 
@@ -181,15 +189,23 @@ class Reach:
 
     def count(self, version: int, presence: int, agents: int, groups: Iterable[Group]) -> Counts:
         """Who is let in is asked of every group, so it is counted anew only when the version changed."""
-        staffed = sum(group.routable for group in self.groups)
         known = self.counts
         if known is not None and known.version == version:
-            self.counts = known._replace(presence=presence, staffed=staffed)
+            self.counts = known._replace(presence=presence, staffed=self.staffed)
         else:
             admitted = sum(len(group.agents) for group in groups if self.admits(group))
             qualified = sum(len(group.agents) for group in self.groups)
-            self.counts = Counts(version, presence, agents, admitted, qualified, staffed)
+            self.counts = Counts(version, presence, agents, admitted, qualified, self.staffed)
         return self.counts
+
+    def room_for(self, kind: Kind) -> Sequence[int]:
+        """How many of each group, in the order of `ranked`, have the units: one pass at the interpreter's speed."""
+        look = self._look
+        if look is None:
+            groups = [group for _, group in self.ranked]
+            # With one key `itemgetter` gives no tuple, with none it cannot be made.
+            look = self._look = itemgetter(*groups) if len(groups) > 1 else lambda room: [room[each] for each in groups]
+        return look(kind.room)
 
     def standing_of(self, group: Group) -> tuple[float, ...]:
         """What the policy's standing rules say of a group, the same at any time."""
@@ -201,6 +217,8 @@ class Reach:
         standing = self.groups[group] = self.standing_of(group)
         insort(self.ranked, (standing, group), key=_standing)
         group.reaches[self] = None
+        self._look = None
+        self.staffed += group.routable
         self.manned += group.routable > 0
         for lane in self.lanes:
             group.line.join(lane)
@@ -208,6 +226,8 @@ class Reach:
     def remove(self, group: Group) -> None:
         del self.groups[group]
         self.ranked = [row for row in self.ranked if row[1] is not group]
+        self._look = None
+        self.staffed -= group.routable
         self.manned -= group.routable > 0
         for lane in self.lanes:
             group.line.leave(lane)

@@ -1,6 +1,8 @@
 """What routing does by time: deadlines of offers, heartbeats, timers of work, and the check of its invariants."""
 
 from collections.abc import Sequence
+from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -17,20 +19,23 @@ from app.core.partitions import month_of
 from app.core.tasks import Periodic
 from app.routing.repository import checks, old_decisions
 from app.routing.repository import live as live_rows
-from app.routing.repository import queues as queue_rows
 from app.routing.service.desk import set_timer
 from app.routing.service.offers import expire_offer
+from app.routing.service.overflow_facts import Hours
+from app.routing.service.overflowing import list_queues_of, look_at_lines, overflow
 from app.routing.service.presences import check_silence
 from app.routing.service.waits import keep_estimates, measure_estimates
 
 log = structlog.get_logger(__name__)
 
 CHECK_SECONDS = 60
+BALANCED_WITHIN = timedelta(minutes=5)
+"""Longer than between two checks, so that none is missed."""
 ESTIMATE_SECONDS = 5
 LEDGER_RULE = "ledger_drift"
 DELETED_AT_ONCE = 5_000
 VIOLATIONS = Counter("switchboard_routing_violations_total", "Broken invariants found by the checker", ["rule"])
-at_nought(VIOLATIONS, (LEDGER_RULE, *checks.RULES))
+at_nought(VIOLATIONS, (LEDGER_RULE, *checks.RULES, *checks.BALANCE_RULES))
 LEDGER_DRIFT = Gauge("switchboard_routing_ledger_drift_agents", "Agents whose ledger differs from what they hold")
 
 
@@ -43,10 +48,13 @@ async def _check_silence(session: AsyncSession, act: Act, agent_id: UUID, _: Any
     await session.flush()
 
 
-async def _renew_timers(session: AsyncSession, act: Act, work_ids: Sequence[UUID]) -> None:
-    """The engine keeps the same times in memory and acts on them; the rows only say when to look next."""
+async def _renew_timers(session: AsyncSession, act: Act, work_ids: Sequence[UUID], *, hours: Hours) -> None:
+    """The engine keeps the same times in memory and acts on them, all but overflow, which is done here; the rows only
+    say when to look next.
+    """
     works = (await live_rows.lock_works(session, work_ids)).values()
-    queues = {queue.id: queue for queue in await queue_rows.list_queues(session, {work.queue_id for work in works})}
+    queues = await list_queues_of(session, works)
+    await overflow(session, act, works, queues, hours)
     for work in works:
         if work.state == "queued":
             set_timer(work, queues[work.queue_id], act.now)
@@ -55,18 +63,21 @@ async def _renew_timers(session: AsyncSession, act: Act, work_ids: Sequence[UUID
     await session.flush()
 
 
-DUE_TABLES = (
-    DueTable("offer", _expire),
-    DueTable("agent_presence", _check_silence, id_column="agent_id"),
-    DueTable("work_item", record_batch=_renew_timers, batch=200),
-)
+def due_tables(hours: Hours) -> tuple[DueTable, ...]:
+    """`hours`: which business calendars are open, for overflow outside hours."""
+    return (
+        DueTable("offer", _expire),
+        DueTable("agent_presence", _check_silence, id_column="agent_id"),
+        DueTable("work_item", record_batch=partial(_renew_timers, hours=hours), batch=200),
+    )
 
 
-async def check_invariants(database: Database, _: Clock) -> None:
+async def check_invariants(database: Database, clock: Clock) -> None:
     """Count what must never be; a number above zero is a bug to be looked into."""
     async with database.transaction() as session:
         drift = await checks.find_drift(session)
         violations = await checks.list_violations(session)
+        violations += await checks.list_unbalanced(session, clock.now() - BALANCED_WITHIN)
     LEDGER_DRIFT.set(len(drift))
     if drift:
         VIOLATIONS.labels(LEDGER_RULE).inc(len(drift))
@@ -85,8 +96,11 @@ async def forget_old_traces(database: Database, clock: Clock, *, keep_months: in
                 return
 
 
-PERIODIC = (
-    Periodic("routing_invariants", CHECK_SECONDS, check_invariants),
-    Periodic("wait_estimates", ESTIMATE_SECONDS, keep_estimates),
-    Periodic("wait_accuracy", CHECK_SECONDS, measure_estimates),
-)
+def periodic(hours: Hours) -> tuple[Periodic, ...]:
+    """`hours`: as for `due_tables`."""
+    return (
+        Periodic("routing_invariants", CHECK_SECONDS, check_invariants),
+        Periodic("wait_estimates", ESTIMATE_SECONDS, keep_estimates),
+        Periodic("overflow", ESTIMATE_SECONDS, partial(look_at_lines, hours=hours)),
+        Periodic("wait_accuracy", CHECK_SECONDS, measure_estimates),
+    )

@@ -1,5 +1,7 @@
 """Loads an agent may have, kept once each, with what fits on them remembered."""
 
+from typing import TYPE_CHECKING
+
 from app.routing.capacity import (
     WHOLE_AGENT_CHANNELS,
     Fit,
@@ -13,13 +15,16 @@ from app.routing.capacity import (
 )
 from app.routing.ranking import Policy, get_policy
 
+if TYPE_CHECKING:
+    from app.routing.index import Group
+
 
 class Kind:
     """A channel, a weight and the policy's load rule: what decides which loads fit and in which order. `bit` stands
-    for it in `State.fitting`.
+    for it in `State.fitting`; `room` tells how many agents of each group have the units for it just now.
     """
 
-    __slots__ = ("bit", "channel", "policy", "weight", "whole")
+    __slots__ = ("bit", "channel", "policy", "room", "weight", "whole")
 
     def __init__(self, channel: str, weight: int, policy: Policy, bit: int) -> None:
         self.channel = channel
@@ -27,6 +32,7 @@ class Kind:
         self.policy = policy
         self.bit = bit
         self.whole = channel in WHOLE_AGENT_CHANNELS
+        self.room: dict[Group, int] = {}
 
 
 class Loads:
@@ -54,16 +60,17 @@ class Loads:
 
 class State:
     """One ledger with its arithmetic remembered. `fits` tells how work of each kind fits, `fitting` has the bits of the
-    kinds that do.
+    kinds that do and `rooms` the places where those who have this load are counted.
     """
 
-    __slots__ = ("_credited", "_debited", "_loads", "_offered", "fits", "fitting", "ledger", "whole")
+    __slots__ = ("_credited", "_debited", "_loads", "_offered", "fits", "fitting", "ledger", "rooms", "whole")
 
     def __init__(self, ledger: Ledger, loads: Loads) -> None:
         self.ledger = ledger
         self.whole = ledger.holds_whole_agent_work
         self.fits: dict[Kind, Fit | None] = {}
         self.fitting = 0
+        self.rooms: list[dict[Group, int]] = []
         self._offered: dict[Kind, State] = {}
         self._loads = loads
         self._debited: dict[tuple[str, int], State] = {}
@@ -75,6 +82,7 @@ class State:
         fit = self.fits[kind] = fits(self.ledger, kind.channel, kind.weight)
         if fit is not None:
             self.fitting |= kind.bit
+            self.rooms.append(kind.room)
 
     def fit(self, kind: Kind) -> Fit | None:
         return self.fits[kind]

@@ -45,7 +45,7 @@ class Matching(Places):
             if lane.barred:
                 self._enter_all()
                 work = lane.first()
-                decided.append(self._offer(lane, work, find(lane, work, self._roster.agents)))
+                decided.append(self._offer(lane, work, self._find(lane, work)))
             else:
                 decided.append(self._offer_alone(agent, lane))
             offers += 1
@@ -86,7 +86,7 @@ class Matching(Places):
         if asking is not None and self._asks_alone(asking, lane):
             decided.append(self._offer_alone(asking, lane))
         else:
-            found = find(lane, work, self._roster.agents)
+            found = self._find(lane, work)
             if not found.ranked:
                 self._block(lane, work, found, todo, decided)
                 return False
@@ -248,7 +248,7 @@ class Matching(Places):
         agent.draining_for, work.drainer = work, agent
         self._draining += 1
         agent.enter()
-        found = find(lane, work, self._roster.agents)
+        found = self._find(lane, work)
         decided.append(Drain(work.facts.id, agent.facts.id, self._evidence(lane, found).as_trace()))
 
     def _tell_the_rest(self, decided: list[Decision]) -> None:
@@ -271,6 +271,9 @@ class Matching(Places):
         if exhausted and all(agent.facts.id in exhausted for group in lane.reach.groups for agent in group.agents):
             return "tries_exhausted"
         return "cooling_down" if found.cooling_down == found.staffed else "no_free_units"
+
+    def _find(self, lane: Lane, work: Work) -> Findings:
+        return find(lane, work, self._roster.agents, draining=self._draining > 0)
 
     def _evidence(self, lane: Lane, found: Findings, before: State | None = None, after: State | None = None) -> Found:
         return Found(lane.reach, lane.only is not None, self._counts(lane.reach), found, before, after)

@@ -51,6 +51,10 @@ class Queue(Base):
     """Skill id to the least proficiency."""
     rings: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"), default=list)
     policy: Mapped[str] = mapped_column(Text, server_default="default", default="default")
+    overflow: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"), default=list)
+    """Ordered steps for work that waits too long (app/routing/overflow.py)."""
+    calendar_id: Mapped[UUID | None]
+    """The business calendar of its hours; null: round the clock. Calendars are never deleted."""
     synthetic: Mapped[bool] = mapped_column(Boolean, server_default=text("false"), default=False)
     version: Mapped[int] = mapped_column(Integer, server_default="1", default=1)
     created_at: Mapped[datetime] = mapped_column(TIMESTAMP)
@@ -139,6 +143,10 @@ class WorkItem(DueRow, Base):
     """A ring that was opened before its time; those before it are open too."""
     rules: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     """What the routing rules made of it (app/routing/rule_evidence.py); null: none fired."""
+    overflow_done: Mapped[list[str]] = mapped_column(JSONB, server_default=text("'[]'"), default=list)
+    """Keys of its queue's overflow steps that were done with it."""
+    overflow_path: Mapped[list[str]] = mapped_column(JSONB, server_default=text("'[]'"), default=list)
+    """Ids of the queues it overflowed out of, in order: as many as its hops."""
     synthetic: Mapped[bool] = mapped_column(Boolean, server_default=text("false"), default=False)
     version: Mapped[int] = mapped_column(Integer, server_default="1", default=1)
     created_at: Mapped[datetime] = mapped_column(TIMESTAMP)

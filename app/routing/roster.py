@@ -10,7 +10,7 @@ from app.routing.facts import AgentFacts, QueueFacts, WorkFacts
 from app.routing.index import Agent, Group, Reach, Work, profile_key
 from app.routing.lanes import Lane, asks_nothing_special
 from app.routing.lines import Board
-from app.routing.loads import Loads, State
+from app.routing.loads import Kind, Loads, State
 from app.routing.ranking import get_policy
 from app.routing.rings import barred_agents, meets, next_ring_at, ring_of, terms_at
 
@@ -43,6 +43,8 @@ class Roster(Demands):
         self._board = Board()
         self._reaches_asking, self._groups_with = {}, {}
         self._plain_lanes = {}
+        for kind in self.loads.kinds.values():
+            kind.room.clear()
         for agent in self.agents.values():
             agent.group, agent.slot, agent.lanes, agent.content_with = None, None, [], 0
         for agent in self.agents.values():
@@ -119,6 +121,8 @@ class Roster(Demands):
             for skill in (None, *group.skills):
                 del self._groups_with[skill][group]
             del self.groups[group.key]
+            for kind in self.loads.kinds.values():
+                del kind.room[group]
 
     def _new_group(self, key: object, facts: AgentFacts) -> Group:
         served = (self.queues[queue_id] for queue_id in facts.queues if queue_id in self.queues)
@@ -133,6 +137,8 @@ class Roster(Demands):
                 for queue_id, asked in self.queues_asking.get(skill, ())
             ),
         )
+        for kind in self.loads.kinds.values():
+            kind.room[group] = 0
         for skill in (None, *facts.skills):
             self._groups_with.setdefault(skill, {})[group] = None
             for reach in self._reaches_asking.get(skill, ()):
@@ -141,6 +147,8 @@ class Roster(Demands):
 
     def _man(self, group: Group, change: int) -> None:
         self.presence += 1
+        for reach in group.reaches:
+            reach.staffed += change
         was, group.routable = group.routable, group.routable + change
         if bool(was) == bool(group.routable):
             return
@@ -187,7 +195,7 @@ class Roster(Demands):
         ring = ring_of(queue, work, now) if queue.rings else 0
         override = None if work.requirements is None else tuple(sorted(work.requirements.items()))
         barred = barred_agents(work, now)
-        kind = self.loads.kind(work.channel, work.weight, queue.policy)
+        kind = self._kind(work.channel, work.weight, queue.policy)
         only = self._asked_alone(work, queue, ring, barred, now)
         key = (ring, override, work.language, kind, barred, only)
         lanes = self._lanes.setdefault(work.queue_id, {})
@@ -198,6 +206,16 @@ class Roster(Demands):
             lane.passing = bool(override is not None or work.language or barred or only)
             lane.attach()
         return lane
+
+    def _kind(self, channel: str, weight: int, policy: str) -> Kind:
+        known = len(self.loads.kinds)
+        kind = self.loads.kind(channel, weight, policy)
+        if len(self.loads.kinds) > known:
+            for group in self.groups.values():
+                kind.room[group] = sum(
+                    len(members) for state, members in group.buckets.items() if state.fits[kind] is not None
+                )
+        return kind
 
     def retire(self, lane: Lane) -> None:
         """Forget an empty lane that no standing configuration made."""

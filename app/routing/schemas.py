@@ -10,6 +10,7 @@ from app.core.numbers import WholeNumber
 from app.core.plain_text import NO_NUL
 from app.events.routing import Penalty, Readiness, SessionState
 from app.routing.facts import MAX_LEVEL, MAX_RINGS, MIN_LEVEL
+from app.routing.overflow_schemas import OVERFLOW_EXAMPLE, Overflow
 from app.routing.service_levels import Formula
 
 Level = Annotated[WholeNumber, Field(ge=MIN_LEVEL, le=MAX_LEVEL)]
@@ -33,11 +34,14 @@ class RingBody(Body):
 
 
 class QueueBody(Body):
-    """`requirements` maps skill ids to the least proficiency; tier 0 goes before 1 before 2, whatever the age."""
+    """`requirements` maps skill ids to the least proficiency; tier 0 goes before 1 before 2, whatever the age.
+
+    `overflow`: of these steps the first whose time has come is done. `calendar_id`: its hours; null is round the clock.
+    """
 
     model_config = ConfigDict(
         extra="forbid",
-        json_schema_extra={"example": {"name": "Orders", "target_seconds": 60, "offer_timeout_seconds": 30}},
+        json_schema_extra={"example": {"name": "Orders", "target_seconds": 60, "overflow": OVERFLOW_EXAMPLE}},
     )
     name: str = Field(min_length=1, max_length=100, pattern=NO_NUL)
     names: dict[LanguageTag, TranslatedName] = Field(default={}, max_length=MAX_NAMES)
@@ -50,6 +54,8 @@ class QueueBody(Body):
     requirements: dict[UUID, Level] = Field(default={}, max_length=MAX_REQUIREMENTS)
     rings: list[RingBody] = Field(default=[], max_length=MAX_RINGS)
     policy: Literal["default", "longest_idle", "least_loaded"] = "default"
+    overflow: Overflow = []
+    calendar_id: UUID | None = None
 
 
 class NewQueue(QueueBody):
@@ -168,7 +174,7 @@ class TransferBody(Body):
 
 class DecisionView(BaseModel):
     """One stored trace. `outcome`: offer, wait, drain, unroutable; by hand picked, assigned, transferred, taken_over;
-    `forced` above capacity; for SLA due_advanced, ring_opened, reassign_refused.
+    `forced` above capacity; for SLA due_advanced, ring_opened, reassign_refused; of overflow overflowed, told.
     """
 
     id: UUID

@@ -1,7 +1,7 @@
 """Who may take one waiting work, best first, and how many each rule put out: exact over all agents."""
 
 import heapq
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from app.routing.index import Agent, Slot, Work
@@ -27,37 +27,29 @@ class Findings(NamedTuple):
     draining: int
 
 
-def find(lane: Lane, work: Work, agents: Mapping[int, Agent]) -> Findings:
-    """Who the lane's ring lets in and who qualifies, ranked; `ranked` is empty if the work must wait."""
+def find(lane: Lane, work: Work, agents: Mapping[int, Agent], *, draining: bool) -> Findings:
+    """Who the lane's ring lets in and who qualifies, ranked; `ranked` is empty if the work must wait.
+
+    `draining`: somebody somewhere drains for a late call.
+    """
     if lane.only is not None:
         return _find_only(lane, lane.only, work)
     reach, kind = lane.reach, lane.kind
-    barred = [agent for agent in (agents.get(one.int) for one in lane.barred) if agent and _staffed_in(lane, agent)]
-    enough = TRACED_CANDIDATES + len(barred) + 1
-    heads: list[Head] = []
-    collected = staffed = eligible = draining = 0
-    last: Standing | None = None
-    for standing, group in reach.ranked:
-        if not group.routable:
-            continue
-        staffed += group.routable
-        found = group.found.get(kind)
-        count, rows = group.fitting(kind) if found is None else found
-        eligible += count
-        if group.draining:
+    barred = _barred(lane, agents) if lane.barred else []
+    room = reach.room_for(kind)
+    eligible, kept_free = sum(room), 0
+    heads = _first_with_room(lane, room, TRACED_CANDIDATES + len(barred) + 1) if eligible else []
+    if draining:
+        for standing, group in reach.ranked:
             allowed = [agent for agent in group.draining if _fits(lane, agent, work)]
-            draining += sum(_kept_free(agent, work) and agent not in barred for agent in group.draining)
+            kept_free += sum(_kept_free(agent, work) and agent not in barred for agent in group.draining)
             eligible += len(allowed)
             heads += [(standing, _load(lane, agent), (agent.idle, agent.idle_hash, agent), [], 0) for agent in allowed]
-        if count and (collected < enough or standing == last):
-            heads += [(standing, load, members[0], members, 0) for load, members in rows]
-            collected += count
-            last = standing
     eligible -= sum(_fits(lane, agent, work) for agent in barred)
     sticky = agents.get(work.facts.sticky_agent_id.int) if work.facts.sticky_agent_id else None
     if sticky and (sticky.facts.id in lane.barred or not _staffed_in(lane, sticky) or not _fits(lane, sticky, work)):
         sticky = None
-    return Findings(_best(heads, lane, sticky), eligible, staffed, len(barred), draining)
+    return Findings(_best(heads, lane, sticky), eligible, reach.staffed, len(barred), kept_free)
 
 
 def drainable(lane: Lane) -> Agent | None:
@@ -75,6 +67,26 @@ def drainable(lane: Lane) -> Agent | None:
             if first is not None and (best is None or (state.ledger.used_share, standing, first) < best):
                 best = (state.ledger.used_share, standing, first)
     return best[2][2] if best else None
+
+
+def _barred(lane: Lane, agents: Mapping[int, Agent]) -> list[Agent]:
+    known = (agents.get(one.int) for one in lane.barred)
+    return [agent for agent in known if agent is not None and _staffed_in(lane, agent)]
+
+
+def _first_with_room(lane: Lane, room: Sequence[int], enough: int) -> list[Head]:
+    """The lists of as many groups as hold enough agents with the units, and of all that stand as high as the last."""
+    heads: list[Head] = []
+    collected = 0
+    last: Standing | None = None
+    for (standing, group), count in zip(lane.reach.ranked, room, strict=True):
+        if count:
+            if collected >= enough and standing != last:
+                break
+            heads += [(standing, load, members[0], members, 0) for load, members in group.fitting(lane.kind)]
+            collected += count
+            last = standing
+    return heads
 
 
 def _best(heads: list[Head], lane: Lane, sticky: Agent | None) -> list[tuple[Rank, Agent]]:

@@ -17,9 +17,14 @@ def next_timer_at(
     sticky_until: datetime | None,
     cool_downs: Mapping[str, str],
     rings_after_seconds: Iterable[float],
+    overflow_at: datetime | None = None,
 ) -> datetime:
-    """The next instant after `now` at which waiting alone changes who may be asked, or that the work is late."""
+    """The next instant after `now` at which waiting alone changes who may be asked or where it waits, or that the work
+    is late.
+    """
     boundaries = [due_at, *(ready_at + timedelta(seconds=seconds) for seconds in rings_after_seconds)]
+    if overflow_at is not None:
+        boundaries.append(overflow_at)
     if sticky_until is not None:
         boundaries.append(sticky_until)
     for until in map(datetime.fromisoformat, cool_downs.values()):

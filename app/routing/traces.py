@@ -28,6 +28,8 @@ def document(trace: Trace) -> dict[str, object]:
 
 
 def _plain(value: object) -> object:
+    if type(value) is float:  # nearly all
+        return value
     if isinstance(value, int):
         # A hash is wider than JSON's numbers are exact.
         return value if -(2**53) <= value <= 2**53 else str(value)

@@ -41,11 +41,14 @@ class Live(NamedTuple):
     units_held: bool
 
 
-Step = Literal["nothing", "make_queued", "make_owned", "cancel", "finish", "release_units", "resume"]
+CUSTOMER = "visitor:"
+"""How the actor of a customer begins, who ends the conversation themselves."""
+
+Step = Literal["nothing", "make_queued", "make_owned", "abandon", "cancel", "finish", "release_units", "resume"]
 
 
-def next_step(status: str, owner_id: UUID | None, live: Live | None) -> Step:
-    """What the conversation's present state asks of its work.
+def next_step(status: str, owner_id: UUID | None, live: Live | None, *, actor: str = "") -> Step:
+    """What the conversation's present state asks of its work. `actor`: who brought it there.
 
     A function of the present, not of the event that told of a change: a redelivered or late event finds
     nothing left to do.
@@ -53,7 +56,7 @@ def next_step(status: str, owner_id: UUID | None, live: Live | None) -> Step:
     if live is None:
         return _without_work(status, owner_id)
     if status in ENDED_STATUSES:
-        return "finish" if live.state in OWNED else "cancel"
+        return "finish" if live.state in OWNED else "abandon" if actor.startswith(CUSTOMER) else "cancel"
     if status in HELD_STATUSES:
         return _held(live)
     if live.state == "assigned" and not live.units_held:

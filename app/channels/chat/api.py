@@ -181,3 +181,16 @@ async def mark(request: Request, session: SessionDep, visitor: VisitorDep, body:
     act = _act(request, visitor.actor)
     front_of(request).take_read(visitor, act.now)
     await service.mark(session, act, visitor, state=body.state, sequence=body.sequence)
+
+
+@router.post(
+    "/end",
+    status_code=204,
+    summary="End the conversation",
+    description="It is resolved, and open again when the visitor writes. Ending it again changes nothing.",
+    responses=problems(401, 403, 429),
+)
+async def end(request: Request, session: SessionDep, visitor: VisitorDep) -> None:
+    act = _act(request, visitor.actor)
+    front_of(request).take_read(visitor, act.now)
+    await service.end(session, act, visitor)

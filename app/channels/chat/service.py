@@ -120,6 +120,13 @@ async def list_messages(
     return conversation_id, await conversations.list_public_messages(session, conversation_id, after=after, limit=limit)
 
 
+async def end(session: AsyncSession, act: Act, visitor: VisitorPrincipal) -> None:
+    """The visitor has enough. Who still waited has given up; without a conversation there is nothing to end."""
+    conversation_id = await find_conversation(session, visitor)
+    if conversation_id is not None:
+        await conversations.end_by_customer(session, act, conversation_id=conversation_id)
+
+
 async def mark(
     session: AsyncSession, act: Act, visitor: VisitorPrincipal, *, state: Literal["delivered", "read"], sequence: int
 ) -> None:

@@ -2,6 +2,7 @@
 
 from app.conversations.repository.rights import ids_of_contact, visible_ids
 from app.conversations.service.acknowledging import acknowledge, list_acknowledged_contacts
+from app.conversations.service.announcing import announce
 from app.conversations.service.categories import set_category
 from app.conversations.service.marks import (
     find_outgoing,
@@ -28,12 +29,14 @@ from app.conversations.service.reading import (
     summaries_of,
 )
 from app.conversations.service.receiving import receive
-from app.conversations.service.statuses import change_status, reopen, resolve, run_due
+from app.conversations.service.statuses import change_status, end_by_customer, reopen, resolve, run_due
 
 __all__ = [
     "acknowledge",
     "add_note",
+    "announce",
     "change_status",
+    "end_by_customer",
     "facts_of",
     "find_of_contact",
     "find_outgoing",

@@ -19,8 +19,8 @@ from app.core.act import Act
 from app.core.errors import Conflict, Forbidden
 from app.events.conversations import MessageClass, MessagePosted, NoteAdded
 
-UNSEEN_IN_LISTS: frozenset[MessageClass] = frozenset({"auto_ack"})
-"""Whoever looks for work wants to see what the customer said, not that we have thanked for it."""
+UNSEEN_IN_LISTS: frozenset[MessageClass] = frozenset({"auto_ack", "system"})
+"""Whoever looks for work wants to see what the customer said, not what we sent of ourselves."""
 
 
 async def post_message(

@@ -10,12 +10,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access.schemas import Principal
 from app.conversations.models import Conversation
 from app.conversations.repository import writing as repository
-from app.conversations.service.locking import lock_visible, rights_of
-from app.conversations.status import StatusEffect, change, due_change
+from app.conversations.service.locking import lock, lock_visible, rights_of
+from app.conversations.status import UNRESOLVED, StatusEffect, change, due_change
 from app.core import event_log
 from app.core.act import Act
 from app.core.errors import Conflict
 from app.events.conversations import ConversationStatusChanged, Status
+
+ENDED_BY_CUSTOMER = "ended_by_customer"
+"""The disposition where nobody of ours gave one."""
 
 
 async def change_status(
@@ -40,6 +43,13 @@ async def resolve(
     """It closes after seven days, unless the customer writes before."""
     conversation = await lock_visible(session, principal, conversation_id)
     await _change(session, act, conversation, "resolved", disposition=disposition)
+
+
+async def end_by_customer(session: AsyncSession, act: Act, *, conversation_id: UUID) -> None:
+    """Whose it is ends it: it is resolved, and open again when they write. Ending it twice changes nothing."""
+    conversation = await lock(session, conversation_id)
+    if conversation.status in UNRESOLVED:
+        await _change(session, act, conversation, "resolved", disposition=ENDED_BY_CUSTOMER)
 
 
 async def reopen(session: AsyncSession, act: Act, principal: Principal, *, conversation_id: UUID) -> None:

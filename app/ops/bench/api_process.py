@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from app.channels.chat.adapter import parse_message
 from app.channels.chat.schemas import WidgetReceived
+from app.core import logs
 from app.core.config import Settings
 from app.ops.bench.measuring import now
 from app.ops.serve import serve
@@ -80,4 +81,6 @@ def create_app() -> FastAPI:
 
 
 def main(listen_fd: int) -> None:
-    serve(Settings(), listen_fd=listen_fd, application="app.ops.bench.api_process:create_app")
+    settings = Settings()
+    logs.configure(settings.log_level, settings.log_format)
+    serve(settings, listen_fd=listen_fd, application="app.ops.bench.api_process:create_app")

@@ -19,8 +19,12 @@ from app.realtime.service.log_pages import PAGE, LogPages, NotReplayable
 from app.realtime.service.tail import Tail
 from app.realtime.service.together import Together
 
-RETURNING_AT_ONCE = 50
-"""How many are brought up to date from one reading; then the loop is left to others."""
+RETURNING_AT_ONCE = 500
+"""How many are brought up to date from one reading. What was missed grows while they wait, and each reading costs all
+of it once: with few at once a crowd never comes to its end.
+"""
+EVENTS_A_LOOK = 100
+"""Whose present rights and contents are asked for together; then the loop is left to others."""
 SNAPSHOTS_AT_ONCE = 8
 """Fewer than the pool of the database has connections, which requests and the tail share."""
 FRAMES_A_TURN = 100
@@ -129,14 +133,16 @@ class Joining:
         def receivers(reach: Reach) -> list[Viewer]:
             return [seat.viewer for seat in returning.within(reach)]
 
-        async with self._database.look() as session:
-            context = await load_context(session, self._clock.now(), events, receivers)
-        made = 0
-        for event in events:
-            made += self._render_one(event, context, returning, missed_by)
-            if made >= FRAMES_A_TURN:
-                made = 0
-                await asyncio.sleep(0)
+        for first in range(0, len(events), EVENTS_A_LOOK):
+            page = events[first : first + EVENTS_A_LOOK]
+            async with self._database.look() as session:
+                context = await load_context(session, self._clock.now(), page, receivers)
+            made = 0
+            for event in page:
+                made += self._render_one(event, context, returning, missed_by)
+                if made >= FRAMES_A_TURN:
+                    made = 0
+                    await asyncio.sleep(0)
 
     def _render_one(
         self, event: Occurrence, context: Context, returning: Roster[Seat], missed_by: dict[Seat, Missed]

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm.attributes import manager_of_class
 
 from app.core.database import Base, driver_connection
 from app.routing.models import AgentLedger, AgentPresence, Offer, RoutingDecision, WorkItem
@@ -67,10 +68,10 @@ SELECT {", ".join(_DECISION_COLUMNS)} FROM jsonb_populate_recordset(NULL::routin
 
 
 def unattached(model: type[Row], values: Mapping[str, Any]) -> Row:
-    """A row that no session will store. Its values are put in past SQLAlchemy's book of changes, which nobody reads
-    here and which costs ten times the rest.
+    """A row that no session will store, made as SQLAlchemy makes those it reads. Its values are put in past its book of
+    changes, which nobody reads here and which costs ten times the rest.
     """
-    row = model()
+    row: Row = manager_of_class(model).new_instance()
     row.__dict__.update(values)
     return row
 

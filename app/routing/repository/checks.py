@@ -1,9 +1,12 @@
 """The invariants of routing as statements: what must never be found."""
 
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.routing.models import LIVE_WORK
 
 DRIFT = text(
     """
@@ -31,6 +34,29 @@ RULES = (
     "queued_with_agent",
     "owned_without_agent",
 )
+BALANCE_RULES = ("live_but_ended", "moved_in_from_nowhere", "moved_out_to_nowhere")
+# Each work item is of one queue and in one state, so that a queue's books close as long as what leaves one queue comes
+# into another at the same instant, and nothing is both open and at its end. By keys: of work that ended there is much.
+UNBALANCED = text(
+    f"""
+    SELECT 'live_but_ended' AS rule, id AS subject FROM work_item WHERE {LIVE_WORK} AND ended_at IS NOT NULL
+    UNION ALL
+    SELECT 'moved_in_from_nowhere', work.id FROM work_item AS work
+    WHERE work.{LIVE_WORK} AND overflow_path <> '[]' AND NOT EXISTS (
+        SELECT FROM routing_decision AS way JOIN work_item AS former ON former.id = way.work_id
+        WHERE way.conversation_id = work.conversation_id AND way.outcome = 'overflowed'
+          AND way.trace ->> 'to_work_id' = work.id::text AND former.state = 'moved'
+          AND (former.ended_at, former.ready_at) = (work.created_at, work.ready_at))
+    UNION ALL
+    SELECT 'moved_out_to_nowhere', work_id FROM routing_decision AS way
+    WHERE outcome = 'overflowed' AND decided_at >= :since AND NOT EXISTS (
+        SELECT FROM work_item AS work WHERE work.id = CAST(way.trace ->> 'to_work_id' AS uuid)
+          AND work.queue_id::text = way.trace ->> 'to_queue_id' AND work.created_at = way.decided_at)
+    ORDER BY rule, subject LIMIT 1000
+    """
+)
+"""Conservation per queue: created + moved in = done + abandoned + cancelled + moved out + still open."""
+
 VIOLATIONS = text(
     """
     SELECT 'over_capacity' AS rule, agent_id AS subject FROM agent_ledger AS ledger
@@ -68,3 +94,8 @@ async def find_drift(session: AsyncSession) -> list[tuple[UUID, int, int]]:
 
 async def list_violations(session: AsyncSession) -> list[tuple[str, UUID]]:
     return [(row.rule, row.subject) for row in await session.execute(VIOLATIONS)]
+
+
+async def list_unbalanced(session: AsyncSession, since: datetime) -> list[tuple[str, UUID]]:
+    """What overflowed is looked at from then on, the rest as it stands."""
+    return [(row.rule, row.subject) for row in await session.execute(UNBALANCED, {"since": since})]

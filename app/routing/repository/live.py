@@ -128,10 +128,12 @@ WHERE conversation_id = ANY($1::uuid[]) AND state IN ({_LIVE_STATES})
 """
 # Written so that only the index of live work by conversation fits, not that of all that is queued.
 _LOCK_WAITING = f"""
-SELECT id, conversation_id, queue_id, agent_id, state, ready_at, due_at, sticky_until, cool_downs::text
+SELECT id, conversation_id, queue_id, agent_id, state, ready_at, due_at, sticky_until, cool_downs::text,
+       overflow_done::text, overflow_path::text
 FROM work_item
 WHERE conversation_id = ANY($1::uuid[]) AND state IN ({_LIVE_STATES}) AND state || '' = 'queued' ORDER BY id FOR UPDATE
 """
+_JSON_OF_WAITING = ("cool_downs", "overflow_done", "overflow_path")
 _PUT_DEADLINES = """
 UPDATE work_item AS work SET due_at = new.due_at, run_at = new.run_at, version = work.version + 1
 FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[]) AS new (id, due_at, run_at) WHERE work.id = new.id
@@ -142,7 +144,7 @@ async def lock_waiting(session: AsyncSession, conversation_ids: Collection[UUID]
     """Locked, in the order of their ids. They belong to no session: store them with `put_deadlines`."""
     connection = await driver_connection(session)
     rows = await connection.fetch(_LOCK_WAITING, list(conversation_ids))
-    return [WorkItem(**{**row, "cool_downs": json.loads(row["cool_downs"])}) for row in rows]
+    return [WorkItem(**{**row, **{name: json.loads(row[name]) for name in _JSON_OF_WAITING}}) for row in rows]
 
 
 async def put_deadlines(session: AsyncSession, works: Sequence[WorkItem]) -> None:

@@ -13,6 +13,7 @@ from app.events.event import Event
 from app.events.routing import Penalty, PresenceChanged, Readiness, SessionState, WorkChanged, WorkState
 from app.routing import capacity, presence
 from app.routing.models import AgentLedger, AgentPresence, Queue, WorkItem
+from app.routing.overflow import Past, next_look_at, parse_steps
 from app.routing.repository import live as live_rows
 from app.routing.timers import next_timer_at
 from app.routing.work_states import check_transition
@@ -206,4 +207,17 @@ def set_timer(work: WorkItem, queue: Queue, now: datetime) -> None:
         sticky_until=work.sticky_until,
         cool_downs=work.cool_downs,
         rings_after_seconds=[ring["enter_after_seconds"] for ring in queue.rings],
+        overflow_at=overflow_at(work, queue, now),
     )
+
+
+def overflow_at(work: WorkItem, queue: Queue, now: datetime) -> datetime | None:
+    """When waiting alone makes a step of the queue's overflow due for it."""
+    if not queue.overflow:
+        return None
+    return next_look_at(parse_steps(queue.overflow), past_of(work), ready_at=work.ready_at, now=now)
+
+
+def past_of(work: WorkItem) -> Past:
+    queues = (*map(UUID, work.overflow_path), work.queue_id)
+    return Past(frozenset(work.overflow_done), queues)

@@ -9,6 +9,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from app.core.metrics import at_nought
 from app.routing.decisions import UnroutableReason
+from app.routing.overflow import TRIGGERS, Did
 from app.routing.schemas import MeasuredWaits
 
 MAX_QUEUES = 100
@@ -18,6 +19,10 @@ REST = "others"
 OFFERS = Counter("switchboard_routing_offers_total", "Offers committed")
 UNROUTABLE = Counter("switchboard_routing_unroutable_total", "Work that nobody could ever take, as found", ["reason"])
 at_nought(UNROUTABLE, get_args(UnroutableReason))
+OVERFLOWED = Counter(
+    "switchboard_routing_overflow_total", "Steps of overflow done, by what made them due", ["trigger", "did"]
+)
+at_nought(OVERFLOWED, TRIGGERS, get_args(Did))
 STALE = Counter("switchboard_routing_stale_decisions_total", "Decisions refused at commit time", ["rule"])
 DECIDING = Histogram(
     "switchboard_routing_decision_seconds",

@@ -27,6 +27,18 @@ SpokenIn = dict[UUID, list[tuple[str, ...]]]
 
 
 @dataclass(frozen=True, slots=True)
+class Overflowed:
+    """What goes on in the other queue, so that its wait is told from its beginning and nobody is asked anew."""
+
+    work_id: UUID
+    """Of the work in the other queue: the trace of the move names it."""
+    due_at: datetime
+    path: tuple[str, ...]
+    tries: Mapping[str, int]
+    cool_downs: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Wanted:
     """Work for a conversation, under the act that asked for it.
 
@@ -40,6 +52,7 @@ class Wanted:
     queue_id: UUID | None = None
     ready_at: datetime | None = None
     keeps_queue: bool = False
+    overflowed: Overflowed | None = None
 
     @property
     def came_at(self) -> datetime:
@@ -137,9 +150,9 @@ async def _build_all(session: AsyncSession, placed: Sequence[_Placed]) -> list[W
 
 def _build(placed: _Placed, spoken: Sequence[Sequence[str]]) -> WorkItem:
     facts, act, queue, said = placed.wanted.facts, placed.wanted.act, placed.queue, placed.outcome
-    ready_at = placed.wanted.came_at
+    ready_at, overflowed = placed.wanted.came_at, placed.wanted.overflowed
     work = WorkItem(
-        id=act.new_id(),
+        id=overflowed.work_id if overflowed else act.new_id(),
         conversation_id=placed.wanted.conversation_id,
         queue_id=queue.id,
         channel=facts.channel,
@@ -150,10 +163,12 @@ def _build(placed: _Placed, spoken: Sequence[Sequence[str]]) -> WorkItem:
         priority=max(facts.priority, queue.priority) if said.priority is None else said.priority,
         requirements=languages.requirement(placed.language, spoken) | dict(said.requirements),
         ready_at=ready_at,
-        due_at=virtual_due_at(ready_at, queue.target_seconds),
-        cool_downs={},
-        tries={},
+        due_at=overflowed.due_at if overflowed else virtual_due_at(ready_at, queue.target_seconds),
+        cool_downs=dict(overflowed.cool_downs) if overflowed else {},
+        tries=dict(overflowed.tries) if overflowed else {},
         rules=document(placed.ruled) if placed.ruled else None,
+        overflow_done=[],
+        overflow_path=list(overflowed.path) if overflowed else [],
         synthetic=facts.synthetic,
         version=1,
         attempts=0,

@@ -20,11 +20,15 @@ from app.routing.schemas import Members, QueueBody, QueueView
 from app.routing.service import queue_versions as versions
 from app.routing.service import references
 from app.routing.service.loading import queue_facts
+from app.routing.service.overflow_chains import check_overflow
 from app.routing.service.publish import publish
 
 
 async def create_queue(session: AsyncSession, act: Act, body: QueueBody, *, synthetic: bool = False) -> QueueView:
-    """Raises Conflict `queue_name_taken`, InvalidInput `unknown_reference`, or for rings that contradict each other."""
+    """Raises Conflict `queue_name_taken`, InvalidInput `unknown_reference`, or for rings that contradict each other or
+    overflow that leads nowhere.
+    """
+    await check_overflow(session, body, queue_id=None)
     await _check_name(session, body.name, None)
     await references.check_queue(session, body)
     queue = Queue(id=act.new_id(), synthetic=synthetic, version=1, created_at=act.now)
@@ -36,7 +40,11 @@ async def create_queue(session: AsyncSession, act: Act, body: QueueBody, *, synt
 async def update_queue(
     session: AsyncSession, act: Act, *, queue_id: UUID, body: QueueBody, version: int | None = None
 ) -> QueueView:
-    """Raises PreconditionFailed if somebody changed it since `version`. Waiting work keeps its deadlines."""
+    """Waiting work keeps its deadlines.
+
+    Raises as `create_queue`, Conflict `overflow_cycle`, PreconditionFailed if somebody changed it since `version`.
+    """
+    await check_overflow(session, body, queue_id=queue_id)
     queue = await queue_rows.lock_queue(session, queue_id)
     await versions.check_unchanged(session, queue, version)
     await _check_name(session, body.name, queue_id)
@@ -138,7 +146,7 @@ def fill(queue: Queue, body: QueueBody) -> None:
     plain = body.model_dump(mode="json")
     for name, value in plain.items():
         setattr(queue, name, value)
-    queue.team_id = body.team_id
+    queue.team_id, queue.calendar_id = body.team_id, body.calendar_id
     get_policy(queue.policy)
     check_rings(queue_facts(queue))
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import Literal, cast
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -80,7 +80,7 @@ async def follow_conversations(session: AsyncSession, act: Act, causes: Mapping[
 async def _follow(session: AsyncSession, act: Act, conversation_id: UUID, case: _Case) -> None:
     work, owner = case.work, case.owner
     live = Live(cast(WorkState, work.state), work.agent_id, work.units_held) if work is not None else None
-    step = next_step(case.facts.status, case.facts.rights.owner_id, live)
+    step = next_step(case.facts.status, case.facts.rights.owner_id, live, actor=case.cause.actor)
     if step == "make_owned" and owner is not None:
         await _make_owned(session, act, conversation_id, case, owner)
     elif step == "resume" and work is not None and owner is not None:
@@ -91,6 +91,8 @@ async def _follow(session: AsyncSession, act: Act, conversation_id: UUID, case: 
 
 async def _end_or_release(session: AsyncSession, act: Act, step: str, case: _Case, work: WorkItem) -> list[Event]:
     owner = case.owner
+    if step == "abandon":
+        return await cancel(session, act, work, owner, reason="customer_left", ends="abandoned")
     if step == "cancel":
         return await cancel(session, act, work, owner, reason=case.facts.status)
     if step == "finish" and owner is not None:
@@ -189,13 +191,21 @@ async def withdraw(session: AsyncSession, act: Act, work: WorkItem, desk: Desk, 
     return events
 
 
-async def cancel(session: AsyncSession, act: Act, work: WorkItem, desk: Desk | None, *, reason: str) -> list[Event]:
+async def cancel(
+    session: AsyncSession,
+    act: Act,
+    work: WorkItem,
+    desk: Desk | None,
+    *,
+    reason: str,
+    ends: Literal["cancelled", "abandoned"] = "cancelled",
+) -> list[Event]:
     """Nobody needs to do it any more. A parked or offered one gives its units back."""
     events: list[Event] = []
     if work.state == "offered" and desk is not None:
         events += await withdraw(session, act, work, desk, reason)
     holder = work.agent_id
-    events.append(move(work, "cancelled", reason=reason, agent_id=holder))
+    events.append(move(work, ends, reason=reason, agent_id=holder))
     if desk is not None and holder is not None:
         let_go(desk, work)
         events += settle(desk, act.now)

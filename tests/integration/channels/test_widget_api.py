@@ -155,3 +155,26 @@ async def test_marks_without_a_conversation_are_ignored(http: httpx.AsyncClient,
     visitor = await begin(http, world)
     answer = await http.post("/v1/widget/marks", json={"state": "read", "sequence": 3}, headers=visitor)
     assert answer.status_code == 204
+
+
+async def test_a_visitor_ends_it_and_it_is_open_again_when_they_write(http: httpx.AsyncClient, world: World) -> None:
+    visitor = await begin(http, world)
+    assert (await http.post("/v1/widget/end", headers=visitor)).status_code == 204
+    sent = await http.post("/v1/widget/messages", json={"client_id": "c1", "body": "Hello"}, headers=visitor)
+    for _ in range(2):
+        assert (await http.post("/v1/widget/end", headers=visitor)).status_code == 204
+    assert await world.value("SELECT status || ' ' || disposition FROM conversation") == "resolved ended_by_customer"
+    told = await world.value("SELECT string_agg(actor, ' ') FROM event WHERE type = 'conversation.status_changed'")
+    assert told.startswith("visitor:")
+    assert " " not in told
+    again = await http.post("/v1/widget/messages", json={"client_id": "c2", "body": "One more"}, headers=visitor)
+    assert again.json()["conversation_id"] == sent.json()["conversation_id"]
+    assert await world.value("SELECT status FROM conversation") == "open"
+
+
+async def test_only_the_visitor_ends_their_own(http: httpx.AsyncClient, world: World) -> None:
+    visitor, other = await begin(http, world), await begin(http, world)
+    await http.post("/v1/widget/messages", json={"client_id": "c1", "body": "Hello"}, headers=visitor)
+    assert (await http.post("/v1/widget/end", headers=other)).status_code == 204
+    assert await world.value("SELECT status FROM conversation") == "open"
+    assert (await http.post("/v1/widget/end")).status_code == 401

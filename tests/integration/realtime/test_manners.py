@@ -265,8 +265,9 @@ async def test_too_many_frames_and_too_many_tabs_end_a_socket(
 
 
 async def test_silence_ends_a_socket(server: Running, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(frame_socket, "SILENCE_SECONDS", 0.1)
     client = await one_more(server, world)
+    monkeypatch.setattr(frame_socket, "SILENCE_SECONDS", 0.1)
+    await client.send(type="ping")  # the patience that began before is the old one
     code, frames = await client.closed()
     assert (code, frames[-1]["reason"]) == (4408, "heartbeat")
 

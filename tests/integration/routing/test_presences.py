@@ -7,19 +7,20 @@ import pytest
 
 from app.core.due_rows import DueRowRunner
 from app.core.errors import InvalidInput
-from app.routing.jobs import DUE_TABLES
+from app.routing import jobs
 from app.routing.service import presences
+from app.sla.service import opening
 from tests.clocks import ManualClock
 from tests.integration.routing.world import Routed, World
 
 
 @pytest.fixture
 def due(world: World, clock: ManualClock) -> Any:
-    runner = DueRowRunner(world.database, clock, DUE_TABLES)
+    runner = DueRowRunner(world.database, clock, jobs.due_tables(opening.list_open))
 
     async def run() -> None:
         """Everything that is due now, in every table."""
-        for table in DUE_TABLES:
+        for table in jobs.due_tables(opening.list_open):
             while await runner.run_once(table):
                 pass
 

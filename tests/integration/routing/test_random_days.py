@@ -9,9 +9,11 @@ import pytest
 
 from app.core.due_rows import DueRowRunner
 from app.core.errors import SwitchboardError
-from app.routing.jobs import DUE_TABLES
-from app.routing.schemas import AssignBody, TransferBody
-from app.routing.service import by_hand, offers, presences
+from app.routing import jobs
+from app.routing.schemas import AssignBody, QueueBody, TransferBody
+from app.routing.service import by_hand, offers, presences, queues
+from app.routing.service.overflowing import look_at_lines
+from app.sla.service import opening
 from tests.clocks import ManualClock
 from tests.integration.routing.world import Routed, World, principal_of
 
@@ -29,11 +31,19 @@ class Day:
         self.random = random.Random(seed)
         self.agents: list[UUID] = []
         self.queues: list[UUID] = [world.queue_id]
-        self.due = DueRowRunner(world.database, clock, DUE_TABLES)
+        self.due = DueRowRunner(world.database, clock, jobs.due_tables(opening.list_open))
         self.refused: set[str] = set()
 
     async def begin(self) -> None:
         self.queues.append(await self.world.add_queue(UUID(int=self.random.getrandbits(128))))
+        steps: list[dict[str, Any]] = [
+            {"when": {"age_over_seconds": 60}, "do": {"message": {"en": "A little longer."}}},
+            {"when": {"tries_exhausted": True}, "do": {"queue": str(self.queues[1])}},
+            {"when": {"longer_than": 3}, "do": {"queue": str(self.queues[1])}},
+            {"when": {"age_over_seconds": 150}, "do": {"queue": str(self.queues[1])}},
+        ]
+        body = QueueBody.model_validate({"name": "Overflowing", "overflow": steps})
+        await self.world.run(queues.update_queue, queue_id=self.queues[0], body=body)
         self.agents = [await self.world.add_agent(languages=("en", "zh")[: number + 1]) for number in range(3)]
 
     async def open(self) -> None:
@@ -60,7 +70,7 @@ class Day:
     async def change_status(self) -> None:
         conversation = await self.any_conversation()
         if conversation is not None:
-            actor = self.random.choice(("customer", f"agent:{self.random.choice(self.agents)}"))
+            actor = self.random.choice(("customer", "visitor:1", f"agent:{self.random.choice(self.agents)}"))
             await self.world.set_status(conversation, self.random.choice(STATUSES), actor=actor)
 
     async def change_presence(self) -> None:
@@ -99,9 +109,12 @@ class Day:
         for agent in self.agents:
             if self.random.random() < 0.7:
                 await self.world.beat(agent)
-        for table in DUE_TABLES:
+        for table in jobs.due_tables(opening.list_open):
             while await self.due.run_once(table):
                 pass
+
+    async def overflow(self) -> None:
+        await look_at_lines(self.world.database, self.clock, hours=opening.list_open)
 
     async def any_conversation(self) -> UUID | None:
         rows = await self.world.execute("SELECT id FROM conversation ORDER BY id")
@@ -110,7 +123,7 @@ class Day:
     async def step(self) -> None:
         acts: tuple[Callable[[], Awaitable[Any]], ...] = (
             self.open, self.open, self.route, self.route, self.answer, self.answer, self.answer,
-            self.change_status, self.change_presence, self.by_hand, self.pass_time,
+            self.change_status, self.change_presence, self.by_hand, self.pass_time, self.overflow,
         )  # fmt: skip
         try:
             await self.random.choice(acts)()
@@ -129,7 +142,8 @@ async def test_after_every_step_the_ledger_is_what_is_held_and_owners_agree(
         await world.assert_sound()
         assert await disagreements(world) == []
     states = {row.state for row in await world.execute("SELECT DISTINCT state FROM work_item")}
-    assert {"assigned", "queued"} <= states
+    assert {"assigned", "queued", "moved"} <= states
+    assert await books(world) == []
     parked = await world.execute(
         "SELECT last_error FROM offer WHERE last_error IS NOT NULL UNION ALL SELECT last_error FROM agent_presence"
         " WHERE last_error IS NOT NULL UNION ALL SELECT last_error FROM work_item WHERE last_error IS NOT NULL"
@@ -146,5 +160,21 @@ async def disagreements(world: World) -> list[Any]:
         " OR (state IN ('queued', 'offered') AND owner_id IS NOT NULL)"
         " OR (state = 'assigned' AND units_held <> (status = 'open'))"
         " OR (state IN ('queued', 'offered') AND status <> 'open')"
+    )
+    return found
+
+
+async def books(world: World) -> list[Any]:
+    """By the log: in each queue as much came in as left or is there; what moved out of one came into another."""
+    found: list[Any] = await world.execute(
+        "WITH told AS (SELECT CAST(payload->>'queue_id' AS uuid) AS queue_id, payload->>'before' AS before,"
+        "  payload->>'after' AS after, payload->>'reason' AS reason FROM event WHERE type = 'work.changed'),"
+        " counted AS (SELECT queue_id, count(*) FILTER (WHERE before IS NULL) AS came,"
+        "  count(*) FILTER (WHERE after IN ('done', 'abandoned', 'cancelled', 'moved')) AS went FROM told GROUP BY 1),"
+        " there AS (SELECT queue_id, count(*) FILTER (WHERE ended_at IS NULL) AS open FROM work_item GROUP BY 1)"
+        " SELECT queue_id, came, went, open FROM counted FULL JOIN there USING (queue_id) WHERE came <> went + open"
+        " UNION ALL SELECT NULL, o.out, i.into, 0 FROM"
+        " (SELECT count(*) AS out FROM told WHERE after = 'moved' AND reason = 'overflowed') AS o,"
+        " (SELECT count(*) AS into FROM told WHERE before IS NULL AND reason = 'overflowed') AS i WHERE o.out <> i.into"
     )
     return found

@@ -168,3 +168,25 @@ async def test_pick_and_transfer_over_the_api(world: World, client: httpx.AsyncC
     queue = str(await world.add_queue(uuid4()))
     moved = await client.post(path, json={"queue_id": queue, "reason": "expertise"}, headers=headers)
     assert (moved.json()["work"]["state"], moved.json()["work"]["queue_id"]) == ("queued", queue)
+
+
+async def test_overflow_is_saved_given_back_and_refused_where_it_leads_in_a_circle(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    headers = await bearer(world, await world.add_agent(ready=False), "supervisor")
+    message = {"when": {"age_over_seconds": 60}, "do": {"message": {"en": " A little longer. ", "zh-CN": "请稍候。"}}}
+    onward = {"when": {"longer_than": 20}, "do": {"queue": str(world.queue_id)}}
+    made = (await client.post("/v1/queues", json={"name": "A", "overflow": [message, onward]}, headers=headers)).json()
+    message["do"]["message"]["en"] = "A little longer."
+    assert (made["overflow"], made["calendar_id"]) == ([message, onward], None)
+    path = f"/v1/queues/{world.queue_id}"
+    assert (await client.get(f"/v1/queues/{made['id']}", headers=headers)).json() == made
+    circle = {"name": "B", "overflow": [onward | {"do": {"queue": made["id"]}}]}
+    refused = await client.put(path, json=circle, headers=headers)
+    assert code(refused) == (409, "overflow_cycle")
+    assert "B → A → B" in refused.json()["detail"]
+    assert refused.json()["queue_ids"] == [str(world.queue_id), made["id"], str(world.queue_id)]
+    lost = await client.put(path, json={"name": "B", "calendar_id": str(NOBODY)}, headers=headers)
+    assert (code(lost), lost.json()["errors"][0]["path"]) == ((422, "unknown_reference"), "body.calendar_id")
+    await client.put(f"/v1/queues/{made['id']}", json={"name": "A"}, headers=headers)
+    assert (await client.put(path, json=circle, headers=headers)).status_code == 200

@@ -11,7 +11,7 @@ from app.events import catalogue
 from app.events.conversations import ConversationOpened
 from app.events.event import Rights
 from app.routing.consumers import ROUTING, handle
-from app.routing.service import offers, presences
+from app.routing.service import list_days, offers, presences
 from tests.clocks import ManualClock
 from tests.integration.routing.world import Routed, World
 
@@ -201,3 +201,31 @@ async def test_a_declined_offer_needs_a_reason_and_keeps_the_next_timer(world: W
     )
     work = await world.work(conversation)
     assert work.run_at == world.clock.now() + timedelta(seconds=10)
+
+
+async def test_a_customer_who_ends_it_before_anybody_took_it_has_abandoned(world: World, routed: Routed) -> None:
+    waiting, offered = await world.add_waiting(), await world.add_waiting()
+    agent = await world.add_agent()
+    await world.run(presences.set_presence, agent_id=agent, readiness="ready")
+    await routed()
+    left = await world.add_waiting()
+    world.clock.advance(10)
+    for conversation in (waiting, offered, left):
+        for _ in range(2):
+            await world.set_status(conversation, "resolved", actor="visitor:1")
+        work = await world.work(conversation)
+        assert (work.state, work.ended_at, work.agent_id) == ("abandoned", world.clock.now(), None)
+    assert [offer.state for offer in await world.offers(waiting)] == ["withdrawn"]
+    assert await world.used_units(agent) == 0
+    async with world.database.transaction() as session:
+        day = (await list_days(session, world.clock.now() - timedelta(hours=1), world.clock.now()))[world.queue_id]
+    assert day.abandoned == 3
+    await world.set_status(left, "open")
+    assert sorted(work.state for work in await world.works(left)) == ["abandoned", "queued"]
+    await world.assert_sound()
+
+
+async def test_a_customer_who_ends_it_while_served_leaves_it_done(world: World, routed: Routed) -> None:
+    _, conversation = await owned(world, routed)
+    await world.set_status(conversation, "resolved", actor="visitor:1")
+    assert (await world.work(conversation)).state == "done"

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Literal
 from uuid import UUID, uuid4
 
@@ -218,6 +219,7 @@ class World:
         async with self.database.transaction() as session:
             assert await checks.find_drift(session) == []
             assert await checks.list_violations(session) == []
+            assert await checks.list_unbalanced(session, self.clock.now() - timedelta(days=1)) == []
 
 
 async def _get(session: AsyncSession, model: Any, row_id: UUID) -> Any:

@@ -1,16 +1,20 @@
 """From an event to a receiver: signed, tried again, in order where asked, and nobody at another's cost."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from uuid import uuid4
 
 import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 
 from app.core.act import Act
 from app.core.due_rows import DueRowRunner
+from app.events.catalogue import EVENTS
 from app.events.conversations import ConversationRead
 from app.events.customers import CustomerUpdated
+from app.events.event import Event
 from app.events.sla import SlaBreached
 from app.webhooks.attempts import BREAKER_FAILURES, FAILING_MAX, PROBE_SECONDS, SCHEDULE_SECONDS
 from app.webhooks.service import administration, turns
@@ -18,6 +22,8 @@ from tests.integration.webhooks.world import World, client_of
 from tests.receivers import WAIT_SECONDS, Receiver, Sent, receiving
 
 DAY = 86_400
+# Every instant in an event has its zone.
+st.register_type_strategy(datetime, st.datetimes(timezones=st.just(UTC)))
 
 
 def updated() -> CustomerUpdated:
@@ -61,6 +67,19 @@ async def test_an_endpoint_hears_what_it_listens_to_and_what_names_it(world: Wor
     await world.tell(updated(), breached)
     assert [each.event_type for each in await world.deliveries(listens.id)] == ["customer.updated"]
     assert [each.event_type for each in await world.deliveries(named.id)] == ["sla.breached"]
+
+
+@settings(max_examples=1, phases=[Phase.generate], suppress_health_check=list(HealthCheck), deadline=None)
+@given(events=st.tuples(*(st.builds(model) for model in EVENTS)))
+async def test_every_event_there_is_comes_as_the_document_of_messages_says(
+    world: World, receiver: Receiver, events: tuple[Event, ...]
+) -> None:
+    """The receiver judges each delivery by it."""
+    await world.add_endpoint(receiver.url)
+    await world.tell(*events)
+    while await world.send():
+        pass
+    assert {sent.json["type"] for sent in receiver.got} == {model.type for model in EVENTS}
 
 
 async def test_the_same_events_heard_twice_are_sent_once(world: World, receiver: Receiver) -> None:

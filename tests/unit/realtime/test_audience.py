@@ -1,5 +1,6 @@
 """Who gets what of an event."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -112,12 +113,14 @@ def test_a_notice_reaches_whom_it_names_beside_those_who_see_the_conversation(
         assert includes(reach_of(warned, present, None), principal)
 
 
-def test_presence_reaches_oneself_and_who_watches_more_than_oneself() -> None:
+def test_presence_reaches_oneself_and_programs_while_people_have_the_board() -> None:
     away = PresenceState(session="connected", readiness="not_ready", reason="lunch", penalty="none")
     event = PresenceChanged(agent_id=ME, before=None, after=away)
+    program = replace(agent(COLLEAGUE, visibility="all"), kind="api_key")
     assert delivery_to_agent(agent(ME), event, None) is Delivery.EVENT
-    assert delivery_to_agent(agent(COLLEAGUE, visibility="team"), event, None) is Delivery.EVENT
-    assert delivery_to_agent(agent(COLLEAGUE), event, None) is Delivery.NOTHING
+    assert delivery_to_agent(program, event, None) is Delivery.EVENT
+    assert delivery_to_agent(replace(program, scopes=frozenset()), event, None) is Delivery.NOTHING
+    assert delivery_to_agent(agent(COLLEAGUE, role="supervisor", visibility="all"), event, None) is Delivery.NOTHING
 
 
 @pytest.mark.parametrize(

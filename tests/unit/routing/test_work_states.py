@@ -98,3 +98,20 @@ def test_a_step_taken_leaves_nothing_to_do_and_every_state_is_sound(
         assert left is None or left == Live("assigned", AGENT, False)
     else:
         assert left is not None
+
+
+@pytest.mark.parametrize(
+    ("status", "live", "actor", "step"),
+    [
+        ("resolved", Live("queued", None, False), "visitor:1", "abandon"),
+        ("resolved", Live("offered", AGENT, True), "visitor:1", "abandon"),
+        ("resolved", Live("assigned", AGENT, True), "visitor:1", "finish"),
+        ("resolved", Live("queued", None, False), "agent:1", "cancel"),
+        ("pending", Live("queued", None, False), "visitor:1", "cancel"),
+        ("resolved", None, "visitor:1", "nothing"),
+    ],
+)
+def test_only_a_customer_who_ends_it_before_anybody_took_it_abandons(
+    status: str, live: Live | None, actor: str, step: str
+) -> None:
+    assert next_step(status, None if live is None else live.agent_id, live, actor=actor) == step

@@ -215,7 +215,6 @@ const EVENTS = {
   "offer.ended": (data) => endOffer(data),
   "presence.changed": (data, frame) => {
     if (data.agent_id === state.me.id) state.presence = { ...state.presence, ...data.after, since: frame.at };
-    announce("presence", data);
   },
 };
 
