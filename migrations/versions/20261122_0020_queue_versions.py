@@ -1,7 +1,7 @@
 """Queues' settings as versions, the skills that queues and rules ask for, and skills' names by language.
 
 Revision ID: 20261122_0020
-Revises: 20261122_0016
+Revises: 20261122_0017
 """
 
 import sqlalchemy as sa

@@ -88,6 +88,18 @@ async def test_an_old_version_comes_back_as_a_new_one(world: World, client: http
     assert (await client.get(f"{path}/versions", headers=headers)).status_code == 200
 
 
+async def test_overflow_is_part_of_a_version_and_comes_back_with_it(world: World, client: httpx.AsyncClient) -> None:
+    headers = await lead(world)
+    step = {"when": {"age_over_seconds": 60}, "do": {"queue": str(world.queue_id)}}
+    queue = await made(client, headers, overflow=[step])
+    path = f"/v1/queues/{queue['id']}"
+    assert (await client.put(path, json={"name": "Orders"}, headers=headers)).json()["overflow"] == []
+    [newest, _] = (await client.get(f"{path}/versions", headers=headers)).json()["items"]
+    assert [tuple(edit.values()) for edit in newest["edits"]] == [("overflow", [step], [])]
+    back = await client.post(f"{path}/versions/1/restore", headers=headers | {"If-Match": "2"})
+    assert (back.json()["overflow"], back.json()["version"]) == ([step], 3)
+
+
 async def test_what_an_older_release_saved_is_kept_with_the_next_edit(world: World, client: httpx.AsyncClient) -> None:
     headers = await lead(world)
     path = f"/v1/queues/{world.queue_id}"
