@@ -15,6 +15,7 @@ from app.routing.rings import check_rings
 
 MAX_AGENTS = 20_000
 MAX_QUEUES = 1_000
+MAX_PREFERRED = 20
 MAX_DURATION_SECONDS = 366 * 86_400
 MAX_CUSTOMERS = 10_000_000
 """Some quarter of an hour of simulation."""
@@ -78,7 +79,7 @@ class ScenarioQueue(_Part):
     patience: Duration | None = None
     service_level: ServiceLevel | None = None
     rings: list[ScenarioRing] = Field(default=[], max_length=MAX_RINGS)
-    preferred: list[str] = []
+    preferred: list[str] = Field(default=[], max_length=MAX_PREFERRED)
     fading: dict[str, ScenarioFade] = Field(default={}, max_length=MAX_FADING)
     wrap_up: Duration | None = None
     offer: OfferModel = OfferModel()

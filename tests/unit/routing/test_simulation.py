@@ -141,6 +141,23 @@ def test_a_ring_lets_somebody_else_help_when_it_opens() -> None:
     assert answer["queues"]["calls"]["wait_max_s"] == pytest.approx(30, abs=0.001)
 
 
+def test_a_fading_minimum_lets_somebody_else_help_step_by_step() -> None:
+    one_call = {"arrival": {"kind": "times", "at_s": [0]}, "handle": {"kind": "constant", "mean_s": 10}}
+    fading = queue("calls", requirements={"zh": 5}, fading={"zh": {"step_s": 15, "floor": 2}}, **one_call)
+    busy = queue("busy", requirements={"zh": 8}, arrival={"kind": "times", "at_s": [0]}, tier=0)
+    agents = [{"name": "good", "skills": {"zh": 8}}, {"name": "fair", "skills": {"zh": 3}}]
+    answer = run({"duration_s": 100, "queues": [fading, busy], "agents": agents})
+    assert answer["queues"]["calls"]["wait_max_s"] == pytest.approx(30, abs=0.001)
+
+
+def test_fading_that_never_falls_is_refused_with_its_queue() -> None:
+    with pytest.raises(InvalidInput) as refused:
+        read_scenario(
+            scenario(queues=[queue("calls", requirements={"zh": 5}, fading={"zh": {"step_s": 5, "floor": 5}})])
+        )
+    assert refused.value.extra["path"] == "queues[0].fading"
+
+
 def test_an_interrupted_task_is_parked_and_finished_later() -> None:
     task = queue(
         "tasks",
@@ -177,6 +194,7 @@ def test_an_offer_that_takes_time_to_accept_counts_as_waiting() -> None:
         (("queues", 0, "handle", "mean_s"), "300", "queues[0].handle.mean_s"),
         (("queues", 0, "requirements"), {"zh": 11}, "queues[0].requirements.zh"),
         (("queues", 0, "rings"), [{"enter_after_s": 5}, {"enter_after_s": 5}], "queues[0].rings"),
+        (("queues", 0, "fading"), {"zh": {"step_s": 5, "floor": 10}}, "queues[0].fading.zh.floor"),
         (("agents", 0, "count"), 0, "agents[0].count"),
         (("agents", 0, "per_channel"), {"fax": 1}, "agents[0].per_channel.fax"),
     ],
