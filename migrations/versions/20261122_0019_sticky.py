@@ -1,7 +1,7 @@
 """Skills of a queue that rank or fade, how long its work is kept for the last agent, and who asks in a warm transfer.
 
 Revision ID: 20261122_0019
-Revises: 20261122_0016
+Revises: 20261122_0018d
 """
 
 import sqlalchemy as sa
@@ -9,7 +9,7 @@ from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
 revision = "20261122_0019"
-down_revision = "20261122_0021"
+down_revision = "20261122_0018d"
 branch_labels = None
 depends_on = None
 

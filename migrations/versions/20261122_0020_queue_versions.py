@@ -1,7 +1,7 @@
 """Queues' settings as versions, the skills that queues and rules ask for, and skills' names by language.
 
 Revision ID: 20261122_0020
-Revises: 20261122_0017
+Revises: 20261122_0019
 """
 
 import sqlalchemy as sa
@@ -9,7 +9,7 @@ from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
 revision = "20261122_0020"
-down_revision = "20261122_0022"
+down_revision = "20261122_0019"
 branch_labels = None
 depends_on = None
 
