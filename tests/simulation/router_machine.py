@@ -30,6 +30,8 @@ from tests.simulation.router_truth import WRONG, memory_of
 
 AGENTS = 3
 FROZEN_SECONDS = 10
+STEP_SECONDS = 0.001
+"""Between two acts: ids are random, so only times make a sequence take the same way when it is tried again."""
 WRONG_NOW = {
     **WRONG,
     "open conversations without live work": """
@@ -97,7 +99,9 @@ class RouterMachine(RuleBasedStateMachine):
     async def _begin(self) -> None:
         await self.world.build()
         self.queues = [self.world.queue_id, await self.world.add_queue(uuid4())]
-        self.agents = [await self.world.add_agent(languages=("en", "zh")[: number + 1]) for number in range(AGENTS)]
+        for number in range(AGENTS):
+            self.clock.advance(STEP_SECONDS)
+            self.agents.append(await self.world.add_agent(languages=("en", "zh")[: number + 1]))
         self.epochs.append(await self.world.acquire_router("first"))
 
     # The customers
@@ -172,6 +176,8 @@ class RouterMachine(RuleBasedStateMachine):
         pending = [offer for offer in self.run(self.world.offers()) if offer.state == "pending"]
         if not pending:
             return
+        opened = self._conversations()
+        pending.sort(key=lambda offer: opened.index(offer.conversation_id))
         offer = pending[which % len(pending)]
         quoted: dict[str, Any] = {"agent_id": offer.agent_id, "offer_id": offer.id, "token": offer.token}
         if how == "decline":
@@ -252,6 +258,7 @@ class RouterMachine(RuleBasedStateMachine):
     @invariant()
     def everything_is_sound(self) -> None:
         self.checked += 1
+        self.clock.advance(STEP_SECONDS)
         faults = self.run(self._faults()) if self.epochs else []
         assert not faults, faults
 
@@ -293,7 +300,7 @@ class RouterMachine(RuleBasedStateMachine):
             committed = await commit_decisions(session, self.world.act("router"), epoch, decided)
             if dies:
                 raise Crash
-        assert committed.stale == []
+        assert not committed.stale, [(rule, offer.ring, offer.parks) for offer, rule in committed.stale]
         return bool(committed.made)
 
     async def _try_to_acquire(self) -> int | None:
@@ -313,9 +320,14 @@ class RouterMachine(RuleBasedStateMachine):
             while await self.due.run_once(table):
                 pass
 
+    def _conversations(self) -> list[UUID]:
+        """In the order in which they were opened."""
+        known = self.run(self.world.execute("SELECT id FROM conversation ORDER BY opened_at"))
+        return [row.id for row in known]
+
     def _conversation(self, which: int) -> UUID | None:
-        known = self.run(self.world.execute("SELECT id FROM conversation ORDER BY id"))
-        return known[which % len(known)].id if known else None
+        known = self._conversations()
+        return known[which % len(known)] if known else None
 
     def _fingerprint(self) -> tuple[Any, ...]:
         return tuple(self.run(self.world.execute(FINGERPRINT))[0])
