@@ -70,7 +70,13 @@ ROUTERS: tuple[APIRouter, ...] = (
 
 HOT_ROUTES: dict[tuple[str, str], Endpoint] = chat.HOT_ROUTES
 
-CONSUMERS: tuple[Consumer, ...] = (routing_consumers.ROUTING, sla_consumers.SLA, ACKNOWLEDGEMENT, WEBHOOKS)
+CONSUMERS: tuple[Consumer, ...] = (
+    routing_consumers.ROUTING,
+    routing_consumers.CHAT_WAKING,
+    sla_consumers.SLA,
+    ACKNOWLEDGEMENT,
+    WEBHOOKS,
+)
 
 
 def channel_adapters(settings: Settings) -> dict[str, ChannelAdapter]:

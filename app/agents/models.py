@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ARRAY, CheckConstraint, DateTime, ForeignKey, Index, SmallInteger, Text, text
+from sqlalchemy import ARRAY, Boolean, CheckConstraint, DateTime, ForeignKey, Index, SmallInteger, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -43,6 +43,8 @@ class Agent(Base):
     name: Mapped[str] = mapped_column(Text)
     languages: Mapped[list[str]] = mapped_column(ARRAY(Text))
     """Tags the agent serves in, best first; the first one is also the language of their pages."""
+    auto_accept: Mapped[bool] = mapped_column(Boolean, server_default=text("false"), default=False)
+    """Offers need no answer, whatever their queue says."""
     version: Mapped[int] = mapped_column(server_default="1", default=1)
     updated_at: Mapped[datetime] = mapped_column(TIMESTAMP)
 

@@ -123,7 +123,7 @@ async def list_agents(session: AsyncSession, *, after: tuple[str, UUID] | None, 
 
 
 _FACTS = """
-SELECT agent.id, agent.name, agent.languages,
+SELECT agent.id, agent.name, agent.languages, agent.auto_accept,
        (SELECT jsonb_object_agg(skill_id, proficiency)::text FROM agent_skill WHERE agent_id = agent.id) AS skills
 FROM agent WHERE $1::uuid[] IS NULL OR agent.id = ANY ($1) ORDER BY agent.id
 """
@@ -131,12 +131,14 @@ FROM agent WHERE $1::uuid[] IS NULL OR agent.id = ANY ($1) ORDER BY agent.id
 
 async def list_facts(
     session: AsyncSession, ids: Collection[UUID] | None
-) -> list[tuple[UUID, str, tuple[str, ...], dict[UUID, int]]]:
-    """(id, name, languages, proficiency by skill id) of these agents, or of all."""
+) -> list[tuple[UUID, str, tuple[str, ...], dict[UUID, int], bool]]:
+    """(id, name, languages, proficiency by skill id, auto-accept) of these agents, or of all."""
     await session.flush()
     connection = await driver_connection(session)
     rows = await connection.fetch(_FACTS, None if ids is None else list(ids))
-    return [(row["id"], row["name"], tuple(row["languages"]), _levels(row["skills"])) for row in rows]
+    return [
+        (row["id"], row["name"], tuple(row["languages"]), _levels(row["skills"]), row["auto_accept"]) for row in rows
+    ]
 
 
 def _levels(stored: str | None) -> dict[UUID, int]:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints, field_validator
 
 from app.access.permissions import Role
 from app.access.schemas import AccountCreate, AccountPatch, Name, Visibility
@@ -23,6 +23,8 @@ Languages = Annotated[
     list[LanguageTag], Field(min_length=1, max_length=LANGUAGES_MAX, description="Best first; language tags")
 ]
 NamesByLanguage = Annotated[dict[LanguageTag, Name], Field(max_length=NAMES_MAX)]
+AutoAccept = Annotated[StrictBool, Field(description="Offers to this agent are accepted at once")]
+PROFILE_MEMBERS = frozenset({"name", "languages", "auto_accept"})
 Proficiency = Annotated[WholeNumber, Field(ge=PROFICIENCY_MIN, le=PROFICIENCY_MAX)]
 
 
@@ -39,6 +41,7 @@ class AgentProfile:
     visibility: str
     synthetic: bool
     disabled: bool
+    auto_accept: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,7 @@ class AgentCreate(AccountCreate):
     name: Name
     languages: Languages
     skills: list[AgentSkillLevel] = Field(default=[], max_length=SKILLS_MAX)
+    auto_accept: AutoAccept = False
 
     _each_once = field_validator("skills")(AgentSkills._each_once.__func__)  # type: ignore[attr-defined]
 
@@ -104,12 +108,13 @@ class AgentPatch(AccountPatch):
 
     name: Name | None = None
     languages: Languages | None = None
+    auto_accept: AutoAccept | None = None
 
     def profile_changes(self) -> dict[str, Any]:
-        return {name: value for name, value in self.changes().items() if name in ("name", "languages")}
+        return {name: value for name, value in self.changes().items() if name in PROFILE_MEMBERS}
 
     def account_changes(self) -> dict[str, Any]:
-        return {name: value for name, value in self.changes().items() if name not in ("name", "languages")}
+        return {name: value for name, value in self.changes().items() if name not in PROFILE_MEMBERS}
 
 
 class AgentView(BaseModel):
@@ -121,6 +126,7 @@ class AgentView(BaseModel):
     team_id: UUID | None
     languages: list[str]
     skills: list[AgentSkillLevel]
+    auto_accept: bool
     synthetic: bool
     disabled_at: datetime | None
     version: int = Field(description="Also the ETag; send it as If-Match to change only what you have read")

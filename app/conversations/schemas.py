@@ -68,6 +68,23 @@ class ConversationFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Written:
+    """How far a conversation has come. `is_unanswered`: the customer wrote last."""
+
+    last_public_sequence: int
+    last_message_at: datetime
+    is_unanswered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LastOwner:
+    """Who has or had the customer's newest conversation that anybody had, and when it was last written in."""
+
+    agent_id: UUID
+    served_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Placement:
     """Another queue with its team, another priority, or both; None leaves what is there."""
 

@@ -20,6 +20,7 @@ OverflowTrigger = Literal[
     "outside_hours",
     "tries_exhausted",
 ]
+RunningWrapUpMode = Literal["optional", "timed", "required"]
 
 
 class WorkChanged(ConversationEvent):
@@ -88,6 +89,26 @@ class OfferEnded(ConversationEvent):
     reason: str = ""
 
 
+class TransferOffered(ConversationEvent):
+    """A warm transfer: a colleague has an offer, and the owner keeps the conversation until they accept."""
+
+    type = "transfer.offered"
+    offer_id: UUID
+    from_agent_id: UUID
+    to_agent_id: UUID
+    deadline_at: datetime
+
+
+class TransferEnded(ConversationEvent):
+    """The colleague answered a warm transfer or did not; but for `accepted` the owner has the conversation still."""
+
+    type = "transfer.ended"
+    offer_id: UUID
+    from_agent_id: UUID
+    to_agent_id: UUID
+    state: Literal["accepted", "declined", "expired", "withdrawn"]
+
+
 class PresenceState(BaseModel):
     """The independent fields of presence; routable = connected, ready and no penalty."""
 
@@ -103,6 +124,28 @@ class PresenceChanged(AgentEvent):
     type = "presence.changed"
     before: PresenceState | None
     after: PresenceState
+
+
+class WrapUpBegan(AgentEvent):
+    """The conversation ended or went elsewhere; the agent keeps the work's units for what is left to do."""
+
+    type = "wrap_up.began"
+    work_id: UUID
+    conversation_id: UUID
+    queue_id: UUID
+    mode: RunningWrapUpMode
+    ends_at: datetime
+
+
+class WrapUpEnded(AgentEvent):
+    """`outcome`: the code that was given with it, or empty."""
+
+    type = "wrap_up.ended"
+    work_id: UUID
+    conversation_id: UUID
+    queue_id: UUID
+    reason: Literal["agent", "supervisor", "time", "reopened"]
+    outcome: str = ""
 
 
 class QueueChanged(Event):

@@ -19,3 +19,15 @@ def remove_index(name: str, table: str) -> None:
     """Likewise, for a downgrade."""
     with op.get_context().autocommit_block():
         op.drop_index(name, table, if_exists=True, postgresql_concurrently=True)
+
+
+def replace_check(name: str, table: str, condition: str) -> None:
+    """Another condition in place of the one before, outside the migration's transaction.
+
+    The rows are looked through afterwards, under a lock that lets others read and write.
+    """
+    with op.get_context().autocommit_block():
+        op.execute(
+            f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}, ADD CONSTRAINT {name} CHECK ({condition}) NOT VALID"
+        )
+        op.execute(f"ALTER TABLE {table} VALIDATE CONSTRAINT {name}")

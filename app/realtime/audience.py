@@ -16,7 +16,16 @@ from app.events.conversations import (
     MessageReceived,
 )
 from app.events.event import ConversationEvent, Event, Rights
-from app.events.routing import OfferEnded, OfferMade, PresenceChanged, QueueChanged
+from app.events.routing import (
+    OfferEnded,
+    OfferMade,
+    PresenceChanged,
+    QueueChanged,
+    TransferEnded,
+    TransferOffered,
+    WrapUpBegan,
+    WrapUpEnded,
+)
 from app.events.sla import Addressed
 
 SUPERVISING_ROLES = frozenset({"supervisor", "admin"})
@@ -64,7 +73,7 @@ def delivery_to_agent(principal: Principal, event: Event, present: Rights | None
         return _offer(principal, event, present)
     if isinstance(event, ConversationEvent):
         return _conversation(principal, event, present)
-    if isinstance(event, PresenceChanged):
+    if isinstance(event, PresenceChanged | WrapUpBegan | WrapUpEnded):
         return _when(event.agent_id == principal.id or sees_presence(principal))
     if isinstance(event, AgentUpdated | AgentDisabled | SessionEnded):
         return _own_account(principal, event)
@@ -121,7 +130,11 @@ def _conversation(principal: Principal, event: ConversationEvent, present: Right
 
 
 def _is_named(principal: Principal, event: Event) -> bool:
-    """Whoever is asked for help hears of it before they may see the conversation; ids and codes are all they learn."""
+    """Whoever is asked for help hears of it before they may see the conversation, and whoever asked for a transfer when
+    they no longer do; ids and codes are all they learn.
+    """
+    if isinstance(event, TransferOffered | TransferEnded):
+        return principal.id in (event.from_agent_id, event.to_agent_id)
     return (
         isinstance(event, Addressed)
         and "conversations:read" in principal.scopes
@@ -164,6 +177,8 @@ def reach_of(event: Event, present: Rights | None, contact_point_id: UUID | None
             rights += [event.before, event.after]
         named = {event.agent_id} if isinstance(event, OfferMade | OfferEnded) else set()
         teams: set[UUID] = set()
+        if isinstance(event, TransferOffered | TransferEnded):
+            named = {event.from_agent_id, event.to_agent_id}
         if isinstance(event, Addressed):
             named, teams = set(event.to_agent_ids), set(event.to_team_ids)
         return Reach(
@@ -176,7 +191,7 @@ def reach_of(event: Event, present: Rights | None, contact_point_id: UUID | None
         return Reach(agents=frozenset({event.agent_id}))
     if isinstance(event, ApiKeyChanged):
         return Reach(agents=frozenset({event.api_key_id}))
-    if isinstance(event, PresenceChanged):
+    if isinstance(event, PresenceChanged | WrapUpBegan | WrapUpEnded):
         return Reach(agents=frozenset({event.agent_id}), presence=True)
     if isinstance(event, QueueChanged | TeamChanged | SkillChanged):
         return Reach(everyone=True)

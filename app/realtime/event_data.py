@@ -22,7 +22,7 @@ from app.events.conversations import (
     Status,
 )
 from app.events.event import ConversationEvent, Event
-from app.events.routing import OfferMade, PresenceChanged, QueueChanged
+from app.events.routing import OfferMade, PresenceChanged, QueueChanged, WrapUpBegan, WrapUpEnded
 from app.events.sla import ClockFace, ClocksChanged
 from app.realtime.shapes import PublicConversation, PublicMessage, PublicName, Shape
 from app.routing.schemas import OfferView
@@ -48,7 +48,12 @@ def _agent_data(event: type[Event]) -> type[BaseModel]:
 AGENT_DATA: dict[type[Event], type[BaseModel]] = {
     event: _agent_data(event)
     for event in EVENTS
-    if issubclass(event, ConversationEvent | PresenceChanged | QueueChanged | TeamChanged | SkillChanged | AgentUpdated)
+    if issubclass(
+        event,
+        ConversationEvent
+        | (PresenceChanged | WrapUpBegan | WrapUpEnded)
+        | (QueueChanged | TeamChanged | SkillChanged | AgentUpdated),
+    )
 }
 
 

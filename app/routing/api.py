@@ -27,8 +27,9 @@ from app.routing.schemas import (
     QueueLine,
     QueueView,
     ReadinessBody,
-    TransferBody,
 )
+from app.routing.transfer_schemas import TransferBody
+from app.routing.wrap_up_schemas import EndWrapUpBody, WrapUpAnswered
 
 router = APIRouter(prefix="/v1", tags=["routing"])
 Worker = Annotated[Principal, Depends(require("work"))]
@@ -165,6 +166,13 @@ async def decline_offer(
     )
 
 
+@router.post("/work/{work_id}/wrap-up/end", summary="End a wrap-up", response_model=WrapUpAnswered, responses=WRITE)
+async def end_wrap_up(
+    work_id: UUID, body: EndWrapUpBody, principal: Worker, session: SessionDep, act: ActDep, once: OnceDep
+) -> JSONResponse:
+    return await once(session, act, lambda: service.end_wrap_up(session, act, principal, work_id=work_id, body=body))
+
+
 @router.get("/presence", summary="My presence", responses=READ)
 async def get_presence(principal: Worker, session: SessionDep) -> PresenceView:
     return await service.get_presence(session, principal.id)
@@ -240,6 +248,15 @@ async def transfer(
     return await once(
         session, act, lambda: service.transfer(session, act, principal, conversation_id=conversation_id, body=body)
     )
+
+
+@router.delete(
+    "/conversations/{conversation_id}/transfer",
+    summary="No longer ask the colleague of a warm transfer",
+    responses=WRITE,
+)
+async def take_back_transfer(conversation_id: UUID, principal: Writer, session: SessionDep, act: ActDep) -> Explanation:
+    return await service.take_back_transfer(session, act, principal, conversation_id=conversation_id)
 
 
 @router.get("/conversations/{conversation_id}/explain", summary="Why it is where it is", responses=READ_ONE)

@@ -9,17 +9,22 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.act import Act
 from app.core.consumers import Consumer
 from app.core.event_log import StoredEvent
+from app.routing.idling import LIVE_CHAT_CHANNELS
 from app.routing.service.deadlines import obey
 from app.routing.service.desk import HolderChanged
 from app.routing.service.presences import retire
 from app.routing.service.recategorising import Recategorised, reapply
 from app.routing.service.sla_orders import SLA_TYPES, Asked, asked_by
+from app.routing.service.waking import wake
 from app.routing.service.work import Cause, follow_conversations
 
 CONVERSATION_TYPES = frozenset({"conversation.opened", "conversation.status_changed"})
 CATEGORISED = "conversation.categorised"
+MESSAGE_TYPES = frozenset({"message.received", "message.posted"})
 PACE_SECONDS = 0.02
 """A customer waits for what this consumer does."""
+WAKING_PACE_SECONDS = 0.25
+"""The owner has the message already. Slowly, because nearly all that is written is in chats that are not idle."""
 MAX_CROSSINGS = 5
 """How often answers may cross one batch before it is given back to the consumer's own retry."""
 
@@ -45,6 +50,13 @@ async def handle(session: AsyncSession, act: Act, events: list[StoredEvent]) -> 
     for event in events:
         if event.type == "agent.disabled":
             await retire(session, act.under(event.request_id), event.key)
+
+
+async def wake_chats(session: AsyncSession, act: Act, events: list[StoredEvent]) -> None:
+    """One statement for a page of messages, and no more where none of their chats is idle."""
+    chats = [event for event in events if event.payload["channel"] in LIVE_CHAT_CHANNELS]
+    written = {event.key: Cause(event.actor, event.request_id) for event in chats}
+    await _until_uncrossed(session, lambda: wake(session, act, written))
 
 
 async def _ask_again(
@@ -86,3 +98,4 @@ ROUTING = Consumer(
     start="beginning",
     pace_seconds=PACE_SECONDS,
 )
+CHAT_WAKING = Consumer("chat_waking", MESSAGE_TYPES, wake_chats, start="head", pace_seconds=WAKING_PACE_SECONDS)

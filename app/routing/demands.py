@@ -36,9 +36,10 @@ class Demands:
 
     def note_demand(self, work: WorkFacts) -> bool:
         """True if the work asks what no demand asked before: that may split profiles."""
-        if work.requirements is None and work.language is None:
+        if work.requirements is None and work.language is None and not work.preferred:
             return False
-        asked = set((work.requirements or {}).items())
+        # What is only preferred is told apart by its band alone, so any level does.
+        asked = {*(work.requirements or {}).items(), *((skill, MIN_LEVEL) for skill in work.preferred)}
         if work.language is not None:
             asked.add(work.language)
         unknown = {(skill, level) for skill, level in asked if level not in self.thresholds.get(skill, ())}
@@ -63,7 +64,7 @@ class Demands:
             for ring in range(len(queue.rings) + 1):
                 for skill, level in terms_at(queue, ring).requirements:
                     asked.setdefault(skill, set()).add(level)
-            for skill in queue.fading & {skill for skill, _ in self._work_demands}:
+            for skill in queue.fading.keys() & {skill for skill, _ in self._work_demands}:
                 asked[skill].update(range(MIN_LEVEL, MAX_LEVEL + 1))
         return {skill: sorted(levels) for skill, levels in asked.items()}
 

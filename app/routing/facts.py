@@ -8,6 +8,8 @@ from uuid import UUID
 from app.routing.capacity import Ledger
 
 MAX_RINGS = 5
+MAX_FADING = 3
+"""Skills of a queue that fade: each is up to nine further rings."""
 MIN_LEVEL = 1
 MAX_LEVEL = 10
 MAX_TRIES_PER_AGENT = 3
@@ -18,18 +20,34 @@ OrderKey = int
 
 
 @dataclass(frozen=True, slots=True)
+class Fade:
+    """A minimum that falls by one each `step_seconds` of waiting, never below `floor`."""
+
+    step_seconds: float
+    floor: int = MIN_LEVEL
+
+
+@dataclass(frozen=True, slots=True)
 class Ring:
-    """A relaxation. `requirements` replace those before it (None keeps them); `groups` are let in besides."""
+    """A relaxation. `requirements` replace those before it (None keeps them); `groups` are let in besides; the minimum
+    of the skills in `lowers` falls by one before that, not under the queue's floor for each.
+    """
 
     enter_after_seconds: float
     requirements: Mapping[str, int] | None = None
     groups: frozenset[UUID] = frozenset()
+    lowers: frozenset[str] = frozenset()
+
+    @property
+    def only_fades(self) -> bool:
+        """Made of a fading requirement, not configured itself."""
+        return bool(self.lowers) and self.requirements is None and not self.groups
 
 
 @dataclass(frozen=True, slots=True)
 class QueueFacts:
-    """`requirements` maps skill to minimum level 1-10; `preferred` skills only rank; the minimum of `fading`
-    skills falls by one with each ring entered, to 1 at least, unless the ring names the skill itself.
+    """`requirements` maps skill to minimum level 1-10; `preferred` skills only rank; `rings` hold what `fading` of a
+    skill, asked by the queue or by a work, amounts to (`app.routing.fading`).
     `channels` is what the queue carries: it tells which agents have a whole-agent channel.
     """
 
@@ -40,7 +58,7 @@ class QueueFacts:
     default_priority: int = 0
     requirements: Mapping[str, int] = field(default_factory=dict)
     preferred: frozenset[str] = frozenset()
-    fading: frozenset[str] = frozenset()
+    fading: Mapping[str, Fade] = field(default_factory=dict)
     rings: tuple[Ring, ...] = ()
     offer_timeout_seconds: int = 30
     auto_accept: bool = False
@@ -67,7 +85,8 @@ class AgentFacts:
 
 @dataclass(frozen=True, slots=True)
 class WorkFacts:
-    """A waiting work item. `requirements` replaces the queue's own (a ring may still relax it); `language` is
+    """A waiting work item. `requirements` replaces the queue's own (a ring may still relax it); `preferred`
+    skills rank beside the queue's; `language` is
     a skill and its minimum that holds at every ring which does not name that skill. Until `sticky_until_at`
     only the sticky agent is asked while connected (ring 0); afterwards being sticky only ranks first.
     `least_ring` is open whatever the age.
@@ -83,6 +102,7 @@ class WorkFacts:
     tier: int = 2
     priority: int = 0
     requirements: Mapping[str, int] | None = None
+    preferred: frozenset[str] = frozenset()
     language: tuple[str, int] | None = None
     version: int = 1
     sticky_agent_id: UUID | None = None

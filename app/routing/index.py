@@ -161,6 +161,7 @@ class Reach:
         "lanes",
         "manned",
         "policy",
+        "preferred",
         "queue",
         "ranked",
         "ring",
@@ -169,8 +170,12 @@ class Reach:
         "watchers",
     )
 
-    def __init__(self, queue: QueueFacts, ring: int, terms: Terms, policy: Policy) -> None:
+    def __init__(
+        self, queue: QueueFacts, ring: int, terms: Terms, policy: Policy, preferred: frozenset[str] = frozenset()
+    ) -> None:
+        """`preferred`: by the work, beside the queue's own."""
         self.queue = queue
+        self.preferred = queue.preferred | preferred
         self.ring = ring
         self.terms = terms
         self.policy = policy
@@ -209,7 +214,7 @@ class Reach:
 
     def standing_of(self, group: Group) -> tuple[float, ...]:
         """What the policy's standing rules say of a group, the same at any time."""
-        wanted = {skill for skill, _ in self.terms.requirements} | self.queue.preferred
+        wanted = {skill for skill, _ in self.terms.requirements} | self.preferred
         standing = Standing(group.queues_served, group.skills, tuple(sorted(wanted)))
         return tuple([rule(standing) for rule in self.policy.standing])
 

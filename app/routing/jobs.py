@@ -1,6 +1,5 @@
 """What routing does by time: deadlines of offers, heartbeats, timers of work, and the check of its invariants."""
 
-from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -18,13 +17,12 @@ from app.core.metrics import at_nought
 from app.core.partitions import month_of
 from app.core.tasks import Periodic
 from app.routing.repository import checks, old_decisions
-from app.routing.repository import live as live_rows
-from app.routing.service.desk import set_timer
-from app.routing.service.offers import expire_offer
+from app.routing.service.due_works import run_timers
 from app.routing.service.overflow_facts import Hours
-from app.routing.service.overflowing import list_queues_of, look_at_lines, overflow
+from app.routing.service.overflowing import look_at_lines
 from app.routing.service.presences import check_silence
 from app.routing.service.waits import keep_estimates, measure_estimates
+from app.routing.service.warm_transfers import look_after
 
 log = structlog.get_logger(__name__)
 
@@ -39,8 +37,9 @@ at_nought(VIOLATIONS, (LEDGER_RULE, *checks.RULES, *checks.BALANCE_RULES))
 LEDGER_DRIFT = Gauge("switchboard_routing_ledger_drift_agents", "Agents whose ledger differs from what they hold")
 
 
-async def _expire(session: AsyncSession, act: Act, offer_id: UUID, _: Any) -> None:
-    await expire_offer(session, act, offer_id)
+async def _look_after_offer(session: AsyncSession, act: Act, offer_id: UUID, _: Any) -> None:
+    await look_after(session, act, offer_id)
+    await session.flush()
 
 
 async def _check_silence(session: AsyncSession, act: Act, agent_id: UUID, _: Any) -> None:
@@ -48,27 +47,12 @@ async def _check_silence(session: AsyncSession, act: Act, agent_id: UUID, _: Any
     await session.flush()
 
 
-async def _renew_timers(session: AsyncSession, act: Act, work_ids: Sequence[UUID], *, hours: Hours) -> None:
-    """The engine keeps the same times in memory and acts on them, all but overflow, which is done here; the rows only
-    say when to look next.
-    """
-    works = (await live_rows.lock_works(session, work_ids)).values()
-    queues = await list_queues_of(session, works)
-    await overflow(session, act, works, queues, hours)
-    for work in works:
-        if work.state == "queued":
-            set_timer(work, queues[work.queue_id], act.now)
-        else:
-            work.run_at = None
-    await session.flush()
-
-
 def due_tables(hours: Hours) -> tuple[DueTable, ...]:
     """`hours`: which business calendars are open, for overflow outside hours."""
     return (
-        DueTable("offer", _expire),
+        DueTable("offer", _look_after_offer),
         DueTable("agent_presence", _check_silence, id_column="agent_id"),
-        DueTable("work_item", record_batch=partial(_renew_timers, hours=hours), batch=200),
+        DueTable("work_item", record_batch=partial(run_timers, hours=hours), batch=200),
     )
 
 

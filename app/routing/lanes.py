@@ -145,5 +145,10 @@ class Lane:
 def asks_nothing_special(facts: WorkFacts) -> bool:
     """Whether its lane follows from its queue, channel and weight alone while the queue has no rings."""
     return not (
-        facts.cool_downs or facts.tries or facts.requirements is not None or facts.language or facts.sticky_until_at
+        facts.cool_downs
+        or facts.tries
+        or facts.requirements is not None
+        or facts.preferred
+        or facts.language
+        or facts.sticky_until_at
     )

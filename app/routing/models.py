@@ -23,7 +23,7 @@ from app.core.database import Base
 from app.core.due_rows import DueRow
 
 TIMESTAMP = DateTime(timezone=True)
-LIVE_WORK = "state in ('queued', 'offered', 'assigned', 'parked', 'wrapping')"
+LIVE_WORK = "state in ('queued', 'offered', 'assigned', 'parked', 'wrapping') and not handed_on"
 IN_LINE = "state in ('queued', 'offered')"
 DUE = "run_at is not null and parked_at is null"
 
@@ -34,6 +34,8 @@ class Queue(Base):
         CheckConstraint("tier between 0 and 2", name="tier"),
         CheckConstraint("priority between 0 and 9", name="priority"),
         CheckConstraint("offer_timeout_seconds between 5 and 900", name="offer_timeout_seconds"),
+        CheckConstraint("wrap_up in ('none', 'optional', 'timed', 'required')", name="wrap_up"),
+        CheckConstraint("wrap_up_seconds between 5 and 3600", name="wrap_up_seconds"),
         Index("uq_queue_name", text("lower(name)"), unique=True),
     )
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -47,14 +49,25 @@ class Queue(Base):
     target_seconds: Mapped[int] = mapped_column(Integer)
     offer_timeout_seconds: Mapped[int] = mapped_column(Integer)
     auto_accept: Mapped[bool] = mapped_column(Boolean, server_default=text("false"), default=False)
+    wrap_up: Mapped[str] = mapped_column(Text, server_default="none", default="none")
+    wrap_up_seconds: Mapped[int] = mapped_column(Integer, server_default="600", default=600)
+    """How long a wrap-up lasts at most."""
     requirements: Mapped[dict[str, int]] = mapped_column(JSONB, server_default=text("'{}'"), default=dict)
     """Skill id to the least proficiency."""
     rings: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"), default=list)
+    preferred: Mapped[list[str]] = mapped_column(JSONB, server_default=text("'[]'"), default=list)
+    """Skill ids that only rank."""
+    fading: Mapped[dict[str, dict[str, int]]] = mapped_column(JSONB, server_default=text("'{}'"), default=dict)
+    """Skill id to `step_seconds` and `floor`: by one each step, whether the queue or its work asks for the skill."""
     policy: Mapped[str] = mapped_column(Text, server_default="default", default="default")
     overflow: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"), default=list)
     """Ordered steps for work that waits too long (app/routing/overflow.py)."""
     calendar_id: Mapped[UUID | None]
     """The business calendar of its hours; null: round the clock. Calendars are never deleted."""
+    last_agent_memory_seconds: Mapped[int | None] = mapped_column(Integer)
+    """How long ago an agent may have served a customer for whom they are asked first; null: by channel, 0: never."""
+    last_agent_hold_seconds: Mapped[int | None] = mapped_column(Integer)
+    """The longest a customer waits for that agent alone; null: half the time to the deadline."""
     synthetic: Mapped[bool] = mapped_column(Boolean, server_default=text("false"), default=False)
     version: Mapped[int] = mapped_column(Integer, server_default="1", default=1)
     created_at: Mapped[datetime] = mapped_column(TIMESTAMP)
@@ -93,11 +106,12 @@ class WorkItem(DueRow, Base):
     __tablename__ = "work_item"
     __table_args__ = (
         CheckConstraint(
-            "state in ('queued', 'offered', 'assigned', 'parked', 'wrapping',"
+            "state in ('queued', 'offered', 'consulted', 'assigned', 'parked', 'wrapping',"
             " 'done', 'abandoned', 'cancelled', 'moved')",
             name="state",
         ),
-        Index("uq_work_item_live", "conversation_id", unique=True, postgresql_where=text(LIVE_WORK)),
+        Index("uq_work_item_current", "conversation_id", unique=True, postgresql_where=text(LIVE_WORK)),
+        Index("ix_work_item_idle", "conversation_id", postgresql_where=text("idle_sequence is not null")),
         Index(
             "ix_work_item_queue",
             "queue_id",
@@ -110,10 +124,11 @@ class WorkItem(DueRow, Base):
         Index("ix_work_item_freed", "queue_id", "freed_at", postgresql_where=text("freed_at is not null")),
         Index("ix_work_item_abandoned", "queue_id", "ended_at", postgresql_where=text("state = 'abandoned'")),
         Index(
-            "ix_work_item_agent",
+            "ix_work_item_holder",
             "agent_id",
-            postgresql_where=text("state in ('offered', 'assigned', 'parked', 'wrapping')"),
+            postgresql_where=text("state in ('offered', 'consulted', 'assigned', 'parked', 'wrapping')"),
         ),
+        Index("uq_work_item_consulted", "conversation_id", unique=True, postgresql_where=text("state = 'consulted'")),
         Index("ix_work_item_run_at", "run_at", postgresql_where=text(DUE)),
     )
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -121,15 +136,22 @@ class WorkItem(DueRow, Base):
     queue_id: Mapped[UUID] = mapped_column(ForeignKey("queue.id"))
     channel: Mapped[str] = mapped_column(Text)
     state: Mapped[str] = mapped_column(Text)
+    """`consulted` is not the conversation's own: it stands for a colleague asked in beside the owner."""
     agent_id: Mapped[UUID | None] = mapped_column(ForeignKey("agent.id"))
     """Who holds its units: the one it is offered to, or who owns it."""
     units: Mapped[int] = mapped_column(Integer)
     units_held: Mapped[bool] = mapped_column(Boolean, server_default=text("false"), default=False)
-    """False while pending, on_hold or snoozed: the owner stays, the units are free."""
+    """False while pending, on_hold, snoozed or idle: the owner stays, the units are free."""
+    idle_sequence: Mapped[int | None] = mapped_column(Integer)
+    """Set while an open chat holds no units because nobody wrote: its last public message then."""
+    handed_on: Mapped[bool] = mapped_column(Boolean, server_default=text("false"), default=False)
+    """The wrap-up of a former owner, whose conversation goes on in other work."""
     tier: Mapped[int] = mapped_column(SmallInteger)
     priority: Mapped[int] = mapped_column(SmallInteger)
     requirements: Mapped[dict[str, int]] = mapped_column(JSONB, server_default=text("'{}'"), default=dict)
     """Added to the queue's: the language, what a rule or a transfer asked for."""
+    preferred: Mapped[list[str]] = mapped_column(JSONB, server_default=text("'[]'"), default=list)
+    """Skill ids that a rule wants ranked, beside the queue's."""
     ready_at: Mapped[datetime] = mapped_column(TIMESTAMP)
     due_at: Mapped[datetime] = mapped_column(TIMESTAMP)
     """The virtual deadline: ready_at plus the queue's target, or an SLA's due time if sooner."""
@@ -206,6 +228,11 @@ class Offer(DueRow, Base):
     deadline_at: Mapped[datetime] = mapped_column(TIMESTAMP)
     ended_at: Mapped[datetime | None] = mapped_column(TIMESTAMP)
     end_reason: Mapped[str] = mapped_column(Text, server_default="", default="")
+    from_agent_id: Mapped[UUID | None]
+    """The owner who asks, in a warm transfer."""
+    handover_reason: Mapped[str | None] = mapped_column(Text)
+    handover_note_id: Mapped[UUID | None]
+    """The internal note that was written for the colleague."""
 
 
 class AgentPresence(DueRow, Base):

@@ -1,4 +1,4 @@
-"""Rings: who may be asked as a work grows older, and how long its last agent is asked alone."""
+"""Rings: who may be asked as a work grows older."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,13 +7,13 @@ from itertools import pairwise
 from uuid import UUID
 
 from app.core.errors import InvalidInput
-from app.routing.capacity import WHOLE_AGENT_CHANNELS
 from app.routing.facts import (
     MAX_LEVEL,
     MAX_RINGS,
     MAX_TRIES_PER_AGENT,
     MIN_LEVEL,
     QueueFacts,
+    Ring,
     WorkFacts,
 )
 
@@ -21,8 +21,6 @@ COOL_DOWN_SECONDS = 60
 COOL_DOWN_ALONE_SECONDS = 10
 REST_AFTER_TRIES_SECONDS = 300
 """After the last try of a round. Work without an overflow must not be stranded by the one who could take it."""
-STICKY_SECONDS_DIGITAL = 72 * 3600
-STICKY_SECONDS_WHOLE_AGENT = 0
 
 Requirements = tuple[tuple[str, int], ...]
 
@@ -58,10 +56,10 @@ def terms_at(
     named: Mapping[str, int] = {}
     for entered in queue.rings[:ring]:
         groups |= entered.groups
+        for skill in entered.lowers & required.keys():
+            required[skill] = max(required[skill] - 1, min(required[skill], queue.fading[skill].floor))
         if entered.requirements is not None:
             required, named = dict(entered.requirements), entered.requirements
-    for skill in queue.fading & required.keys() - named.keys():
-        required[skill] = max(MIN_LEVEL, required[skill] - ring)
     if language is not None and language[0] not in named:
         required[language[0]] = max(language[1], required.get(language[0], 0))
     return Terms(tuple(sorted(required.items())), groups)
@@ -101,24 +99,6 @@ def rest_until(now: datetime, *, tries: int) -> datetime:
     return now + timedelta(seconds=REST_AFTER_TRIES_SECONDS if last else COOL_DOWN_SECONDS)
 
 
-def sticky_until(
-    channel: str,
-    *,
-    last_owned_at: datetime,
-    ready_at: datetime,
-    due_at: datetime,
-    patience_seconds: float | None = None,
-) -> datetime:
-    """How long the last agent is asked alone: 72 h after owning it (calls: not at all), never longer than
-    the customer's patience or half the time to the deadline.
-    """
-    span = STICKY_SECONDS_WHOLE_AGENT if channel in WHOLE_AGENT_CHANNELS else STICKY_SECONDS_DIGITAL
-    bounds = [last_owned_at + timedelta(seconds=span), ready_at + (due_at - ready_at) / 2]
-    if patience_seconds is not None:
-        bounds.append(ready_at + timedelta(seconds=patience_seconds))
-    return max(ready_at, min(bounds))
-
-
 def check_requirements(requirements: Mapping[str, int], where: str) -> None:
     """Raises InvalidInput `level_out_of_range`."""
     for skill, minimum in requirements.items():
@@ -131,24 +111,27 @@ def check_requirements(requirements: Mapping[str, int], where: str) -> None:
 
 def check_rings(queue: QueueFacts) -> None:
     """Rings open in order and never ask more than the one before. Raises InvalidInput with the reason."""
-    if len(queue.rings) > MAX_RINGS:
+    configured = [ring for ring in queue.rings if not ring.only_fades]
+    if len(configured) > MAX_RINGS:
         raise InvalidInput("too_many_rings", f"A queue may have {MAX_RINGS} rings at most.")
     check_requirements(queue.requirements, "requirements")
     after = [ring.enter_after_seconds for ring in queue.rings]
     if any(seconds <= 0 for seconds in after) or after != sorted(set(after)):
         place = next(number for number, span in enumerate(after) if span <= max([0, *after[:number]]))
-        late = {"path": f"body.rings.{place}.enter_after_seconds", "message": "must open later than the one before"}
+        index = sum(not ring.only_fades for ring in queue.rings[:place])
+        late = {"path": f"body.rings.{index}.enter_after_seconds", "message": "must open later than the one before"}
         raise InvalidInput("rings_out_of_order", "Each ring must open later than the one before it.", errors=[late])
-    for index, ring in enumerate(queue.rings):
+    for index, ring in enumerate(configured):
         check_requirements(ring.requirements or {}, f"rings[{index}].requirements")
     demands = [dict(terms_at(queue, ring).requirements) for ring in range(len(queue.rings) + 1)]
-    _check_relaxing(demands)
+    _check_relaxing(queue.rings, demands)
 
 
-def _check_relaxing(demands: Sequence[Mapping[str, int]]) -> None:
-    for index, (before, after) in enumerate(pairwise(demands)):
+def _check_relaxing(rings: Sequence[Ring], demands: Sequence[Mapping[str, int]]) -> None:
+    for number, (before, after) in enumerate(pairwise(demands)):
         harder = [skill for skill, minimum in after.items() if minimum > before.get(skill, 0)]
         if harder:
+            index = sum(not ring.only_fades for ring in rings[:number])
             raise InvalidInput(
                 "ring_contradicts",
                 f"rings[{index}] asks more of {min(harder)} than the step before; rings only relax.",

@@ -197,13 +197,13 @@ class Roster(Demands):
         barred = barred_agents(work, now)
         kind = self._kind(work.channel, work.weight, queue.policy)
         only = self._asked_alone(work, queue, ring, barred, now)
-        key = (ring, override, work.language, kind, barred, only)
+        key = (ring, override, work.preferred, work.language, kind, barred, only)
         lanes = self._lanes.setdefault(work.queue_id, {})
         lane = lanes.get(key)
         if lane is None:
             chain = tuple(self._reach(queue, later, work, override) for later in range(ring, len(queue.rings) + 1))
             lane = lanes[key] = Lane(key, self._board, chain, kind, barred, only)
-            lane.passing = bool(override is not None or work.language or barred or only)
+            lane.passing = bool(override is not None or work.preferred or work.language or barred or only)
             lane.attach()
         return lane
 
@@ -263,15 +263,16 @@ class Roster(Demands):
         if work.sticky_until_at.timestamp() <= now:
             return None
         terms = terms_at(queue, ring, override=work.requirements, language=work.language)
-        able = could_ever_fit(agent.state.ledger, work.channel, work.weight)
+        admitted = queue.id in agent.facts.queues or not terms.groups.isdisjoint(agent.facts.groups)
+        able = admitted and could_ever_fit(agent.state.ledger, work.channel, work.weight)
         return agent if able and meets(agent.facts.skills, terms.requirements) else None
 
     def _reach(self, queue: QueueFacts, ring: int, work: WorkFacts, override: object) -> Reach:
-        key = (queue.id, ring, override, work.language)
+        key = (queue.id, ring, override, work.preferred, work.language)
         reach = self._reaches.get(key)
         if reach is None:
             terms = terms_at(queue, ring, override=work.requirements, language=work.language)
-            reach = self._reaches[key] = Reach(queue, ring, terms, get_policy(queue.policy))
+            reach = self._reaches[key] = Reach(queue, ring, terms, get_policy(queue.policy), work.preferred)
             skill = told_apart_by(terms.requirements)
             self._reaches_asking.setdefault(skill, []).append(reach)
             for group in self._groups_with.get(skill, ()):

@@ -19,11 +19,11 @@ class Ruled:
             for step in self.outcome.fired
         )
         kept = tuple(step for step in fired if step.sets)
-        return replace(self, outcome=replace(self.outcome, queue_id=None, requirements={}, fired=kept))
+        return replace(self, outcome=replace(self.outcome, queue_id=None, requirements={}, preferred=(), fired=kept))
 
 
 def _is_of_place(name: str) -> bool:
-    return name == "queue_id" or name.startswith("requirements.")
+    return name in ("queue_id", "preferred") or name.startswith("requirements.")
 
 
 def effects(outcome: Outcome) -> dict[str, object]:
@@ -34,6 +34,7 @@ def effects(outcome: Outcome) -> dict[str, object]:
         "priority": outcome.priority,
         "language": outcome.language,
         "requirements": dict(outcome.requirements) or None,
+        "preferred": [str(skill) for skill in outcome.preferred] or None,
     }
     return {name: value for name, value in plain.items() if value is not None}
 

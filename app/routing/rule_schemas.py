@@ -130,6 +130,7 @@ class OutcomeView(BaseModel):
     priority: int | None
     language: str | None
     requirements: dict[str, int]
+    preferred: list[UUID] = []
 
 
 class FactsTrial(BaseModel):

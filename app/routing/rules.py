@@ -77,12 +77,18 @@ class Effects(Part):
     requirements: dict[UUID, Level] = Field(
         default={}, max_length=REQUIREMENTS_LIMIT, description="Skill to the least proficiency, beside the queue's own"
     )
+    preferred: list[UUID] = Field(
+        default=[],
+        max_length=REQUIREMENTS_LIMIT,
+        description="Skills that rank whoever has them, beside the queue's own",
+    )
     language: Tag | None = Field(default=None, description="In which to answer, instead of the conversation's own")
 
     def fields(self) -> dict[str, object]:
         """What it sets, by name; each skill is a field of its own."""
         plain: dict[str, object] = {name: getattr(self, name) for name in ("queue_id", "tier", "priority", "language")}
         given = {name: value for name, value in plain.items() if value is not None}
+        given |= {"preferred": tuple(self.preferred)} if self.preferred else {}
         return given | {f"requirements.{skill}": level for skill, level in self.requirements.items()}
 
 
@@ -136,6 +142,7 @@ class Outcome:
     language: str | None = None
     requirements: Mapping[str, int] = field(default_factory=dict)
     """Skill id to the least proficiency."""
+    preferred: tuple[UUID, ...] = ()
     fired: tuple[Step, ...] = ()
 
 

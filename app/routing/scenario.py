@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from app.core.errors import InvalidInput
 from app.routing.capacity import DEFAULT_CAPACITY_UNITS, DEFAULT_WEIGHTS
-from app.routing.facts import MAX_RINGS, QueueFacts, Ring
+from app.routing.facts import MAX_FADING, MAX_LEVEL, MAX_RINGS, MIN_LEVEL, Fade, QueueFacts, Ring
+from app.routing.fading import check_fading, with_fading
 from app.routing.ranking import POLICIES
 from app.routing.rings import check_rings
 
@@ -53,6 +54,11 @@ class ScenarioRing(_Part):
     requirements: Levels | None = None
 
 
+class ScenarioFade(_Part):
+    step_s: Positive
+    floor: int = Field(default=MIN_LEVEL, ge=MIN_LEVEL, lt=MAX_LEVEL)
+
+
 class OfferModel(_Part):
     accept_s: NotNegative = 0.0
 
@@ -70,6 +76,8 @@ class ScenarioQueue(_Part):
     patience: Duration | None = None
     service_level: ServiceLevel | None = None
     rings: list[ScenarioRing] = Field(default=[], max_length=MAX_RINGS)
+    preferred: list[str] = []
+    fading: dict[str, ScenarioFade] = Field(default={}, max_length=MAX_FADING)
     wrap_up: Duration | None = None
     offer: OfferModel = OfferModel()
 
@@ -137,6 +145,7 @@ def read_scenario(document: Any) -> Scenario:
 def queue_facts(scenario: Scenario, number: int) -> QueueFacts:
     """The queue as the engine knows it; its id is its place in the file."""
     model = scenario.queues[number]
+    fading = {skill: Fade(fade.step_s, fade.floor) for skill, fade in model.fading.items()}
     return QueueFacts(
         id=UUID(int=number + 1),
         channels=frozenset({model.channel}),
@@ -144,7 +153,9 @@ def queue_facts(scenario: Scenario, number: int) -> QueueFacts:
         tier=model.tier,
         default_priority=model.priority,
         requirements=model.requirements,
-        rings=tuple(Ring(ring.enter_after_s, ring.requirements) for ring in model.rings),
+        preferred=frozenset(model.preferred),
+        fading=fading,
+        rings=with_fading([Ring(ring.enter_after_s, ring.requirements) for ring in model.rings], fading),
         policy=scenario.policy,
     )
 
@@ -152,9 +163,14 @@ def queue_facts(scenario: Scenario, number: int) -> QueueFacts:
 def _check_rings(scenario: Scenario) -> None:
     for number in range(len(scenario.queues)):
         try:
-            check_rings(queue_facts(scenario, number))
+            facts = queue_facts(scenario, number)
+            check_rings(facts)
         except InvalidInput as error:
             raise _wrong(f"queues[{number}].rings", error.detail) from error
+        try:
+            check_fading(facts.requirements, facts.fading)
+        except InvalidInput as error:
+            raise _wrong(f"queues[{number}].fading", error.detail) from error
 
 
 def _wrong(path: str, allowed: str) -> InvalidInput:

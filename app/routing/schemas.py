@@ -9,20 +9,32 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool
 from app.core.numbers import WholeNumber
 from app.core.plain_text import NO_NUL
 from app.events.routing import Penalty, Readiness, SessionState
-from app.routing.facts import MAX_LEVEL, MAX_RINGS, MIN_LEVEL
+from app.routing.facts import MAX_FADING, MAX_LEVEL, MAX_RINGS, MIN_LEVEL
+from app.routing.last_agent import LONGEST_HOLD_SECONDS, LONGEST_MEMORY_SECONDS
 from app.routing.overflow_schemas import OVERFLOW_EXAMPLE, Overflow
 from app.routing.service_levels import Formula
+from app.routing.transfer_schemas import Colleague, PendingTransfer
+from app.routing.wrap_up import MAX_WRAP_UP_SECONDS, MIN_WRAP_UP_SECONDS, WRAP_UP_SECONDS, WrapUpMode
+from app.routing.wrap_up_schemas import WrapUpView
 
 Level = Annotated[WholeNumber, Field(ge=MIN_LEVEL, le=MAX_LEVEL)]
 LanguageTag = Annotated[str, Field(max_length=20, pattern=r"^[A-Za-z0-9-]+$")]
 TranslatedName = Annotated[str, Field(max_length=100, pattern=NO_NUL)]
 MAX_REQUIREMENTS = 20
 MAX_GROUPS = 20
+MIN_STEP_SECONDS = 5
 MAX_NAMES = 20
 
 
 class Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
+
+
+class FadeBody(Body):
+    """The minimum falls by one each `step_seconds` of waiting, never below `floor`."""
+
+    step_seconds: WholeNumber = Field(ge=MIN_STEP_SECONDS, le=7 * 86_400)
+    floor: WholeNumber = Field(default=MIN_LEVEL, ge=MIN_LEVEL, le=MAX_LEVEL - 1)
 
 
 class RingBody(Body):
@@ -51,11 +63,35 @@ class QueueBody(Body):
     target_seconds: WholeNumber = Field(default=60, ge=1, le=30 * 86_400)
     offer_timeout_seconds: WholeNumber = Field(default=30, ge=5, le=900)
     auto_accept: StrictBool = False
+    wrap_up: WrapUpMode = Field(
+        default="none", description="Whether its work is wrapped up: left to the agent, timed, or only with an outcome"
+    )
+    wrap_up_seconds: WholeNumber = Field(default=WRAP_UP_SECONDS, ge=MIN_WRAP_UP_SECONDS, le=MAX_WRAP_UP_SECONDS)
     requirements: dict[UUID, Level] = Field(default={}, max_length=MAX_REQUIREMENTS)
+    preferred: list[UUID] = Field(
+        default=[], max_length=MAX_REQUIREMENTS, description="Skills that nobody needs but that rank whoever has them"
+    )
+    fading: dict[UUID, FadeBody] = Field(
+        default={},
+        max_length=MAX_FADING,
+        description="Skills, required here or by rules, whose minimum falls with time",
+    )
     rings: list[RingBody] = Field(default=[], max_length=MAX_RINGS)
     policy: Literal["default", "longest_idle", "least_loaded"] = "default"
     overflow: Overflow = []
     calendar_id: UUID | None = None
+    last_agent_memory_seconds: WholeNumber | None = Field(
+        default=None,
+        ge=0,
+        le=LONGEST_MEMORY_SECONDS,
+        description="Who served a customer so long ago at most is asked first; null: 72 hours, calls never; 0: never",
+    )
+    last_agent_hold_seconds: WholeNumber | None = Field(
+        default=None,
+        ge=0,
+        le=LONGEST_HOLD_SECONDS,
+        description="The longest a customer waits for that agent alone; null: half the time to the deadline",
+    )
 
 
 class NewQueue(QueueBody):
@@ -82,7 +118,10 @@ class CustomerName(BaseModel):
 
 
 class OfferView(BaseModel):
-    """An offer as the agent sees it; answer it with its `token` before `deadline_at`."""
+    """An offer as the agent sees it; answer it with its `token` before `deadline_at`.
+
+    `from_agent`: the colleague who asks in a warm transfer, with their `note`.
+    """
 
     id: UUID
     work_id: UUID
@@ -97,6 +136,8 @@ class OfferView(BaseModel):
     deadline_at: datetime
     token: str
     why: str
+    from_agent: Colleague | None = None
+    note: str = ""
 
 
 class OfferAnswer(Body):
@@ -123,7 +164,8 @@ class OfferAnswered(BaseModel):
 
 
 class PresenceView(BaseModel):
-    """Offered work is who is connected, ready, without penalty and not about to stop (`pending_reason`)."""
+    """Offered work is who is connected, ready, without penalty and not about to stop (`pending_reason`). `wrap_ups`:
+    the soonest to end first."""
 
     agent_id: UUID
     session: SessionState
@@ -135,6 +177,7 @@ class PresenceView(BaseModel):
     since: datetime | None
     capacity_units: int
     used_units: int
+    wrap_ups: list[WrapUpView] = []
 
 
 class ReadinessBody(Body):
@@ -159,22 +202,10 @@ class AssignBody(Body):
     override: StrictBool = False
 
 
-class TransferBody(Body):
-    """Either a queue or an agent. `reason` is a code, never words about a person."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={"example": {"queue_id": "019ab3f0-7c1e-7b52-9d7e-0c7c5f1f6a10", "reason": "wrong_team"}},
-    )
-
-    queue_id: UUID | None = None
-    agent_id: UUID | None = None
-    reason: str = Field(min_length=1, max_length=100, pattern=r"^[a-z0-9_]+$")
-
-
 class DecisionView(BaseModel):
-    """One stored trace. `outcome`: offer, wait, drain, unroutable; by hand picked, assigned, transferred, taken_over;
-    `forced` above capacity; for SLA due_advanced, ring_opened, reassign_refused; of overflow overflowed, told.
+    """One stored trace. `outcome`: offer, wait, drain, unroutable; by hand picked, assigned, consulted, transferred,
+    taken_over; `forced` above capacity; for SLA due_advanced, ring_opened, reassign_refused; of overflow overflowed,
+    told.
     """
 
     id: UUID
@@ -213,6 +244,7 @@ class WorkView(BaseModel):
     tier: int
     priority: int
     requirements: dict[str, int]
+    preferred: list[str]
     ready_at: datetime
     due_at: datetime
     unroutable_reason: str | None
@@ -221,9 +253,10 @@ class WorkView(BaseModel):
 
 
 class Explanation(BaseModel):
-    """`decisions`: newest first."""
+    """`decisions`: newest first. `transfer`: a warm one that is not answered yet."""
 
     work: WorkView | None
+    transfer: PendingTransfer | None = None
     decisions: list[DecisionView]
 
 

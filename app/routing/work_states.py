@@ -15,13 +15,14 @@ TRANSITIONS: Mapping[WorkState, frozenset[WorkState]] = {
     "offered": frozenset({"assigned", "queued", "abandoned", "cancelled"}),
     "assigned": frozenset({"wrapping", "parked", "queued", "cancelled"}),
     "parked": frozenset({"assigned", "queued", "cancelled"}),
-    "wrapping": frozenset({"done"}),
+    "wrapping": frozenset({"done", "assigned"}),
     "done": frozenset(),
     "abandoned": frozenset(),
     "cancelled": frozenset(),
     "moved": frozenset(),
 }
-"""spec/routing.md, "Four separate machines": everything not listed is refused."""
+"""spec/routing.md, "Four separate machines", and back from wrap-up when the customer writes: everything not listed is
+refused."""
 
 ENDED_STATUSES = frozenset({"resolved", "closed"})
 HELD_STATUSES = frozenset({"pending", "on_hold", "snoozed"})
@@ -34,17 +35,20 @@ def check_transition(before: WorkState, after: WorkState) -> None:
 
 
 class Live(NamedTuple):
-    """The conversation's live work item."""
+    """The conversation's live work item. `is_idle`: nobody has written since its units were given back for that."""
 
     state: WorkState
     agent_id: UUID | None
     units_held: bool
+    is_idle: bool = False
 
 
 CUSTOMER = "visitor:"
 """How the actor of a customer begins, who ends the conversation themselves."""
 
-Step = Literal["nothing", "make_queued", "make_owned", "abandon", "cancel", "finish", "release_units", "resume"]
+Step = Literal[
+    "nothing", "make_queued", "make_owned", "abandon", "cancel", "finish", "reopen", "release_units", "resume"
+]
 
 
 def next_step(status: str, owner_id: UUID | None, live: Live | None, *, actor: str = "") -> Step:
@@ -55,11 +59,13 @@ def next_step(status: str, owner_id: UUID | None, live: Live | None, *, actor: s
     """
     if live is None:
         return _without_work(status, owner_id)
+    if live.state == "wrapping":
+        return "nothing" if status in ENDED_STATUSES else "reopen"
     if status in ENDED_STATUSES:
         return "finish" if live.state in OWNED else "abandon" if actor.startswith(CUSTOMER) else "cancel"
     if status in HELD_STATUSES:
         return _held(live)
-    if live.state == "assigned" and not live.units_held:
+    if live.state == "assigned" and not live.units_held and not live.is_idle:
         return "resume"
     return "nothing"
 
@@ -74,4 +80,4 @@ def _held(live: Live) -> Step:
     """Nobody waits for an answer now: the owner stays and gets the units back, an offer makes no sense."""
     if live.state in ("queued", "offered"):
         return "cancel"
-    return "release_units" if live.state == "parked" or live.units_held else "nothing"
+    return "release_units" if live.state == "parked" or live.units_held or live.is_idle else "nothing"

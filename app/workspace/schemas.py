@@ -10,6 +10,7 @@ from app.customers.schemas import CustomerOut
 from app.events.routing import Penalty, Readiness, SessionState
 from app.events.sla import ClockFace
 from app.routing.schemas import MeasuredWaits, QueueDay, QueueLine
+from app.routing.wrap_up_schemas import WrapUpView
 from app.sla.schemas import ClockedSummary
 
 MAX_COUNT = 1_000
@@ -44,6 +45,7 @@ class AgentLine(BaseModel):
     since: datetime | None
     used_units: int
     capacity_units: int
+    wrap_ups: list[WrapUpView]
     conversations: int
 
 

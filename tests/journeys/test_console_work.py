@@ -3,11 +3,12 @@
 import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import uuid4
 
 from playwright.async_api import Page, expect
 
-from tests.journeys.floor import Floor, become_ready, log_in, open_conversation
+from tests.journeys.floor import Desk, Floor, Owned, become_ready, log_in, open_conversation
 from tests.journeys.relay import relay_to
 
 OpenPage = Callable[..., Awaitable[Page]]
@@ -202,6 +203,68 @@ async def test_a_transfer_needs_a_target_and_a_reason(floor: Floor, open_page: O
     await expect(colleague.locator(".row .name")).to_have_text("To an agent")
     moved = await first.lead.client.get(f"/v1/conversations/{first.id}")
     assert moved.status_code == 404 or moved.json()["queue"]["id"] == str(other.queue_id)
+
+
+async def ask_chen(page: Page, desk: Desk, conversation: Owned, *, note: str) -> None:
+    await open_conversation(page, conversation.id)
+    await page.keyboard.press("Alt+Shift+t")
+    target = f"agent_id:{desk.ids['chen']}"
+    await page.locator(f"dialog option[value='{target}']").wait_for(state="attached")
+    await expect(page.locator("dialog .check")).to_be_hidden()
+    await page.locator("dialog select").nth(0).select_option(target)
+    await page.locator("dialog select").nth(1).select_option("needs_skill")
+    await page.check("dialog .check input")
+    await page.fill("dialog textarea", note)
+    await page.keyboard.press("Control+Enter")
+    await expect(page.locator("dialog")).to_have_count(0)
+
+
+async def test_a_colleague_is_asked_first_and_takes_over_with_the_note(
+    floor: Floor, open_page: OpenPage, tmp_path: Path
+) -> None:
+    desk = await floor.desk("anna", "chen", "lin")
+    owned = await floor.owned(desk, "anna", body="Where is my lamp?")
+    colleague, page = await open_page(language="zh-CN"), await open_page()
+    await log_in(colleague, floor.url, desk.login("chen"))
+    await become_ready(colleague)
+    await log_in(page, floor.url, desk.login("anna"))
+    await ask_chen(page, desk, owned, note="Wants it by Friday")
+    await expect(colleague.locator(".offer .offer-queue")).to_have_text("Anna Berg请您接手")
+    await expect(colleague.locator(".offer .handover")).to_have_text("Wants it by Friday")
+    await expect(page.locator(".about")).to_contain_text("yours")
+    await page.keyboard.press("Alt+Shift+t")
+    await expect(page.locator("dialog")).to_contain_text("being asked")
+    await page.screenshot(path=tmp_path / "asking.png")
+    await page.keyboard.press("Escape")
+    await colleague.screenshot(path=tmp_path / "asked.png")
+    await colleague.keyboard.press("Alt+y")
+    await expect(colleague.locator(".message.note")).to_contain_text("Wants it by Friday")
+    await expect(page.locator(".toasts")).to_contain_text("your colleague has taken over")
+    await expect(page.locator(f".row.gone a[href$='{owned.id}']")).to_be_visible()
+
+
+async def test_a_colleague_who_declines_leaves_it_with_the_owner_and_one_may_be_asked_no_longer(
+    floor: Floor, open_page: OpenPage
+) -> None:
+    desk = await floor.desk("anna", "chen", "lin")
+    owned = await floor.owned(desk, "anna")
+    colleague, page = await open_page(), await open_page()
+    await log_in(colleague, floor.url, desk.login("chen"))
+    await become_ready(colleague)
+    await log_in(page, floor.url, desk.login("anna"))
+    await ask_chen(page, desk, owned, note="")
+    await expect(colleague.locator(".offer")).to_be_visible()
+    await colleague.keyboard.press("Alt+Shift+y")
+    await expect(colleague.locator(".menu button:focus")).to_have_count(1)
+    await colleague.keyboard.press("Enter")
+    await expect(page.locator(".toasts")).to_contain_text("stays with you: your colleague declined")
+    await ask_chen(page, desk, owned, note="")
+    await expect(colleague.locator(".offer")).to_be_visible()
+    await page.keyboard.press("Alt+Shift+t")
+    await page.click("dialog button[type=submit]")
+    await expect(page.locator(".toasts")).to_contain_text("no longer asked")
+    await expect(colleague.locator(".offer")).to_have_count(0)
+    await expect(page.locator(".about")).to_contain_text("yours")
 
 
 async def test_a_supervisor_sees_the_team_and_takes_over(floor: Floor, open_page: OpenPage) -> None:

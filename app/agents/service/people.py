@@ -33,6 +33,7 @@ async def create_agent(
     languages: Sequence[str],
     skills: dict[UUID, int],
     visibility: Visibility | None = None,
+    auto_accept: bool = False,
     synthetic: bool = False,
     hasher: PasswordHasher = passwords.STANDARD,
 ) -> UUID:
@@ -51,7 +52,14 @@ async def create_agent(
         synthetic=synthetic,
         hasher=hasher,
     )
-    agent = Agent(id=agent_id, name=name, languages=list(languages), version=1, updated_at=act.now)
+    agent = Agent(
+        id=agent_id,
+        name=name,
+        languages=list(languages),
+        auto_accept=auto_accept,
+        version=1,
+        updated_at=act.now,
+    )
     await repository.add_agent(session, agent)
     await repository.replace_skills(session, agent_id, skills)
     return agent_id
@@ -71,6 +79,7 @@ async def create_agent_as(session: AsyncSession, act: Act, principal: Principal,
         languages=body.languages,
         skills={level.skill_id: level.proficiency for level in body.skills},
         visibility=body.visibility,
+        auto_accept=body.auto_accept,
         synthetic=body.synthetic,
     )
     return await get_agent(session, agent_id)
@@ -92,7 +101,10 @@ async def list_facts(session: AsyncSession, ids: Collection[UUID] | None = None)
     """These agents, or all; disabled ones too. Ids that are no agent's are left out. Two queries."""
     rows = await repository.list_facts(session, ids)
     accounts = await access.map_accounts(session, [row[0] for row in rows])
-    return [_profile(accounts[agent_id], name, languages, skills) for agent_id, name, languages, skills in rows]
+    return [
+        _profile(accounts[agent_id], name, languages, skills, auto_accept)
+        for agent_id, name, languages, skills, auto_accept in rows
+    ]
 
 
 async def change_agent(
@@ -206,11 +218,14 @@ def _view(agent: Agent, account: AccountView, skills: dict[UUID, int]) -> AgentV
         name=agent.name,
         languages=agent.languages,
         skills=[AgentSkillLevel(skill_id=skill_id, proficiency=level) for skill_id, level in skills.items()],
+        auto_accept=agent.auto_accept,
         version=agent.version,
     )
 
 
-def _profile(account: AccountView, name: str, languages: tuple[str, ...], skills: dict[UUID, int]) -> AgentProfile:
+def _profile(
+    account: AccountView, name: str, languages: tuple[str, ...], skills: dict[UUID, int], auto_accept: bool
+) -> AgentProfile:
     return AgentProfile(
         id=account.id,
         name=name,
@@ -221,4 +236,5 @@ def _profile(account: AccountView, name: str, languages: tuple[str, ...], skills
         visibility=account.visibility,
         synthetic=account.synthetic,
         disabled=account.disabled_at is not None,
+        auto_accept=auto_accept,
     )

@@ -1,9 +1,11 @@
 """The use-cases of conversations, one file a group of verbs; other packages call them through here."""
 
+from app.conversations.repository.quiet import list_written
 from app.conversations.repository.rights import ids_of_contact, visible_ids
 from app.conversations.service.acknowledging import acknowledge, list_acknowledged_contacts
 from app.conversations.service.announcing import announce
 from app.conversations.service.categories import set_category
+from app.conversations.service.last_owners import list_last_owners
 from app.conversations.service.marks import (
     find_outgoing,
     mark_customer_delivery,
@@ -43,11 +45,13 @@ __all__ = [
     "get_summary",
     "ids_of_contact",
     "list_acknowledged_contacts",
+    "list_last_owners",
     "list_messages",
     "list_open",
     "list_public_messages",
     "list_summaries",
     "list_unowned_of_contacts",
+    "list_written",
     "load_contents",
     "mark_customer_delivery",
     "mark_read",

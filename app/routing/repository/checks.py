@@ -12,7 +12,7 @@ DRIFT = text(
     """
     WITH held AS (
         SELECT agent_id, channel, sum(units) AS units, count(*) AS works FROM work_item
-        WHERE units_held AND agent_id IS NOT NULL AND state IN ('offered', 'assigned', 'wrapping')
+        WHERE units_held AND agent_id IS NOT NULL AND state IN ('offered', 'consulted', 'assigned', 'wrapping')
         GROUP BY agent_id, channel
     ), summed AS (
         SELECT agent_id, sum(units)::int AS units, jsonb_object_agg(channel, works) AS by_channel
@@ -33,6 +33,8 @@ RULES = (
     "queued_without_timer",
     "queued_with_agent",
     "owned_without_agent",
+    "wrapping_without_timer",
+    "idle_with_units",
 )
 BALANCE_RULES = ("live_but_ended", "moved_in_from_nowhere", "moved_out_to_nowhere")
 # Each work item is of one queue and in one state, so that a queue's books close as long as what leaves one queue comes
@@ -67,12 +69,12 @@ VIOLATIONS = text(
           AND work_item.state IN ('offered', 'assigned', 'wrapping')
           AND routing_decision.agent_id = ledger.agent_id AND routing_decision.outcome = 'forced')
     UNION ALL
-    SELECT 'offered_without_offer', id FROM work_item WHERE state = 'offered' AND NOT EXISTS (
+    SELECT 'offered_without_offer', id FROM work_item WHERE state IN ('offered', 'consulted') AND NOT EXISTS (
         SELECT 1 FROM offer WHERE offer.work_id = work_item.id AND offer.state = 'pending'
           AND offer.agent_id = work_item.agent_id AND offer.work_version = work_item.version)
     UNION ALL
     SELECT 'offer_without_work', offer.id FROM offer JOIN work_item ON work_item.id = offer.work_id
-    WHERE offer.state = 'pending' AND work_item.state <> 'offered'
+    WHERE offer.state = 'pending' AND work_item.state NOT IN ('offered', 'consulted')
     UNION ALL
     SELECT 'queued_without_timer', id FROM work_item
     WHERE state = 'queued' AND run_at IS NULL
@@ -80,7 +82,11 @@ VIOLATIONS = text(
     SELECT 'queued_with_agent', id FROM work_item WHERE state = 'queued' AND (agent_id IS NOT NULL OR units_held)
     UNION ALL
     SELECT 'owned_without_agent', id FROM work_item
-    WHERE state IN ('offered', 'assigned', 'parked') AND agent_id IS NULL
+    WHERE state IN ('offered', 'consulted', 'assigned', 'parked', 'wrapping') AND agent_id IS NULL
+    UNION ALL
+    SELECT 'wrapping_without_timer', id FROM work_item WHERE state = 'wrapping' AND run_at IS NULL
+    UNION ALL
+    SELECT 'idle_with_units', id FROM work_item WHERE idle_sequence IS NOT NULL AND (units_held OR state <> 'assigned')
     ORDER BY rule, subject LIMIT 1000
     """
 )

@@ -21,7 +21,7 @@ from app.routing.models import AgentLedger, AgentPresence, Offer, QueueMember, R
 from app.routing.presence import CLOSED_SOCKET_SECONDS, SUSPECT_AFTER_SECONDS
 from app.routing.work_states import LIVE
 
-HELD_STATES = ("offered", "assigned", "parked", "wrapping")
+HELD_STATES = ("offered", "consulted", "assigned", "parked", "wrapping")
 
 
 async def ensure_agents(session: AsyncSession, agent_ids: Collection[UUID], now: datetime) -> None:
@@ -47,24 +47,28 @@ async def ensure_agents(session: AsyncSession, agent_ids: Collection[UUID], now:
     )
 
 
-async def lock_ledgers(session: AsyncSession, agent_ids: Collection[UUID]) -> dict[UUID, AgentLedger]:
+async def lock_ledgers(
+    session: AsyncSession, agent_ids: Collection[UUID], *, skip_locked: bool = False
+) -> dict[UUID, AgentLedger]:
     rows = await session.scalars(
         select(AgentLedger)
         .where(AgentLedger.agent_id.in_(agent_ids))
         .order_by(AgentLedger.agent_id)
-        .with_for_update()
+        .with_for_update(skip_locked=skip_locked)
         .execution_options(populate_existing=True)
     )
     return {row.agent_id: row for row in rows}
 
 
-async def lock_presences(session: AsyncSession, agent_ids: Collection[UUID]) -> dict[UUID, AgentPresence]:
+async def lock_presences(
+    session: AsyncSession, agent_ids: Collection[UUID], *, skip_locked: bool = False
+) -> dict[UUID, AgentPresence]:
     """Only under the agents' ledger locks; it keeps heartbeats out meanwhile."""
     rows = await session.scalars(
         select(AgentPresence)
         .where(AgentPresence.agent_id.in_(agent_ids))
         .order_by(AgentPresence.agent_id)
-        .with_for_update()
+        .with_for_update(skip_locked=skip_locked)
         .execution_options(populate_existing=True)
     )
     return {row.agent_id: row for row in rows}
@@ -101,8 +105,8 @@ async def lock_works(session: AsyncSession, work_ids: Collection[UUID]) -> dict[
 
 
 WAITING = """
-    SELECT id, conversation_id, queue_id, channel, units, tier, priority, requirements::text, ready_at, due_at,
-           version, sticky_agent_id, sticky_until, cool_downs::text, tries::text, least_ring
+    SELECT id, conversation_id, queue_id, channel, units, tier, priority, requirements::text, preferred::text,
+           ready_at, due_at, version, sticky_agent_id, sticky_until, cool_downs::text, tries::text, least_ring
     FROM work_item WHERE state = 'queued' AND ($1::uuid[] IS NULL OR id = ANY ($1))
 """
 
@@ -124,14 +128,15 @@ async def find_live_work_ids(session: AsyncSession, conversation_ids: Collection
 _LIVE_STATES = ", ".join(f"'{state}'" for state in sorted(LIVE))
 _LIVE_WORK = f"""
 SELECT conversation_id, id FROM work_item
-WHERE conversation_id = ANY($1::uuid[]) AND state IN ({_LIVE_STATES})
+WHERE conversation_id = ANY($1::uuid[]) AND state IN ({_LIVE_STATES}) AND NOT handed_on
 """
 # Written so that only the index of live work by conversation fits, not that of all that is queued.
 _LOCK_WAITING = f"""
 SELECT id, conversation_id, queue_id, agent_id, state, ready_at, due_at, sticky_until, cool_downs::text,
        overflow_done::text, overflow_path::text
 FROM work_item
-WHERE conversation_id = ANY($1::uuid[]) AND state IN ({_LIVE_STATES}) AND state || '' = 'queued' ORDER BY id FOR UPDATE
+WHERE conversation_id = ANY($1::uuid[]) AND state IN ({_LIVE_STATES}) AND NOT handed_on AND state || '' = 'queued'
+ORDER BY id FOR UPDATE
 """
 _JSON_OF_WAITING = ("cool_downs", "overflow_done", "overflow_path")
 _PUT_DEADLINES = """

@@ -1,9 +1,11 @@
 """The face of routing: every use-case other packages and the API may call."""
 
 from app.routing.service.agent_terms import change_terms, get_terms
-from app.routing.service.by_hand import assign, pick, transfer
+from app.routing.service.answers import accept_offer
+from app.routing.service.by_hand import assign, pick, take_back_transfer, transfer
 from app.routing.service.days import empty_day, list_days
-from app.routing.service.offers import accept_offer, decline_offer
+from app.routing.service.ending import end_wrap_up
+from app.routing.service.offers import decline_offer
 from app.routing.service.presences import (
     beat,
     clear_penalty,
@@ -46,6 +48,7 @@ __all__ = [
     "decline_offer",
     "disconnect",
     "empty_day",
+    "end_wrap_up",
     "explain",
     "get_presence",
     "get_queue",
@@ -69,6 +72,7 @@ __all__ = [
     "restore_queue",
     "set_presence",
     "set_presence_of",
+    "take_back_transfer",
     "transfer",
     "try_rules",
     "update_queue",

@@ -11,10 +11,14 @@ from app.conversations import service as conversations
 from app.conversations.schemas import ConversationFacts
 from app.core.act import Act
 from app.core.errors import Conflict, Forbidden, InvalidInput, NotFound
+from app.routing.repository import live as live_rows
 from app.routing.repository import queues as queue_rows
-from app.routing.schemas import AssignBody, Explanation, TransferBody
+from app.routing.schemas import AssignBody, Explanation
+from app.routing.service import warm_transfers
 from app.routing.service.handing import UNRESOLVED, give, lock_or_make, move_to_queue
 from app.routing.service.views import explain, explain_work
+from app.routing.service.work import manual_decision
+from app.routing.transfer_schemas import TransferBody
 
 OVERRIDE_SCOPE = "routing:write"
 
@@ -26,7 +30,7 @@ async def pick(session: AsyncSession, act: Act, principal: Principal, *, convers
     """
     facts = await _get_visible(session, principal, conversation_id)
     work, desks = await lock_or_make(session, act, conversation_id, facts, agents={principal.id})
-    if work.state in ("assigned", "parked"):
+    if work.state in ("assigned", "parked", "wrapping"):
         if work.agent_id == principal.id:
             return await explain(session, principal, conversation_id=conversation_id)
         raise Conflict("already_owned", "Somebody owns this conversation; ask for a transfer.")
@@ -66,29 +70,61 @@ async def assign(
 async def transfer(
     session: AsyncSession, act: Act, principal: Principal, *, conversation_id: UUID, body: TransferBody
 ) -> Explanation:
-    """By the owner or a supervisor, to a queue or to an agent. Raises InvalidInput `one_target`."""
-    facts = await _get_visible(session, principal, conversation_id)
-    if facts.rights.owner_id != principal.id and OVERRIDE_SCOPE not in principal.scopes:
-        raise Forbidden("not_the_owner", "Only its owner or a supervisor may transfer a conversation.")
-    if body.agent_id is not None and body.queue_id is None:
-        await _to_agent(session, act, conversation_id, facts, body.agent_id, body.reason)
+    """By the owner or a supervisor, to a queue or to an agent. Raises InvalidInput `one_target`, `warm_needs_agent`.
+
+    Warm, by the owner only: the agent is asked first.
+    """
+    facts = await _get_transferable(session, principal, conversation_id)
+    if body.warm and body.agent_id is None:
+        raise InvalidInput("warm_needs_agent", "Only an agent can be asked first. Name an agent_id, or leave warm out.")
+    if body.agent_id is not None and body.queue_id is None and body.warm:
+        if facts.rights.owner_id != principal.id:
+            raise Forbidden("not_the_owner", "Only its owner may ask a colleague in; you may assign it.")
+        await _check_agent(session, body.agent_id)
+        await warm_transfers.ask(session, act, principal, conversation_id=conversation_id, body=body)
+    elif body.agent_id is not None and body.queue_id is None:
+        await _to_agent(session, act, principal, conversation_id, facts, body)
     elif body.queue_id is not None and body.agent_id is None:
-        await _to_queue(session, act, conversation_id, facts, body.queue_id)
+        await _to_queue(session, act, principal, conversation_id, facts, body)
     else:
         raise InvalidInput("one_target", "Name either a queue_id or an agent_id.")
     return await explain_work(session, conversation_id)
 
 
+async def take_back_transfer(
+    session: AsyncSession, act: Act, principal: Principal, *, conversation_id: UUID
+) -> Explanation:
+    """By the owner or a supervisor: the colleague is no longer asked."""
+    await _get_transferable(session, principal, conversation_id)
+    await warm_transfers.take_back(session, act, conversation_id=conversation_id)
+    return await explain_work(session, conversation_id)
+
+
+async def _get_transferable(session: AsyncSession, principal: Principal, conversation_id: UUID) -> ConversationFacts:
+    facts = await _get_visible(session, principal, conversation_id)
+    if facts.rights.owner_id != principal.id and OVERRIDE_SCOPE not in principal.scopes:
+        raise Forbidden("not_the_owner", "Only its owner or a supervisor may transfer a conversation.")
+    return facts
+
+
 async def _to_agent(
-    session: AsyncSession, act: Act, conversation_id: UUID, facts: ConversationFacts, agent_id: UUID, reason: str
+    session: AsyncSession,
+    act: Act,
+    principal: Principal,
+    conversation_id: UUID,
+    facts: ConversationFacts,
+    body: TransferBody,
 ) -> None:
     """The colleague must be there and have the units. Raises Conflict `agent_not_routable`, `no_capacity`."""
+    agent_id = body.agent_id
+    assert agent_id is not None
     await _check_agent(session, agent_id)
     work, desks = await lock_or_make(session, act, conversation_id, facts, agents={agent_id})
     if work.agent_id == agent_id and work.state != "offered":
         return
     if not desks[agent_id].presence.is_routable:
         raise Conflict("agent_not_routable", "This agent takes no work now. Choose another one, or a queue.")
+    await warm_transfers.leave_note(session, act, principal, conversation_id, body.note)
     await give(
         session,
         act,
@@ -97,17 +133,26 @@ async def _to_agent(
         agent_id,
         is_open=facts.status == "open",
         reason="transferred",
-        note=reason,
+        note=body.reason,
         forced=False,
     )
 
 
 async def _to_queue(
-    session: AsyncSession, act: Act, conversation_id: UUID, facts: ConversationFacts, queue_id: UUID
+    session: AsyncSession,
+    act: Act,
+    principal: Principal,
+    conversation_id: UUID,
+    facts: ConversationFacts,
+    body: TransferBody,
 ) -> None:
-    queue = await queue_rows.get_queue(session, queue_id)
+    assert body.queue_id is not None
+    queue = await queue_rows.get_queue(session, body.queue_id)
     work, desks = await lock_or_make(session, act, conversation_id, facts, agents=set())
-    await move_to_queue(session, act, work, desks, facts, queue, reason="transferred")
+    await warm_transfers.leave_note(session, act, principal, conversation_id, body.note)
+    more = {"taken_from": str(work.agent_id or ""), "to_queue": str(queue.id), "reason": body.reason}
+    live_rows.add_decisions(session, [manual_decision(act, work, None, "transferred", **more)])
+    await move_to_queue(session, act, work, desks, facts, queue, reason="transferred", note=body.reason)
 
 
 async def _get_visible(session: AsyncSession, principal: Principal, conversation_id: UUID) -> ConversationFacts:

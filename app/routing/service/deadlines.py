@@ -13,9 +13,7 @@ from app.routing.models import Queue, RoutingDecision, WorkItem
 from app.routing.repository import batches
 from app.routing.repository import live as live_rows
 from app.routing.repository import queues as queue_rows
-from app.routing.rings import ring_at
 from app.routing.service.desk import changed, lock_work, set_timer
-from app.routing.service.loading import queue_facts
 from app.routing.service.publish import publish
 from app.routing.service.rerouting import load_movers, reroute
 from app.routing.service.sla_orders import Asked
@@ -102,7 +100,8 @@ def _open_ring(session: AsyncSession, act: Act, work: WorkItem, queue: Queue, on
     """Whoever was asked alone is from now on only asked first."""
     if one.ring is None:
         return []
-    by_age = ring_at(queue_facts(queue), work.ready_at.timestamp(), act.now.timestamp())
+    waited_seconds = (act.now - work.ready_at).total_seconds()
+    by_age = sum(ring["enter_after_seconds"] <= waited_seconds for ring in queue.rings)
     before = max(by_age, work.least_ring)
     after = min(one.ring or before + 1, len(queue.rings))
     if after <= before:

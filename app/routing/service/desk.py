@@ -12,9 +12,11 @@ from app.core.errors import Conflict
 from app.events.event import Event
 from app.events.routing import Penalty, PresenceChanged, Readiness, SessionState, WorkChanged, WorkState
 from app.routing import capacity, presence
+from app.routing.fading import falls_at_seconds
 from app.routing.models import AgentLedger, AgentPresence, Queue, WorkItem
 from app.routing.overflow import Past, next_look_at, parse_steps
 from app.routing.repository import live as live_rows
+from app.routing.service.loading import fades_of
 from app.routing.timers import next_timer_at
 from app.routing.work_states import check_transition
 
@@ -41,7 +43,9 @@ class Desk:
 
     @property
     def has_work(self) -> bool:
-        return any(work.units_held and work.state == "assigned" for work in self.works.values())
+        return any(
+            work.state == "wrapping" or (work.units_held and work.state == "assigned") for work in self.works.values()
+        )
 
 
 def presence_of(row: AgentPresence) -> presence.Presence:
@@ -55,13 +59,22 @@ def presence_of(row: AgentPresence) -> presence.Presence:
 
 
 def ledger_facts(ledger: AgentLedger, works: Collection[WorkItem]) -> capacity.Ledger:
-    """The pure ledger, as the sum over what the agent holds."""
+    """The pure ledger, as the sum over what the agent holds. Only what is assigned can be interrupted."""
+    held = [work for work in works if work.units_held]
     return capacity.ledger_of(
-        [(work.channel, work.units) for work in works if work.units_held],
+        [(work.channel, work.units) for work in held if work.state == "assigned"],
+        offered=[(work.channel, work.units) for work in held if work.state != "assigned"],
         capacity_units=ledger.capacity_units,
         limits=ledger.channel_limits,
         parked=sum(1 for work in works if work.state == "parked"),
     )
+
+
+async def lock_free_desks(session: AsyncSession, agent_ids: Collection[UUID]) -> dict[UUID, Desk]:
+    """Of these agents, those whom nobody has locked: for who has locked their work already, and so must not wait."""
+    ledgers = await live_rows.lock_ledgers(session, agent_ids, skip_locked=True)
+    rows = await live_rows.lock_presences(session, list(ledgers), skip_locked=True)
+    return await _with_works(session, {agent_id: Desk(ledgers[agent_id], row) for agent_id, row in rows.items()})
 
 
 async def lock_desks(session: AsyncSession, agent_ids: Collection[UUID], now: datetime) -> dict[UUID, Desk]:
@@ -73,8 +86,11 @@ async def lock_desks(session: AsyncSession, agent_ids: Collection[UUID], now: da
         await live_rows.ensure_agents(session, agent_ids, now)
         ledgers = await live_rows.lock_ledgers(session, agent_ids)
     rows = await live_rows.lock_presences(session, agent_ids)
-    desks = {agent_id: Desk(ledger, rows[agent_id]) for agent_id, ledger in ledgers.items()}
-    for work in await live_rows.list_held_work(session, agent_ids):
+    return await _with_works(session, {agent_id: Desk(ledger, rows[agent_id]) for agent_id, ledger in ledgers.items()})
+
+
+async def _with_works(session: AsyncSession, desks: dict[UUID, Desk]) -> dict[UUID, Desk]:
+    for work in await live_rows.list_held_work(session, list(desks)):
         desks[cast(UUID, work.agent_id)].works[work.id] = work
     return desks
 
@@ -135,7 +151,7 @@ def hold(desk: Desk, work: WorkItem) -> None:
     if work.units_held:
         raise Conflict("units_held", "The units of this work are held already. Reload and try again.")
     work.agent_id = desk.agent_id
-    work.units_held = True
+    work.units_held, work.idle_sequence = True, None
     desk.works[work.id] = work
     desk.ledger.used_units += work.units
     counts = desk.ledger.used_by_channel
@@ -156,7 +172,7 @@ def free(desk: Desk, work: WorkItem) -> None:
 def let_go(desk: Desk, work: WorkItem) -> None:
     """The work leaves the agent for good."""
     free(desk, work)
-    work.agent_id = None
+    work.agent_id = work.idle_sequence = None
     desk.works.pop(work.id, None)
 
 
@@ -206,9 +222,13 @@ def set_timer(work: WorkItem, queue: Queue, now: datetime) -> None:
         due_at=work.due_at,
         sticky_until=work.sticky_until,
         cool_downs=work.cool_downs,
-        rings_after_seconds=[ring["enter_after_seconds"] for ring in queue.rings],
+        rings_after_seconds=[*(ring["enter_after_seconds"] for ring in queue.rings), *_falls_at_seconds(queue)],
         overflow_at=overflow_at(work, queue, now),
     )
+
+
+def _falls_at_seconds(queue: Queue) -> list[float]:
+    return falls_at_seconds(fades_of(queue)) if queue.fading else []
 
 
 def overflow_at(work: WorkItem, queue: Queue, now: datetime) -> datetime | None:

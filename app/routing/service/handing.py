@@ -11,12 +11,14 @@ from app.core.act import Act
 from app.core.errors import Conflict
 from app.events.event import Event
 from app.routing import capacity
+from app.routing.idling import idle_check_at
 from app.routing.models import Queue, WorkItem
 from app.routing.repository import live as live_rows
 from app.routing.service.desk import Desk, let_go, lock_desks, lock_work, move, note_answer, settle
 from app.routing.service.making import Wanted, make_queued
 from app.routing.service.publish import publish
 from app.routing.service.work import manual_decision, take, withdraw
+from app.routing.service.wrap_ups import begin_handed_on, go_on
 
 UNRESOLVED = frozenset({"open", "pending", "on_hold", "snoozed"})
 
@@ -45,11 +47,13 @@ async def give(
     events.append(move(work, "assigned", reason=reason, agent_id=agent_id))
     work.run_at, work.agent_id = None, agent_id
     if is_open:
+        work.run_at = idle_check_at(work.channel, act.now)
         note_answer(work, act.now)
         events += take(session, act, desk, work)
     else:
         desk.works[work.id] = work
-    live_rows.add_decisions(session, [manual_decision(act, work, agent_id, reason)])
+    taken_from = str(former.agent_id) if former else ""
+    live_rows.add_decisions(session, [manual_decision(act, work, agent_id, reason, taken_from=taken_from, reason=note)])
     desk.ledger.last_accepted_at = act.now
     await publish(session, act, events)
     await conversations.set_owner(
@@ -66,9 +70,10 @@ async def move_to_queue(
     queue: Queue,
     *,
     reason: str,
+    note: str = "",
     by_rules: bool = False,
 ) -> None:
-    """It goes on in the other queue and keeps the time it has waited since."""
+    """It goes on in the other queue and keeps the time it has waited since. `note`: why, in a code."""
     former = desks.get(work.agent_id) if work.agent_id else None
     events = await _release(session, act, work, former, reason=reason)
     events.append(move(work, "moved", reason=reason, agent_id=former.agent_id if former else None))
@@ -87,6 +92,7 @@ async def move_to_queue(
         team_id=queue.team_id,
         owner_id=None,
         reason="transferred",
+        note=note,
     )
 
 
@@ -112,6 +118,11 @@ async def _release(session: AsyncSession, act: Act, work: WorkItem, former: Desk
         return []
     if work.state == "offered":
         return await withdraw(session, act, work, former, reason)
-    moved = move(work, "queued", reason=reason, agent_id=former.agent_id)
+    # Reopened a moment ago, and the consumer has not followed yet.
+    events = go_on(former, work, act.now) if work.state == "wrapping" else []
+    events.append(move(work, "queued", reason=reason, agent_id=former.agent_id))
+    was_held = work.units_held
     let_go(former, work)
-    return [moved, *settle(former, act.now)]
+    if was_held and reason == "transferred" and act.actor == f"agent:{former.agent_id}":
+        events += await begin_handed_on(session, act, former, work)
+    return [*events, *settle(former, act.now)]

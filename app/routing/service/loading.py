@@ -1,7 +1,7 @@
 """What the engine and the checks need to know, from rows: the only place where the two vocabularies meet."""
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -15,7 +15,8 @@ from app.agents import service as agents
 from app.agents.schemas import AgentProfile
 from app.routing import languages
 from app.routing.capacity import ledger_of
-from app.routing.facts import AgentFacts, QueueFacts, Ring, WorkFacts
+from app.routing.facts import AgentFacts, Fade, QueueFacts, Ring, WorkFacts
+from app.routing.fading import openings, with_fading
 from app.routing.models import AgentLedger, AgentPresence, Queue, WorkItem
 from app.routing.repository import live as live_rows
 from app.routing.repository import queues as queue_rows
@@ -26,9 +27,10 @@ CHANNELS_OF_EVERY_QUEUE = frozenset({"chat"})
 
 @dataclass(frozen=True, slots=True)
 class HeldUnits:
-    """What one agent holds: (channel, units) of each, and how many works wait parked."""
+    """What one agent holds: (channel, units) of each, those that nothing may interrupt, and which works wait parked."""
 
     held: list[tuple[str, int]] = field(default_factory=list)
+    fixed: list[tuple[str, int]] = field(default_factory=list)
     parked: list[UUID] = field(default_factory=list)
 
 
@@ -48,7 +50,9 @@ def queue_facts(queue: Queue, channels: Iterable[str] = ()) -> QueueFacts:
         tier=queue.tier,
         default_priority=queue.priority,
         requirements=queue.requirements,
-        rings=tuple(map(_ring, queue.rings)),
+        preferred=frozenset(queue.preferred),
+        fading=(fading := fades_of(queue)),
+        rings=with_fading([_ring(ring) for ring in queue.rings], fading),
         offer_timeout_seconds=queue.offer_timeout_seconds,
         auto_accept=queue.auto_accept,
         policy=queue.policy,
@@ -62,6 +66,10 @@ def _ring(stored: dict[str, Any]) -> Ring:
         requirements=stored.get("requirements"),
         groups=frozenset(UUID(group) for group in stored.get("groups", ())),
     )
+
+
+def fades_of(queue: Queue) -> dict[str, Fade]:
+    return {skill: Fade(fade["step_seconds"], fade["floor"]) for skill, fade in queue.fading.items()}
 
 
 def demand_of(work: WorkItem, queue: Queue) -> tuple[dict[str, int] | None, tuple[str, int] | None]:
@@ -85,11 +93,12 @@ async def load_queues(session: AsyncSession, queue_ids: Collection[UUID] | None)
 
 async def load_waiting(session: AsyncSession, work_ids: Collection[UUID] | None) -> list[WorkFacts]:
     """Queued work; all of it when `work_ids` is None. By the driver: a new owner loads 100,000 of them at once."""
-    queues = {queue.id: queue for queue in await queue_rows.list_queues(session)}
-    return [_waiting(row, queues[row["queue_id"]]) for row in await live_rows.fetch_waiting(session, work_ids)]
+    queues = {queue.id: (queue, openings(queue_facts(queue).rings)) for queue in await queue_rows.list_queues(session)}
+    return [_waiting(row, *queues[row["queue_id"]]) for row in await live_rows.fetch_waiting(session, work_ids)]
 
 
-def _waiting(row: Mapping[str, Any], queue: Queue) -> WorkFacts:
+def _waiting(row: Mapping[str, Any], queue: Queue, numbers: Sequence[int]) -> WorkFacts:
+    """`numbers`: what its configured rings are among all."""
     required, language = _NOTHING_ASKED if row["requirements"] == "{}" else _asked(row["requirements"])
     return WorkFacts(
         id=row["id"],
@@ -102,13 +111,14 @@ def _waiting(row: Mapping[str, Any], queue: Queue) -> WorkFacts:
         tier=row["tier"],
         priority=row["priority"],
         requirements={**queue.requirements, **required} if required else None,
+        preferred=frozenset() if row["preferred"] == "[]" else frozenset(json.loads(row["preferred"])),
         language=language,
         version=row["version"],
         sticky_agent_id=row["sticky_agent_id"],
         sticky_until_at=row["sticky_until"],
         cool_downs={} if row["cool_downs"] == "{}" else _instants(json.loads(row["cool_downs"])),
         tries={} if row["tries"] == "{}" else {UUID(agent): n for agent, n in json.loads(row["tries"]).items()},
-        least_ring=row["least_ring"],
+        least_ring=numbers[min(row["least_ring"], len(numbers) - 1)],
     )
 
 
@@ -147,11 +157,16 @@ def held_units(works: Iterable[WorkItem]) -> HeldUnits:
     """The same from what one agent is offered or owns."""
     units = HeldUnits()
     for work in works:
-        if work.units_held:
-            units.held.append((work.channel, work.units))
-        elif work.state == "parked":
-            units.parked.append(work.id)
+        _count(units, work)
     return units
+
+
+def _count(units: HeldUnits, work: Any) -> None:
+    """`work`: an item, or a row of its columns. What is offered or wrapped up is nothing that could be interrupted."""
+    if work.units_held:
+        (units.held if work.state == "assigned" else units.fixed).append((work.channel, work.units))
+    elif work.state == "parked":
+        units.parked.append(work.id)
 
 
 async def _load_held(session: AsyncSession, agent_ids: Collection[UUID] | None) -> dict[UUID, HeldUnits]:
@@ -162,11 +177,7 @@ async def _load_held(session: AsyncSession, agent_ids: Collection[UUID] | None) 
         statement = statement.where(WorkItem.agent_id.in_(agent_ids))
     held: dict[UUID, HeldUnits] = {}
     for row in await session.execute(statement.add_columns(WorkItem.state)):
-        units = held.setdefault(row.agent_id, HeldUnits())
-        if row.units_held:
-            units.held.append((row.channel, row.units))
-        elif row.state == "parked":
-            units.parked.append(row.id)
+        _count(held.setdefault(row.agent_id, HeldUnits()), row)
     return held
 
 
@@ -184,6 +195,7 @@ def loaded(
         routable=routable,
         ledger=ledger_of(
             held.held,
+            offered=held.fixed,
             capacity_units=ledger.capacity_units,
             limits=ledger.channel_limits,
             parked=len(held.parked),

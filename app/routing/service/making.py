@@ -20,6 +20,7 @@ from app.routing.repository import queues as queue_rows
 from app.routing.rule_evidence import Ruled, document
 from app.routing.rules import Outcome
 from app.routing.service.desk import changed, set_timer
+from app.routing.service.last_agents import keep_for_last_agents
 from app.routing.service.ruling import judge
 
 SpokenIn = dict[UUID, list[tuple[str, ...]]]
@@ -84,6 +85,10 @@ async def make_queued(session: AsyncSession, wanted: Sequence[Wanted], *, reason
     """Queued work for each that has a queue and no live work yet, and their conversations go where rules want them."""
     placed = await _place(session, wanted)
     works = await _build_all(session, placed)
+    # What goes on elsewhere was sent away from whoever had it.
+    fresh = [(work, one.wanted.facts.customer_id, one.queue)
+             for one, work in zip(placed, works, strict=True) if one.wanted.queue_id is None]  # fmt: skip
+    await keep_for_last_agents(session, fresh)
     added = await add_works(session, works, {each.conversation_id: each.act for each in wanted}, reason=reason)
     made = [one for one, work in zip(placed, works, strict=True) if work.id in added]
     places = [(one.wanted.act, place) for one in made if (place := _place_of(one)) is not None]
@@ -162,6 +167,7 @@ def _build(placed: _Placed, spoken: Sequence[Sequence[str]]) -> WorkItem:
         tier=queue.tier if said.tier is None else said.tier,
         priority=max(facts.priority, queue.priority) if said.priority is None else said.priority,
         requirements=languages.requirement(placed.language, spoken) | dict(said.requirements),
+        preferred=[str(skill) for skill in said.preferred],
         ready_at=ready_at,
         due_at=overflowed.due_at if overflowed else virtual_due_at(ready_at, queue.target_seconds),
         cool_downs=dict(overflowed.cool_downs) if overflowed else {},
@@ -173,6 +179,7 @@ def _build(placed: _Placed, spoken: Sequence[Sequence[str]]) -> WorkItem:
         version=1,
         attempts=0,
         least_ring=0,
+        handed_on=False,
         created_at=act.now,
     )
     set_timer(work, queue, act.now)

@@ -1,6 +1,5 @@
 """Commits what the engine decided: fenced by the epoch, rechecked under locks, or not at all."""
 
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -26,10 +25,9 @@ from app.routing.repository import queues as queue_rows
 from app.routing.rings import COOL_DOWN_ALONE_SECONDS, COOL_DOWN_SECONDS, Terms, terms_at
 from app.routing.service.desk import Desk, hold, move, park
 from app.routing.service.loading import LoadedAgent, demand_of, held_units, loaded, queue_facts, skills_of
-from app.routing.service.offers import accept
+from app.routing.service.offers import accept, new_token, offer_made
 
 ROUTER = "router"
-TOKEN_BYTES = 18
 
 
 @dataclass
@@ -185,9 +183,9 @@ def _make(act: Act, decision: decisions.Offer, table: _Table, fit: capacity.Fit)
     table.changed[work.id] = work
     table.offers.append(offer)
     table.decisions.append(_decision_row(act, work, desk.agent_id, "offer", traces.document(decision.trace)))
-    events.append(_offer_made(offer))
-    if queue.auto_accept:
-        events += accept(desk, work, offer, act.now)
+    events.append(offer_made(offer))
+    if queue.auto_accept or table.profiles[desk.agent_id].auto_accept:
+        events += accept(desk, work, offer, act.now, reason="auto")
         table.owners[work.conversation_id] = desk.agent_id
     return events
 
@@ -202,7 +200,7 @@ def _new_offer(act: Act, decision: decisions.Offer, work: WorkItem, queue: Queue
         "queue_id": queue.id,
         "agent_id": decision.agent_id,
         "state": "pending",
-        "token": secrets.token_urlsafe(TOKEN_BYTES),
+        "token": new_token(),
         "ring": max(decision.ring, 0),
         "made_at": act.now,
         "deadline_at": deadline_at,
@@ -211,17 +209,6 @@ def _new_offer(act: Act, decision: decisions.Offer, work: WorkItem, queue: Queue
         "end_reason": "",
     }
     return batches.unattached(Offer, values)
-
-
-def _offer_made(offer: Offer) -> OfferMade:
-    return OfferMade(
-        conversation_id=offer.conversation_id,
-        offer_id=offer.id,
-        work_id=offer.work_id,
-        queue_id=offer.queue_id,
-        agent_id=offer.agent_id,
-        deadline_at=offer.deadline_at,
-    )
 
 
 def _tell(act: Act, decision: decisions.Wait | decisions.Unroutable | decisions.Drain, table: _Table) -> list[Event]:

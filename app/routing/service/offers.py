@@ -1,5 +1,6 @@
 """Answers to offers, and their other ends: each gives the units back exactly once."""
 
+import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Literal
@@ -11,9 +12,10 @@ from app.conversations import service as conversations
 from app.core.act import Act
 from app.core.errors import Conflict, InvalidInput
 from app.events.event import Event
-from app.events.routing import OfferEnded
+from app.events.routing import OfferEnded, OfferMade, TransferEnded
 from app.routing import presence
 from app.routing.capacity import WHOLE_AGENT_CHANNELS
+from app.routing.idling import idle_check_at
 from app.routing.models import Offer, WorkItem
 from app.routing.offer_rules import ENDED, OfferFacts, check_open, check_quoted
 from app.routing.repository import live as live_rows
@@ -34,6 +36,7 @@ from app.routing.service.desk import (
 from app.routing.service.publish import publish
 
 MAX_REASON_LENGTH = 200
+TOKEN_BYTES = 18
 
 EndState = Literal["declined", "expired", "withdrawn"]
 
@@ -61,11 +64,11 @@ def answered(offer: Offer, events: Sequence[UUID]) -> OfferAnswered:
     )
 
 
-def accept(desk: Desk, work: WorkItem, offer: Offer, now: datetime) -> list[Event]:
-    """The offer's units stay held: they are the engagement's from now on."""
-    ended = _end(offer, "accepted", "", now)
+def accept(desk: Desk, work: WorkItem, offer: Offer, now: datetime, *, reason: str = "") -> list[Event]:
+    """The offer's units stay held: they are the engagement's from now on. `reason`: "auto" where nobody was asked."""
+    ended = end_offer(offer, "accepted", reason, now)
     moved = move(work, "assigned", reason="accepted", agent_id=desk.agent_id)
-    work.run_at = None
+    work.run_at = idle_check_at(work.channel, now)
     note_answer(work, now)
     desk.ledger.last_accepted_at = now
     return [ended, moved]
@@ -111,7 +114,7 @@ async def withdraw_offers(session: AsyncSession, desk: Desk, reason: str, now: d
     events: list[Event] = []
     for offer in await live_rows.lock_pending_offers(session, agent_ids=[desk.agent_id]):
         work = desk.works.get(offer.work_id)
-        if work is not None and work.state == "offered":
+        if work is not None and work.state in ("offered", "consulted"):
             events += await put_back(session, desk, work, offer, "withdrawn", reason, now)
     return events
 
@@ -119,8 +122,15 @@ async def withdraw_offers(session: AsyncSession, desk: Desk, reason: str, now: d
 async def put_back(
     session: AsyncSession, desk: Desk, work: WorkItem, offer: Offer, state: EndState, reason: str, now: datetime
 ) -> list[Event]:
-    """Offered work is queued again: `ready_at` and `due_at` stay, so that a missed offer costs it nothing."""
-    events: list[Event] = [_end(offer, state, reason, now)]
+    """Offered work is queued again: `ready_at` and `due_at` stay, so that a missed offer costs it nothing.
+
+    Of a warm transfer nothing is left: the owner has the conversation all the while.
+    """
+    events: list[Event] = [end_offer(offer, state, reason, now)]
+    if work.state == "consulted":
+        let_go(desk, work)
+        work.state, work.ended_at = "cancelled", now
+        return [*events, transfer_ended(offer, state), *settle(desk, now)]
     events.append(move(work, "queued", reason=state, agent_id=desk.agent_id))
     let_go(desk, work)
     if state != "withdrawn":
@@ -128,6 +138,9 @@ async def put_back(
         tries = work.tries.get(agent, 0) + 1
         work.tries = {**work.tries, agent: tries}
         work.cool_downs = {**work.cool_downs, agent: rest_until(now, tries=tries).isoformat()}
+        if work.sticky_agent_id == desk.agent_id:
+            # Being the last one who served the customer is no reason to be asked again first.
+            work.sticky_agent_id = work.sticky_until = None
     set_timer(work, await queue_rows.get_queue(session, work.queue_id), now)
     return events + settle(desk, now)
 
@@ -158,7 +171,33 @@ async def _check_conversation_open(session: AsyncSession, conversation_id: UUID)
         raise Conflict(*ENDED["withdrawn"])
 
 
-def _end(offer: Offer, state: Literal["accepted"] | EndState, reason: str, now: datetime) -> OfferEnded:
+def new_token() -> str:
+    return secrets.token_urlsafe(TOKEN_BYTES)
+
+
+def offer_made(offer: Offer) -> OfferMade:
+    return OfferMade(
+        conversation_id=offer.conversation_id,
+        offer_id=offer.id,
+        work_id=offer.work_id,
+        queue_id=offer.queue_id,
+        agent_id=offer.agent_id,
+        deadline_at=offer.deadline_at,
+    )
+
+
+def transfer_ended(offer: Offer, state: Literal["accepted"] | EndState) -> TransferEnded:
+    assert offer.from_agent_id is not None
+    return TransferEnded(
+        conversation_id=offer.conversation_id,
+        offer_id=offer.id,
+        from_agent_id=offer.from_agent_id,
+        to_agent_id=offer.agent_id,
+        state=state,
+    )
+
+
+def end_offer(offer: Offer, state: Literal["accepted"] | EndState, reason: str, now: datetime) -> OfferEnded:
     offer.state, offer.end_reason, offer.ended_at, offer.run_at = state, reason, now, None
     return OfferEnded(
         conversation_id=offer.conversation_id,

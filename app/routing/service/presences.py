@@ -145,15 +145,26 @@ async def _change(session: AsyncSession, act: Act, agent_id: UUID, change: Calla
 
 
 async def _requeue_all(session: AsyncSession, act: Act, desk: Desk, *, keep: frozenset[str]) -> None:
-    """Open digital work goes back; what waits for nobody's answer (no units held) stays with its owner."""
-    owned = [work for work in desk.works.values() if _is_open(work) and work.channel not in keep]
+    """Open digital work goes back; where nobody waits for an answer it stays with its owner."""
+    unanswered = await _list_unanswered(session, desk)
+    owned = [
+        work for work in desk.works.values() if (_is_open(work) or work.id in unanswered) and work.channel not in keep
+    ]
     events: list[Event] = []
     for work in sorted(owned, key=lambda item: item.id):
-        events += await requeue(session, act, desk, work, reason="agent_gone")
-        work.sticky_until = act.now + timedelta(seconds=presence.STICKY_AFTER_GONE_SECONDS)
+        events += await requeue(
+            session, act, desk, work, reason="agent_gone", hold_seconds=presence.STICKY_AFTER_GONE_SECONDS
+        )
     await publish(session, act, events)
     for conversation_id in sorted(work.conversation_id for work in owned):
         await conversations.set_owner(session, act, conversation_id=conversation_id, owner_id=None, reason="agent_gone")
+
+
+async def _list_unanswered(session: AsyncSession, desk: Desk) -> set[UUID]:
+    """Idle chats whose customer wrote last: somebody waits there, although no units are held."""
+    idle = [work for work in desk.works.values() if work.idle_sequence is not None]
+    written = await conversations.list_written(session, [work.conversation_id for work in idle]) if idle else {}
+    return {work.id for work in idle if work.conversation_id in written and written[work.conversation_id].is_unanswered}
 
 
 def _is_open(work: WorkItem) -> bool:

@@ -10,6 +10,7 @@ from app.core.act import Act
 from app.core.errors import Conflict, NotFound
 from app.core.http import Page, cursor_text, decode_cursor, encode_cursor
 from app.events.routing import QueueChanged
+from app.routing.fading import check_fading
 from app.routing.models import Queue
 from app.routing.planning.schemas import MembersChange
 from app.routing.ranking import get_policy
@@ -25,7 +26,7 @@ from app.routing.service.publish import publish
 
 
 async def create_queue(session: AsyncSession, act: Act, body: QueueBody, *, synthetic: bool = False) -> QueueView:
-    """Raises Conflict `queue_name_taken`, InvalidInput `unknown_reference`, or for rings that contradict each other or
+    """Raises Conflict `queue_name_taken`, InvalidInput `unknown_reference`, how rings or fading contradict, and for
     overflow that leads nowhere.
     """
     await check_overflow(session, body, queue_id=None)
@@ -148,7 +149,9 @@ def fill(queue: Queue, body: QueueBody) -> None:
         setattr(queue, name, value)
     queue.team_id, queue.calendar_id = body.team_id, body.calendar_id
     get_policy(queue.policy)
-    check_rings(queue_facts(queue))
+    facts = queue_facts(queue)
+    check_fading(facts.requirements, facts.fading)
+    check_rings(facts)
 
 
 def _view(queue: Queue) -> QueueView:

@@ -93,7 +93,8 @@ async def _change(session: AsyncSession, act: Act, work: WorkItem, desks: Mappin
         return
     if work.state == "offered" and work.agent_id is not None:
         await publish(session, act, await withdraw(session, act, work, desks[work.agent_id], "rules"))
-    work.tier, work.priority, work.requirements = fresh.tier, fresh.priority, fresh.requirements
+    work.tier, work.priority = fresh.tier, fresh.priority
+    work.requirements, work.preferred = fresh.requirements, fresh.preferred
     work.rules = document(turn.ruled) if turn.ruled.outcome.fired else None
     work.version += 1
     queue: Queue = await queue_rows.get_queue(session, work.queue_id)
@@ -103,5 +104,5 @@ async def _change(session: AsyncSession, act: Act, work: WorkItem, desks: Mappin
     await conversations.place(session, [(act, placement)], note="rules")
 
 
-def _terms(work: WorkItem) -> tuple[int, int, dict[str, int]]:
-    return work.tier, work.priority, work.requirements
+def _terms(work: WorkItem) -> tuple[int, int, dict[str, int], list[str]]:
+    return work.tier, work.priority, work.requirements, work.preferred

@@ -55,6 +55,8 @@ class Changed:
             self.works.add(UUID(payload["work_id"]))
             if payload.get("agent_id"):
                 self.agents.add(UUID(payload["agent_id"]))
+        elif event.type in TRANSFER_TYPES:
+            self.agents.add(UUID(payload["to_agent_id"]))
         elif event.type in AGENT_TYPES:
             self.agents.add(UUID(payload["agent_id"]))
         elif event.type == "queue.changed":
@@ -64,6 +66,7 @@ class Changed:
 
 
 WORK_TYPES = frozenset({"work.changed", "offer.ended"})
+TRANSFER_TYPES = frozenset({"transfer.offered", "transfer.ended"})
 AGENT_TYPES = frozenset({"presence.changed", "agent.created", "agent.updated", "agent.disabled"})
 
 

@@ -43,7 +43,7 @@ async def put_rules(session: AsyncSession, act: Act, body: RulesIn, *, version: 
     stale = version is not None and version != current.version
     if stale or not await rule_rows.add_version(session, made):
         raise PreconditionFailed("routing_rules_changed", "Somebody changed the rules. Reload them and edit again.")
-    asked = {skill for rule in body.rules for skill in rule.effects.requirements}
+    asked = {skill for rule in body.rules for skill in (*rule.effects.requirements, *rule.effects.preferred)}
     await version_rows.replace_rules_skills(session, asked)
     await publish(session, act, [RoutingRulesChanged(version_id=made.id, number=made.version)])
     return _view(made)
@@ -52,7 +52,7 @@ async def put_rules(session: AsyncSession, act: Act, body: RulesIn, *, version: 
 async def check_references(session: AsyncSession, rules: Sequence[Rule]) -> None:
     """Raises InvalidInput `unknown_reference` with the path and the reason of each."""
     queue_ids = {rule.effects.queue_id for rule in rules if rule.effects.queue_id is not None}
-    skill_ids = {skill for rule in rules for skill in rule.effects.requirements}
+    skill_ids = {skill for rule in rules for skill in (*rule.effects.requirements, *rule.effects.preferred)}
     found = await queue_rows.list_queues(session, queue_ids) if queue_ids else []
     queues = {queue.id for queue in found if not queue.synthetic}
     skills = await agents.list_known_skills(session, skill_ids) if skill_ids else set()
@@ -68,6 +68,7 @@ async def check_references(session: AsyncSession, rules: Sequence[Rule]) -> None
 def _unknown(rule: Rule, queues: set[UUID], skills: set[UUID]) -> list[tuple[str, str]]:
     effects = rule.effects
     lost = [("queue_id", "there is no such queue")] if effects.queue_id not in queues | {None} else []
+    lost += [(f"preferred.{place}", NO_SKILL) for place, skill in enumerate(effects.preferred) if skill not in skills]
     return lost + [(f"requirements.{skill}", NO_SKILL) for skill in effects.requirements if skill not in skills]
 
 

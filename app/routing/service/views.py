@@ -1,8 +1,8 @@
 """Routing as others read it: offers, presence, the state of queues, and why a decision fell as it did."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import Row
@@ -14,8 +14,10 @@ from app.agents import service as agents
 from app.conversations import service as conversations
 from app.conversations.schemas import Summary
 from app.core.errors import NotFound
+from app.events.routing import RunningWrapUpMode
 from app.routing.models import AgentLedger, AgentPresence, Offer, Queue, RoutingDecision, WorkItem
 from app.routing.presence import Presence
+from app.routing.repository import after_work, warm_transfers
 from app.routing.repository import live as live_rows
 from app.routing.repository import queues as queue_rows
 from app.routing.schemas import (
@@ -30,7 +32,9 @@ from app.routing.schemas import (
 )
 from app.routing.service.desk import presence_of
 from app.routing.service.waits import list_paces
+from app.routing.transfer_schemas import Colleague, PendingTransfer
 from app.routing.waits import Pace, estimate
+from app.routing.wrap_up_schemas import WrapUpView
 
 MAX_DECISIONS = 50
 MAX_FIRST_WORDS = 200
@@ -44,9 +48,12 @@ async def list_offers(session: AsyncSession, agent_id: UUID) -> list[OfferView]:
     summaries = await conversations.summaries_of(session, [offer.conversation_id for offer in offers], reader_id=None)
     queues = {queue.id: queue for queue in await queue_rows.list_queues(session, {o.queue_id for o in offers})}
     works = await live_rows.list_works(session, [offer.work_id for offer in offers])
+    handovers = await _load_handovers(session, offers)
     decided = await live_rows.list_last_offer_decisions(session, [offer.conversation_id for offer in offers])
     return [
-        _offer_view(offer, queues[offer.queue_id], works[offer.work_id], summaries[offer.conversation_id], decided)
+        _offer_view(
+            offer, queues[offer.queue_id], works[offer.work_id], summaries[offer.conversation_id], decided
+        ).model_copy(update=handovers.get(offer.id, {}))
         for offer in offers
         if offer.conversation_id in summaries
     ]
@@ -79,6 +86,25 @@ def _offer_view(
     )
 
 
+async def _load_handovers(session: AsyncSession, offers: Sequence[Offer]) -> dict[UUID, dict[str, Any]]:
+    """What a colleague's offer says instead: who asks, and their note."""
+    asking = {offer.from_agent_id for offer in offers if offer.from_agent_id is not None}
+    if not asking:
+        return {}
+    names = {each.id: each.name for each in await agents.list_facts(session, asking)}
+    note_ids = [offer.handover_note_id for offer in offers if offer.handover_note_id is not None]
+    notes = await conversations.load_contents(session, note_ids) if note_ids else {}
+    return {
+        offer.id: {
+            "from_agent": Colleague(id=offer.from_agent_id, name=names.get(offer.from_agent_id, "")),
+            "note": notes[offer.handover_note_id].body if offer.handover_note_id in notes else "",
+            "why": "",
+        }
+        for offer in offers
+        if offer.from_agent_id is not None
+    }
+
+
 def queue_name(queue: Queue) -> QueueName:
     return QueueName(id=queue.id, name=queue.name, names=queue.names)
 
@@ -86,7 +112,10 @@ def queue_name(queue: Queue) -> QueueName:
 async def get_presence(session: AsyncSession, agent_id: UUID) -> PresenceView:
     """Who never connected is gone and not ready."""
     found = await live_rows.list_presences(session, [agent_id])
-    return _presence_view(agent_id, *found[0]) if found else _presence_view(agent_id, None, None)
+    if not found:
+        return _presence_view(agent_id, None, None, ())
+    row, ledger = found[0]
+    return _presence_view(agent_id, row, ledger, await after_work.list_wrapping(session, [agent_id]))
 
 
 async def list_presences(session: AsyncSession, principal: Principal) -> list[PresenceView]:
@@ -95,10 +124,22 @@ async def list_presences(session: AsyncSession, principal: Principal) -> list[Pr
     if principal.visibility != "all":
         profiles = [each for each in profiles if each.team_id == principal.team_id or each.id == principal.id]
     found = {row.agent_id: (row, ledger) for row, ledger in await live_rows.list_presences(session, None)}
-    return [_presence_view(each.id, *found.get(each.id, (None, None))) for each in profiles]
+    wrapping: dict[UUID | None, list[tuple[WorkItem, str]]] = {}
+    for work, mode in await after_work.list_wrapping(session, [each.id for each in profiles]):
+        wrapping.setdefault(work.agent_id, []).append((work, mode))
+    views = []
+    for each in profiles:
+        row, ledger = found.get(each.id, (None, None))
+        views.append(_presence_view(each.id, row, ledger, wrapping.get(each.id, ())))
+    return views
 
 
-def _presence_view(agent_id: UUID, row: AgentPresence | None, ledger: AgentLedger | None) -> PresenceView:
+def _presence_view(
+    agent_id: UUID,
+    row: AgentPresence | None,
+    ledger: AgentLedger | None,
+    wrapping: Sequence[tuple[WorkItem, str]],
+) -> PresenceView:
     known = Presence() if row is None else presence_of(row)
     return PresenceView(
         agent_id=agent_id,
@@ -111,6 +152,17 @@ def _presence_view(agent_id: UUID, row: AgentPresence | None, ledger: AgentLedge
         since=row.since if row else None,
         capacity_units=ledger.capacity_units if ledger else 0,
         used_units=ledger.used_units if ledger else 0,
+        wrap_ups=[_wrap_up_view(work, mode) for work, mode in wrapping],
+    )
+
+
+def _wrap_up_view(work: WorkItem, mode: str) -> WrapUpView:
+    return WrapUpView(
+        work_id=work.id,
+        conversation_id=work.conversation_id,
+        queue_id=work.queue_id,
+        mode=cast(RunningWrapUpMode, mode),
+        ends_at=cast(datetime, work.run_at),
     )
 
 
@@ -158,7 +210,9 @@ async def explain_work(session: AsyncSession, conversation_id: UUID) -> Explanat
     live = await live_rows.find_live_work_ids(session, [conversation_id])
     works = await live_rows.list_works(session, list(live.values()))
     decisions = await live_rows.list_decisions(session, conversation_id, MAX_DECISIONS)
+    asked = await warm_transfers.find_pending(session, conversation_id)
     return Explanation(
+        transfer=_transfer_view(asked) if asked is not None else None,
         work=next((_work_view(work) for work in works.values()), None),
         decisions=[
             DecisionView(
@@ -171,6 +225,16 @@ async def explain_work(session: AsyncSession, conversation_id: UUID) -> Explanat
             )
             for decision in decisions
         ],
+    )
+
+
+def _transfer_view(offer: Offer) -> PendingTransfer:
+    assert offer.from_agent_id is not None
+    return PendingTransfer(
+        offer_id=offer.id,
+        from_agent_id=offer.from_agent_id,
+        to_agent_id=offer.agent_id,
+        deadline_at=offer.deadline_at,
     )
 
 

@@ -1,7 +1,8 @@
 """The life of work items as it follows the life of their conversations."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Literal, cast
 from uuid import UUID
 
@@ -13,10 +14,10 @@ from app.core.act import Act
 from app.events.event import Event
 from app.events.routing import WorkState
 from app.routing import capacity
+from app.routing.idling import idle_check_at
 from app.routing.models import RoutingDecision, WorkItem
 from app.routing.repository import live as live_rows
 from app.routing.repository import queues as queue_rows
-from app.routing.rings import sticky_until
 from app.routing.service.desk import (
     Desk,
     changed,
@@ -30,10 +31,13 @@ from app.routing.service.desk import (
     set_timer,
     settle,
 )
+from app.routing.service.last_agents import keep_for
 from app.routing.service.making import Wanted, add_works, build_works, make_queued
 from app.routing.service.offers import put_back
 from app.routing.service.publish import publish
-from app.routing.work_states import Live, next_step
+from app.routing.service.wrap_ups import end, finish, go_on
+from app.routing.work_states import ENDED_STATUSES, Live, next_step
+from app.routing.wrap_up import may_go_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,7 @@ class _Case:
     work: WorkItem | None
     owner: Desk | None
     cause: Cause
+    is_idle: bool
 
 
 async def follow_conversations(session: AsyncSession, act: Act, causes: Mapping[UUID, Cause]) -> None:
@@ -63,13 +68,18 @@ async def follow_conversations(session: AsyncSession, act: Act, causes: Mapping[
     live = await live_rows.find_live_work_ids(session, list(facts))
     owners = {fact.rights.owner_id for fact in facts.values() if fact.rights.owner_id is not None}
     works, desks = await lock_work(session, set(live.values()), act.now, agents=owners)
+    idle = await _list_idle(session, works.values())
     unowned: list[Wanted] = []
     for conversation_id in sorted(facts):
         fact = facts[conversation_id]
         work = works.get(live[conversation_id]) if conversation_id in live else None
+        cause = causes[conversation_id]
+        own_act = act.under(cause.request_id)
+        if work is not None and _goes_on_elsewhere(fact, work, desks, cause):
+            await publish(session, own_act, end(desks[cast(UUID, work.agent_id)], work, own_act, reason="reopened"))
+            work = None
         holder = work.agent_id if work is not None and work.agent_id is not None else fact.rights.owner_id
-        case = _Case(fact, work, desks.get(holder) if holder else None, causes[conversation_id])
-        own_act = act.under(case.cause.request_id)
+        case = _Case(fact, work, desks.get(holder) if holder else None, cause, is_idle=conversation_id in idle)
         if work is None and next_step(fact.status, fact.rights.owner_id, None) == "make_queued":
             unowned.append(Wanted(conversation_id, fact, own_act))
         else:
@@ -77,14 +87,35 @@ async def follow_conversations(session: AsyncSession, act: Act, causes: Mapping[
     await make_queued(session, unowned)
 
 
+async def _list_idle(session: AsyncSession, works: Iterable[WorkItem]) -> set[UUID]:
+    """The idle chats in which still nobody has written."""
+    idle = {work.conversation_id: work.idle_sequence for work in works if work.idle_sequence is not None}
+    written = await conversations.list_written(session, list(idle)) if idle else {}
+    return {key for key, last in written.items() if last.last_public_sequence <= idle[key]}
+
+
+def _goes_on_elsewhere(facts: ConversationFacts, work: WorkItem, desks: Mapping[UUID, Desk], cause: Cause) -> bool:
+    """It was reopened during its wrap-up, but not to an agent who is there to go on."""
+    if work.state != "wrapping" or work.agent_id is None or facts.status in ENDED_STATUSES:
+        return False
+    if facts.rights.owner_id != work.agent_id:
+        return True
+    return cause.actor != f"agent:{work.agent_id}" and not may_go_on(desks[work.agent_id].presence)
+
+
 async def _follow(session: AsyncSession, act: Act, conversation_id: UUID, case: _Case) -> None:
     work, owner = case.work, case.owner
-    live = Live(cast(WorkState, work.state), work.agent_id, work.units_held) if work is not None else None
+    live = None
+    if work is not None:
+        live = Live(cast(WorkState, work.state), work.agent_id, work.units_held, case.is_idle)
     step = next_step(case.facts.status, case.facts.rights.owner_id, live, actor=case.cause.actor)
     if step == "make_owned" and owner is not None:
         await _make_owned(session, act, conversation_id, case, owner)
     elif step == "resume" and work is not None and owner is not None:
         await _resume(session, act, case, work, owner)
+    elif step == "reopen" and work is not None and owner is not None:
+        await publish(session, act, go_on(owner, work, act.now))
+        await _follow(session, act, conversation_id, case)
     elif work is not None:
         await publish(session, act, await _end_or_release(session, act, step, case, work))
 
@@ -96,7 +127,8 @@ async def _end_or_release(session: AsyncSession, act: Act, step: str, case: _Cas
     if step == "cancel":
         return await cancel(session, act, work, owner, reason=case.facts.status)
     if step == "finish" and owner is not None:
-        return finish(owner, work, act)
+        queue = await queue_rows.get_queue(session, work.queue_id)
+        return finish(owner, work, queue, act, merged=case.facts.merged_into_id is not None)
     if step == "release_units" and owner is not None:
         return release_units(owner, work, act, reason=case.facts.status)
     return []
@@ -108,6 +140,7 @@ def release_units(desk: Desk, work: WorkItem, act: Act, *, reason: str) -> list[
         return [move(work, "assigned", reason=reason, agent_id=desk.agent_id)]
     free(desk, work)
     note_freed(work, act.now)
+    work.idle_sequence = work.run_at = None
     return [changed(work, "assigned", reason, agent_id=desk.agent_id), *settle(desk, act.now)]
 
 
@@ -118,13 +151,14 @@ async def _make_owned(session: AsyncSession, act: Act, conversation_id: UUID, ca
         return
     work = built[0]
     if may_resume(owner, work, case.cause.actor):
-        work.state, work.agent_id, work.run_at = "assigned", owner.agent_id, None
+        work.state, work.agent_id, work.run_at = "assigned", owner.agent_id, idle_check_at(work.channel, act.now)
         if await add_works(session, [work], {conversation_id: act}, reason="reopened"):
             stored = (await live_rows.lock_works(session, [work.id]))[work.id]
             await publish(session, act, take(session, act, owner, stored))
         return
-    make_sticky(work, owner.agent_id, act)
-    set_timer(work, await queue_rows.get_queue(session, work.queue_id), act.now)
+    queue = await queue_rows.get_queue(session, work.queue_id)
+    keep_for(work, owner.agent_id, queue, act.now, served_at=act.now)
+    set_timer(work, queue, act.now)
     if await add_works(session, [work], {conversation_id: act}, reason="reopened"):
         await conversations.set_owner(session, act, conversation_id=conversation_id, owner_id=None, reason="released")
 
@@ -133,6 +167,7 @@ async def _resume(session: AsyncSession, act: Act, case: _Case, work: WorkItem, 
     """The customer wrote again to a conversation whose units were free."""
     if may_resume(owner, work, case.cause.actor):
         events = take(session, act, owner, work)
+        work.run_at = idle_check_at(work.channel, act.now)
         await publish(session, act, [*events, changed(work, "assigned", "resumed", agent_id=owner.agent_id)])
         return
     events = await requeue(session, act, owner, work, reason="owner_unavailable")
@@ -157,29 +192,33 @@ def take(session: AsyncSession, act: Act, desk: Desk, work: WorkItem) -> list[Ev
     return events
 
 
-def manual_decision(act: Act, work: WorkItem, agent_id: UUID | None, outcome: str) -> RoutingDecision:
+def manual_decision(act: Act, work: WorkItem, agent_id: UUID | None, outcome: str, **more: str) -> RoutingDecision:
+    """The audit of what somebody did by hand: who, and `more` of it where there is a value."""
     return RoutingDecision(
         id=act.new_id(),
         work_id=work.id,
         conversation_id=work.conversation_id,
         agent_id=agent_id,
         outcome=outcome,
-        trace={"by": act.actor},
+        trace={"by": act.actor} | {name: value for name, value in more.items() if value},
         decided_at=act.now,
     )
 
 
-def make_sticky(work: WorkItem, agent_id: UUID, act: Act) -> None:
-    work.sticky_agent_id = agent_id
-    work.sticky_until = sticky_until(work.channel, last_owned_at=act.now, ready_at=work.ready_at, due_at=work.due_at)
+async def requeue(
+    session: AsyncSession, act: Act, desk: Desk, work: WorkItem, *, reason: str, hold_seconds: float | None = None
+) -> list[Event]:
+    """Owned work goes back to its queue, kept for its owner, with the `ready_at` it always had.
 
-
-async def requeue(session: AsyncSession, act: Act, desk: Desk, work: WorkItem, *, reason: str) -> list[Event]:
-    """Owned work goes back to its queue, sticky to its owner, with the `ready_at` it always had."""
+    `hold_seconds`: for exactly so long, instead of what the queue and the deadline allow.
+    """
     moved = move(work, "queued", reason=reason, agent_id=desk.agent_id)
     let_go(desk, work)
-    make_sticky(work, desk.agent_id, act)
-    set_timer(work, await queue_rows.get_queue(session, work.queue_id), act.now)
+    queue = await queue_rows.get_queue(session, work.queue_id)
+    keep_for(work, desk.agent_id, queue, act.now, served_at=act.now)
+    if hold_seconds is not None:
+        work.sticky_until = act.now + timedelta(seconds=hold_seconds)
+    set_timer(work, queue, act.now)
     return [moved, *settle(desk, act.now)]
 
 
@@ -211,20 +250,6 @@ async def cancel(
         events += settle(desk, act.now)
     _close(work, act)
     return events
-
-
-def finish(desk: Desk, work: WorkItem, act: Act) -> list[Event]:
-    """Resolved: the units come free at once, as long as no wrap-up time is configured anywhere."""
-    events: list[Event] = []
-    if work.state == "parked":
-        events.append(move(work, "assigned", reason="resolved", agent_id=desk.agent_id))
-    events.append(move(work, "wrapping", reason="resolved", agent_id=desk.agent_id))
-    events.append(move(work, "done", reason="resolved", agent_id=desk.agent_id))
-    free(desk, work)
-    note_freed(work, act.now)
-    desk.works.pop(work.id, None)
-    _close(work, act)
-    return events + settle(desk, act.now)
 
 
 def _close(work: WorkItem, act: Act) -> None:

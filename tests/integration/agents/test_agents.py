@@ -91,7 +91,7 @@ async def test_skills_are_replaced_whole(admin: httpx.AsyncClient, database: Dat
 async def test_profile_and_account_change_in_one_step(app: FastAPI, admin: httpx.AsyncClient) -> None:
     agent = await make(admin, "/v1/agents", NEW)
     token = await log_in(app, "mei")
-    change = {"role": "supervisor", "languages": ["en"], "visibility": "team"}
+    change = {"role": "supervisor", "languages": ["en"], "visibility": "team", "auto_accept": True}
     changed = (await admin.patch(f"/v1/agents/{agent['id']}", json=change)).json()
     assert {name: changed[name] for name in change} == change
     disabled = await admin.patch(f"/v1/agents/{agent['id']}", json={"disabled": True})

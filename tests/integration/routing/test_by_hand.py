@@ -7,8 +7,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from app.core.errors import Conflict, Forbidden, InvalidInput, NotFound
-from app.routing.schemas import AssignBody, TransferBody
+from app.routing.schemas import AssignBody
 from app.routing.service import by_hand, views
+from app.routing.transfer_schemas import TransferBody
 from tests.clocks import ManualClock
 from tests.integration.routing.world import Routed, World, principal_of
 
@@ -137,6 +138,40 @@ async def test_a_transfer_to_a_colleague_needs_one_who_is_there(world: World, ro
     await world.run(by_hand.transfer, owner, conversation_id=conversation, body=to(present))
     assert await world.owner(conversation) == present
     assert (await world.used_units(agent), await world.used_units(present)) == (0, 25)
+    await world.assert_sound()
+
+
+async def test_what_is_done_by_hand_is_stored_with_who_did_it_from_whom_and_why(
+    world: World, routed: Routed, clock: ManualClock
+) -> None:
+    agent, conversation = await accepted(world, routed)
+    boss, queue = await world.add_agent(), await world.add_queue(uuid4())
+    lead = principal_of(boss, scopes=SUPERVISOR | {"conversations:read", "conversations:write"})
+    clock.advance(1)
+    await world.run(
+        by_hand.assign, lead, conversation_id=conversation, body=AssignBody(agent_id=boss), actor=f"agent:{boss}"
+    )
+    clock.advance(1)
+    body = TransferBody(queue_id=queue, reason="wrong_queue", note="Not ours")
+    explained = await world.run(by_hand.transfer, lead, conversation_id=conversation, body=body, actor=f"agent:{boss}")
+    stored = [(each.outcome, each.agent_id, each.trace) for each in explained.decisions[:2]]
+    assert stored == [
+        (
+            "transferred",
+            None,
+            {"by": f"agent:{boss}", "taken_from": str(boss), "to_queue": str(queue), "reason": "wrong_queue"},
+        ),
+        ("taken_over", boss, {"by": f"agent:{boss}", "taken_from": str(agent)}),
+    ]
+    told = await world.execute(
+        "SELECT payload FROM event WHERE key = :key AND type = 'conversation.rights_changed' ORDER BY id",
+        key=conversation,
+    )
+    assert (told[-1].payload["reason"], told[-1].payload["note"]) == ("transferred", "wrong_queue")
+    notes = await world.execute(
+        "SELECT body, author_id FROM message WHERE conversation_id = :id AND visibility = 'internal'", id=conversation
+    )
+    assert [(note.body, note.author_id) for note in notes] == [("Not ours", boss)]
     await world.assert_sound()
 
 

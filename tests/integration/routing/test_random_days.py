@@ -10,9 +10,11 @@ import pytest
 from app.core.due_rows import DueRowRunner
 from app.core.errors import SwitchboardError
 from app.routing import jobs
-from app.routing.schemas import AssignBody, QueueBody, TransferBody
-from app.routing.service import by_hand, offers, presences, queues
+from app.routing.schemas import AssignBody, QueueBody
+from app.routing.service import answers, by_hand, ending, offers, presences, queues
 from app.routing.service.overflowing import look_at_lines
+from app.routing.transfer_schemas import TransferBody
+from app.routing.wrap_up_schemas import EndWrapUpBody
 from app.sla.service import opening
 from tests.clocks import ManualClock
 from tests.integration.routing.world import Routed, World, principal_of
@@ -44,6 +46,9 @@ class Day:
         ]
         body = QueueBody.model_validate({"name": "Overflowing", "overflow": steps})
         await self.world.run(queues.update_queue, queue_id=self.queues[0], body=body)
+        await self.world.execute(
+            "UPDATE queue SET wrap_up = 'timed', wrap_up_seconds = 60 WHERE id = :id", id=self.queues[-1]
+        )
         self.agents = [await self.world.add_agent(languages=("en", "zh")[: number + 1]) for number in range(3)]
 
     async def open(self) -> None:
@@ -51,7 +56,14 @@ class Day:
             channel=self.random.choice(CHANNELS),
             language=self.random.choice(("", "en", "zh-CN")),
             queue_id=self.random.choice(self.queues),
+            customer_id=await self.somebody_back(),
         )
+
+    async def somebody_back(self) -> UUID | None:
+        """At times a customer who was here before."""
+        conversation = await self.any_conversation()
+        again = conversation is not None and self.random.random() < 0.4
+        return await self.world.customer(conversation) if again and conversation else None
 
     async def route(self) -> None:
         await self.routed()
@@ -63,7 +75,7 @@ class Day:
         offer = self.random.choice(pending)
         answer = {"agent_id": offer.agent_id, "offer_id": offer.id, "token": offer.token}
         if self.random.random() < 0.7:
-            await self.world.run(offers.accept_offer, **answer)
+            await self.world.run(answers.accept_offer, **answer)
         else:
             await self.world.run(offers.decline_offer, **answer, reason="busy")
 
@@ -72,6 +84,19 @@ class Day:
         if conversation is not None:
             actor = self.random.choice(("customer", "visitor:1", f"agent:{self.random.choice(self.agents)}"))
             await self.world.set_status(conversation, self.random.choice(STATUSES), actor=actor)
+
+    async def write(self) -> None:
+        conversation = await self.any_conversation()
+        if conversation is not None:
+            actor = self.random.choice(("customer", f"agent:{self.random.choice(self.agents)}"))
+            await self.world.write(conversation, actor=actor)
+
+    async def end_wrap_up(self) -> None:
+        rows = await self.world.execute("SELECT id FROM work_item WHERE state = 'wrapping' ORDER BY id")
+        if rows:
+            lead = principal_of(self.agents[0], scopes=SUPERVISOR)
+            work_id = self.random.choice(rows).id
+            await self.world.run(ending.end_wrap_up, lead, work_id=work_id, body=EndWrapUpBody())
 
     async def change_presence(self) -> None:
         agent = self.random.choice(self.agents)
@@ -91,7 +116,7 @@ class Day:
             return
         principal = principal_of(agent, scopes=SUPERVISOR)
         if self.random.random() < 0.3:
-            await self.world.run(by_hand.pick, principal, conversation_id=conversation)
+            await self.world.run(by_hand.pick, principal, conversation_id=conversation, actor=f"agent:{agent}")
         elif self.random.random() < 0.5:
             body = AssignBody(agent_id=self.random.choice(self.agents), override=self.random.random() < 0.3)
             await self.world.run(by_hand.assign, principal, conversation_id=conversation, body=body)
@@ -102,10 +127,25 @@ class Day:
                     TransferBody(agent_id=self.random.choice(self.agents), reason="shift_end"),
                 )
             )
-            await self.world.run(by_hand.transfer, principal, conversation_id=conversation, body=body)
+            await self.world.run(
+                by_hand.transfer, principal, conversation_id=conversation, body=body, actor=f"agent:{agent}"
+            )
+
+    async def hand_over_warm(self) -> None:
+        rows = await self.world.execute("SELECT id, owner_id FROM conversation WHERE owner_id IS NOT NULL ORDER BY id")
+        if not rows:
+            return
+        row = self.random.choice(rows)
+        principal = principal_of(row.owner_id, scopes=SUPERVISOR | {"conversations:read"})
+        if self.random.random() < 0.2:
+            await self.world.run(by_hand.take_back_transfer, principal, conversation_id=row.id)
+        else:
+            note = self.random.choice(("", "Wants it by Friday"))
+            body = TransferBody(agent_id=self.random.choice(self.agents), reason="needs_skill", warm=True, note=note)
+            await self.world.run(by_hand.transfer, principal, conversation_id=row.id, body=body)
 
     async def pass_time(self) -> None:
-        self.clock.advance(self.random.choice((0.5, 5, 11, 31, 70, 200)))
+        self.clock.advance(self.random.choice((0.5, 5, 11, 31, 70, 200, 400)))
         for agent in self.agents:
             if self.random.random() < 0.7:
                 await self.world.beat(agent)
@@ -123,7 +163,8 @@ class Day:
     async def step(self) -> None:
         acts: tuple[Callable[[], Awaitable[Any]], ...] = (
             self.open, self.open, self.route, self.route, self.answer, self.answer, self.answer,
-            self.change_status, self.change_presence, self.by_hand, self.pass_time, self.overflow,
+            self.change_status, self.change_presence, self.by_hand, self.hand_over_warm, self.pass_time,
+            self.overflow, self.write, self.end_wrap_up,
         )  # fmt: skip
         try:
             await self.random.choice(acts)()
@@ -144,6 +185,8 @@ async def test_after_every_step_the_ledger_is_what_is_held_and_owners_agree(
     states = {row.state for row in await world.execute("SELECT DISTINCT state FROM work_item")}
     assert {"assigned", "queued", "moved"} <= states
     assert await books(world) == []
+    warm = {row.state for row in await world.execute("SELECT state FROM offer WHERE from_agent_id IS NOT NULL")}
+    assert warm
     parked = await world.execute(
         "SELECT last_error FROM offer WHERE last_error IS NOT NULL UNION ALL SELECT last_error FROM agent_presence"
         " WHERE last_error IS NOT NULL UNION ALL SELECT last_error FROM work_item WHERE last_error IS NOT NULL"
@@ -158,7 +201,7 @@ async def disagreements(world: World) -> list[Any]:
         " FROM work_item JOIN conversation ON conversation.id = work_item.conversation_id"
         " WHERE (state IN ('assigned', 'parked') AND agent_id IS DISTINCT FROM owner_id)"
         " OR (state IN ('queued', 'offered') AND owner_id IS NOT NULL)"
-        " OR (state = 'assigned' AND units_held <> (status = 'open'))"
+        " OR (state = 'assigned' AND units_held <> (status = 'open' AND idle_sequence IS NULL))"
         " OR (state IN ('queued', 'offered') AND status <> 'open')"
     )
     return found

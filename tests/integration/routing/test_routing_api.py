@@ -103,7 +103,7 @@ async def test_queues_are_made_changed_paged_and_guarded_against_lost_updates(
     world: World, client: httpx.AsyncClient
 ) -> None:
     headers = await bearer(world, await world.add_agent(ready=False), "supervisor")
-    skill = str(await world.add_skill("orders"))
+    skill = str(await world.add_skill())
     body = {
         "name": "Orders",
         "requirements": {skill: 5},
@@ -130,6 +130,46 @@ async def test_queues_are_made_changed_paged_and_guarded_against_lost_updates(
         if (cursor := page["next_cursor"]) is None:
             break
     assert names == ["Orders", f"Queue {world.queue_id}"]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"wrap_up": "maybe"}, {"wrap_up_seconds": 4}, {"wrap_up_seconds": 3601}, {"wrap_up_seconds": "60"}]
+)
+async def test_a_queue_says_how_its_work_is_wrapped_up(
+    world: World, client: httpx.AsyncClient, wrong: dict[str, Any]
+) -> None:
+    headers = await bearer(world, await world.add_agent(ready=False), "supervisor")
+    refused = await client.post("/v1/queues", json={"name": "Orders", **wrong}, headers=headers)
+    assert refused.status_code == 422
+    plain = (await client.post("/v1/queues", json={"name": "Plain"}, headers=headers)).json()
+    assert (plain["wrap_up"], plain["wrap_up_seconds"]) == ("none", 600)
+    timed = {"name": "Orders", "wrap_up": "timed", "wrap_up_seconds": 5}
+    made = (await client.post("/v1/queues", json=timed, headers=headers)).json()
+    read = (await client.get(f"/v1/queues/{made['id']}", headers=headers)).json()
+    assert (read["wrap_up"], read["wrap_up_seconds"]) == ("timed", 5)
+
+
+async def test_a_wrap_up_is_seen_in_presence_and_ended_once(
+    world: World, routed: Routed, client: httpx.AsyncClient
+) -> None:
+    agent, stranger = await world.add_agent(), await world.add_agent(ready=False)
+    await world.execute("UPDATE queue SET wrap_up = 'required'")
+    conversation = await world.add_waiting()
+    await routed()
+    await world.accept((await world.offers(conversation))[0])
+    await world.set_status(conversation, "resolved", actor=f"agent:{agent}")
+    headers, other = await bearer(world, agent), await bearer(world, stranger)
+    [shown] = (await client.get("/v1/presence", headers=headers)).json()["wrap_ups"]
+    path, body = f"/v1/work/{shown['work_id']}/wrap-up/end", {"outcome": "solved"}
+    assert code(await client.post(path, json=body, headers=other)) == (404, "work_not_found")
+    assert code(await client.post(path, json={}, headers=headers)) == (422, "outcome_required")
+    assert (await client.post(path, json={"outcome": "Solved!"}, headers=headers)).status_code == 422
+    keyed = headers | {"Idempotency-Key": "one"}
+    first, again = [await client.post(path, json=body, headers=keyed) for _ in range(2)]
+    assert (first.json()["state"], first.json()) == ("done", again.json())
+    assert (await client.get("/v1/presence", headers=headers)).json()["wrap_ups"] == []
+    unknown = await client.post(f"/v1/work/{NOBODY}/wrap-up/end", json=body, headers=headers)
+    assert code(unknown) == (404, "work_not_found")
 
 
 async def test_members_presence_and_the_board(world: World, client: httpx.AsyncClient) -> None:

@@ -11,9 +11,9 @@ from app.events import catalogue
 from app.routing.consumers import handle
 from app.routing.rule_schemas import RulesIn
 from app.routing.rules import DAYS
-from app.routing.schemas import TransferBody
 from app.routing.service import by_hand, get_rules, put_rules
 from app.routing.service.work import Cause, follow_conversations
+from app.routing.transfer_schemas import TransferBody
 from tests.integration.routing.world import Routed, World, principal_of
 
 

@@ -103,7 +103,7 @@ async def test_a_dry_run_on_facts_tells_each_rule_and_the_outcome(world: World, 
         ("late", "not_asked", None, []),
     ]
     assert tried["facts"]["outcome"] == {
-        "queue_id": str(gold), "tier": None, "priority": 9, "language": None, "requirements": {},
+        "queue_id": str(gold), "tier": None, "priority": 9, "language": None, "requirements": {}, "preferred": [],
     }  # fmt: skip
     for at in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"):
         far = await client.post(f"{PATH}/dry-run", headers=await lead(world), json={"facts": {"at": at}})

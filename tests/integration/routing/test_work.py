@@ -4,6 +4,8 @@ import asyncio
 from datetime import timedelta
 from uuid import UUID, uuid4
 
+import pytest
+
 from app.core import event_log
 from app.core.consumers import ConsumerRunner
 from app.core.log_signal import LogSignal
@@ -157,13 +159,64 @@ async def test_a_call_interrupts_mail_which_goes_on_afterwards(world: World, rou
     await world.assert_sound()
 
 
-async def test_auto_accept_owns_without_an_answer(world: World, routed: Routed) -> None:
+async def test_a_call_does_not_interrupt_mail_that_is_only_offered_and_routing_goes_on(
+    world: World, routed: Routed
+) -> None:
     agent = await world.add_agent()
-    await world.execute("UPDATE queue SET auto_accept = true")
+    mail = await world.add_waiting(channel="email")
+    await routed()
+    call = await world.add_waiting(channel="voice")
+    await routed()
+    assert (await world.work(mail)).state == "offered"
+    assert await world.offers(call) == []
+    await world.accept((await world.offers(mail))[0])
+    await routed()
+    assert (await world.work(mail)).state == "parked"
+    assert [offer.agent_id for offer in await world.offers(call)] == [agent]
+    await world.assert_sound()
+
+
+async def test_interrupted_mail_goes_on_before_new_mail_is_offered(world: World, routed: Routed) -> None:
+    agent = await world.add_agent()
+    await world.execute("""UPDATE agent_ledger SET channel_limits = '{"email": 1}'""")
+    first = await world.add_waiting(channel="email")
+    await routed()
+    await world.accept((await world.offers(first))[0])
+    call = await world.add_waiting(channel="voice")
+    await routed()
+    await world.accept((await world.offers(call))[0])
+    second = await world.add_waiting(channel="email")
+    await world.set_status(call, "resolved", actor=f"agent:{agent}")
+    await routed()
+    assert ((await world.work(first)).state, (await world.work(second)).state) == ("assigned", "queued")
+    await world.assert_sound()
+
+
+async def test_a_call_goes_to_who_is_free_before_it_interrupts_anybody(world: World, routed: Routed) -> None:
+    busy = await world.add_agent()
+    mail = await world.add_waiting(channel="email")
+    await routed()
+    await world.accept((await world.offers(mail))[0])
+    free = await world.add_agent()
+    offered = []
+    for _ in range(2):
+        call = await world.add_waiting(channel="voice")
+        await routed()
+        offered.append(((await world.offers(call))[0].agent_id, (await world.work(mail)).state))
+    assert offered == [(free, "assigned"), (busy, "parked")]
+
+
+@pytest.mark.parametrize("of_whom", ["queue", "agent"])
+async def test_auto_accept_of_the_queue_or_the_agent_owns_without_an_answer(
+    world: World, routed: Routed, of_whom: str
+) -> None:
+    agent = await world.add_agent()
+    await world.execute(f"UPDATE {of_whom} SET auto_accept = true")
     conversation = await world.add_waiting()
     await routed()
     assert await world.owner(conversation) == agent
-    assert [offer.state for offer in await world.offers()] == ["accepted"]
+    assert [(offer.state, offer.end_reason) for offer in await world.offers()] == [("accepted", "auto")]
+    assert (await world.work(conversation)).run_at == world.clock.now() + timedelta(seconds=600)
     await world.assert_sound()
 
 

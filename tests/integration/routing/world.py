@@ -19,6 +19,7 @@ from app.routing.models import Offer, WorkItem
 from app.routing.repository import checks
 from app.routing.service import offers, presences, views
 from app.routing.service.matching import ROUTER
+from app.routing.service.waking import wake
 from app.routing.service.work import Cause, follow_conversations
 
 Routed = Callable[[], Awaitable[None]]
@@ -85,15 +86,23 @@ class World:
         )
         return queue_id
 
-    async def add_skill(self, name: str) -> UUID:
-        skill_id = ids.new_id(self.clock.now())
+    async def add_skill(self, name: str = "Chinese") -> UUID:
+        skill = uuid4()
         await self.execute(
             "INSERT INTO skill (id, name, created_at) VALUES (:id, :name, :now)",
-            id=skill_id,
+            id=skill,
             name=name,
             now=self.clock.now(),
         )
-        return skill_id
+        return skill
+
+    async def master(self, agent_id: UUID, skill: UUID, level: int) -> None:
+        await self.execute(
+            "INSERT INTO agent_skill (agent_id, skill_id, proficiency) VALUES (:agent, :skill, :level)",
+            agent=agent_id,
+            skill=skill,
+            level=level,
+        )
 
     async def add_agent(self, *, languages: tuple[str, ...] = ("en",), member: bool = True, ready: bool = True) -> UUID:
         agent_id = ids.new_id(self.clock.now())
@@ -120,10 +129,19 @@ class World:
         return agent_id
 
     async def add_conversation(
-        self, *, language: str = "", channel: str = "chat", queue_id: UUID | None = None, owner_id: UUID | None = None
+        self,
+        *,
+        language: str = "",
+        channel: str = "chat",
+        queue_id: UUID | None = None,
+        owner_id: UUID | None = None,
+        customer_id: UUID | None = None,
     ) -> UUID:
-        now, conversation_id, customer_id, contact_id = self.clock.now(), uuid4(), uuid4(), uuid4()
-        await self.execute("INSERT INTO customer (id, created_at) VALUES (:id, :now)", id=customer_id, now=now)
+        """Of a customer who is new, or has been here."""
+        now, conversation_id, contact_id = self.clock.now(), uuid4(), uuid4()
+        if customer_id is None:
+            customer_id = uuid4()
+            await self.execute("INSERT INTO customer (id, created_at) VALUES (:id, :now)", id=customer_id, now=now)
         await self.execute(
             "INSERT INTO contact_point (id, customer_id, kind, value_normalised, created_at)"
             " VALUES (:id, :customer, 'visitor', :value, :now)",
@@ -163,6 +181,16 @@ class World:
         await self.execute("UPDATE conversation SET status = :status WHERE id = :id", status=status, id=conversation_id)
         await self.follow(conversation_id, actor=actor)
 
+    async def write(self, conversation_id: UUID, *, actor: str = "customer") -> None:
+        """Somebody writes in it; routing hears of it as its consumer tells."""
+        await self.execute(
+            "UPDATE conversation SET last_sequence = last_sequence + 1, last_public_sequence = last_sequence + 1,"
+            " last_message_at = :now WHERE id = :id",
+            id=conversation_id,
+            now=self.clock.now(),
+        )
+        await self.run(wake, {conversation_id: Cause(actor, "request-1")})
+
     async def acquire_router(self, holder: str = "tests") -> int:
         async with self.database.transaction() as session:
             epoch = await acquire(session, ROUTER, holder, self.clock.now())
@@ -193,6 +221,10 @@ class World:
     async def owner(self, conversation_id: UUID) -> UUID | None:
         rows = await self.execute("SELECT owner_id FROM conversation WHERE id = :id", id=conversation_id)
         return rows[0].owner_id
+
+    async def customer(self, conversation_id: UUID) -> UUID:
+        rows = await self.execute("SELECT customer_id FROM conversation WHERE id = :id", id=conversation_id)
+        return rows[0].customer_id
 
     async def used_units(self, agent_id: UUID) -> int:
         rows = await self.execute("SELECT used_units FROM agent_ledger WHERE agent_id = :id", id=agent_id)

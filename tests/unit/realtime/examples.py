@@ -18,7 +18,18 @@ from app.events.conversations import (
 )
 from app.events.customers import CustomerCreated
 from app.events.event import Event, Rights
-from app.events.routing import OfferEnded, OfferMade, PresenceChanged, PresenceState, QueueChanged, WorkChanged
+from app.events.routing import (
+    OfferEnded,
+    OfferMade,
+    PresenceChanged,
+    PresenceState,
+    QueueChanged,
+    TransferEnded,
+    TransferOffered,
+    WorkChanged,
+    WrapUpBegan,
+    WrapUpEnded,
+)
 from app.realtime.audience import Reach, Viewer, Visitor, sees_presence
 
 CONVERSATION = UUID(int=100)
@@ -32,12 +43,24 @@ _MESSAGE: dict[str, Any] = {
     "channel_account_id": SUBJECT,
     "arrived_at": NOW,
 }
+TRANSFER: dict[str, Any] = {
+    "conversation_id": CONVERSATION,
+    "offer_id": SUBJECT,
+    "from_agent_id": SUBJECT,
+    "to_agent_id": SUBJECT,
+}
 _OFFER: dict[str, Any] = {
     "conversation_id": CONVERSATION,
     "offer_id": SUBJECT,
     "work_id": SUBJECT,
     "queue_id": SUBJECT,
     "agent_id": SUBJECT,
+}
+_WRAP_UP: dict[str, Any] = {
+    "agent_id": SUBJECT,
+    "work_id": SUBJECT,
+    "conversation_id": CONVERSATION,
+    "queue_id": SUBJECT,
 }
 READY = PresenceState(session="connected", readiness="ready", reason="", penalty="none")
 EXAMPLES: tuple[Event, ...] = (
@@ -72,7 +95,11 @@ EXAMPLES: tuple[Event, ...] = (
     ),
     OfferMade(**_OFFER, deadline_at=NOW),
     OfferEnded(**_OFFER, state="declined", reason="busy"),
+    TransferOffered(**TRANSFER, deadline_at=NOW),
+    TransferEnded(**TRANSFER, state="declined"),
     PresenceChanged(agent_id=SUBJECT, before=None, after=READY),
+    WrapUpBegan(**_WRAP_UP, mode="timed", ends_at=NOW),
+    WrapUpEnded(**_WRAP_UP, reason="time"),
     QueueChanged(queue_id=SUBJECT, change="updated"),
     TeamChanged(team_id=SUBJECT, change="created"),
     AgentUpdated(agent_id=SUBJECT, fields=("name",)),

@@ -12,11 +12,21 @@ from app.access.schemas import Principal
 from app.access.visibility import may_see
 from app.events.agents import AgentDisabled, AgentUpdated, ApiKeyChanged, SessionEnded
 from app.events.conversations import ConversationRead, ConversationRightsChanged, NoteAdded
-from app.events.event import Event, Rights
-from app.events.routing import OfferEnded, OfferMade, PresenceChanged, PresenceState, QueueChanged, WorkChanged
+from app.events.event import AgentEvent, ConversationEvent, Event, Rights
+from app.events.routing import (
+    OfferEnded,
+    OfferMade,
+    PresenceChanged,
+    PresenceState,
+    QueueChanged,
+    TransferEnded,
+    TransferOffered,
+    WorkChanged,
+    WrapUpEnded,
+)
 from app.events.sla import SlaWarned
 from app.realtime.audience import Delivery, Visitor, delivery_to_agent, delivery_to_visitor, reach_of
-from tests.unit.realtime.examples import CONVERSATION, EXAMPLES, NOW, agent, includes
+from tests.unit.realtime.examples import CONVERSATION, EXAMPLES, NOW, TRANSFER, agent, includes
 
 ME, COLLEAGUE, TEAM, OTHER_TEAM, QUEUE, CONTACT = (UUID(int=number) for number in range(1, 7))
 MINE = Rights(owner_id=ME, team_id=TEAM, queue_id=QUEUE)
@@ -35,6 +45,10 @@ principals = st.builds(
 
 def changed(before: Rights, after: Rights) -> ConversationRightsChanged:
     return ConversationRightsChanged(conversation_id=CONVERSATION, before=before, after=after, reason="assigned")
+
+
+NAMING = OfferMade | OfferEnded | TransferOffered | TransferEnded
+"""Whom they name hears of them, whatever else they may see."""
 
 
 @pytest.mark.parametrize(
@@ -60,7 +74,7 @@ def test_nothing_but_a_removal_reaches_who_may_not_see_it_now(
     principal: Principal, before: Rights, after: Rights, present: Rights
 ) -> None:
     for event in (*EXAMPLES, changed(before, after)):
-        if not hasattr(event, "conversation_id") or isinstance(event, OfferMade | OfferEnded):
+        if not isinstance(event, ConversationEvent) or isinstance(event, NAMING):
             continue
         got = delivery_to_agent(principal, event, present)
         if may_see(principal, present):
@@ -69,6 +83,13 @@ def test_nothing_but_a_removal_reaches_who_may_not_see_it_now(
             assert got in (Delivery.NOTHING, Delivery.REMOVED)
         if got is Delivery.REMOVED:
             assert may_see(principal, before)
+
+
+def test_who_asked_hears_how_a_transfer_ended_although_it_is_a_colleagues_by_then() -> None:
+    ended = TransferEnded(**TRANSFER | {"from_agent_id": ME, "to_agent_id": COLLEAGUE}, state="accepted")
+    told = [delivery_to_agent(agent(who), ended, THEIRS) for who in (ME, COLLEAGUE, UUID(int=99))]
+    assert told == [Delivery.EVENT, Delivery.EVENT, Delivery.NOTHING]
+    assert reach_of(ended, THEIRS, None).agents >= {ME, COLLEAGUE}
 
 
 @given(principals, rights, rights, rights)
@@ -113,9 +134,17 @@ def test_a_notice_reaches_whom_it_names_beside_those_who_see_the_conversation(
         assert includes(reach_of(warned, present, None), principal)
 
 
-def test_presence_reaches_oneself_and_programs_while_people_have_the_board() -> None:
-    away = PresenceState(session="connected", readiness="not_ready", reason="lunch", penalty="none")
-    event = PresenceChanged(agent_id=ME, before=None, after=away)
+AWAY = PresenceState(session="connected", readiness="not_ready", reason="lunch", penalty="none")
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        PresenceChanged(agent_id=ME, before=None, after=AWAY),
+        WrapUpEnded(agent_id=ME, work_id=QUEUE, conversation_id=CONVERSATION, queue_id=QUEUE, reason="time"),
+    ],
+)
+def test_presence_reaches_oneself_and_programs_while_people_have_the_board(event: Event) -> None:
     program = replace(agent(COLLEAGUE, visibility="all"), kind="api_key")
     assert delivery_to_agent(agent(ME), event, None) is Delivery.EVENT
     assert delivery_to_agent(program, event, None) is Delivery.EVENT
@@ -148,7 +177,7 @@ def test_without_the_scope_no_conversation_is_seen() -> None:
 def test_a_visitor_gets_public_events_of_their_own_contact_point_only() -> None:
     visitor = Visitor(contact_point_id=CONTACT, channel_account_id=QUEUE)
     for event in EXAMPLES:
-        inside = isinstance(event, NoteAdded | OfferMade | OfferEnded | WorkChanged | ConversationRead)
+        inside = isinstance(event, NAMING | NoteAdded | WorkChanged | ConversationRead | AgentEvent)
         expected = Delivery.NOTHING if inside or not hasattr(event, "conversation_id") else Delivery.EVENT
         assert delivery_to_visitor(visitor, event, CONTACT) is expected
         assert delivery_to_visitor(visitor, event, ME) is Delivery.NOTHING

@@ -111,7 +111,7 @@ class NaiveRouter:
                 continue
             tail = (agent.idle_since_at.timestamp(), stable_hash(agent.id))
             load = policy.load(fit, self._blended(agent), work.channel in WHOLE_AGENT_CHANNELS)
-            standing = (0.0,) * len(policy.standing) if only else self._standing(agent, queue, terms)
+            standing = (0.0,) * len(policy.standing) if only else self._standing(agent, queue, terms, work)
             rows.append(((int(agent.id != work.sticky_agent_id), *standing, load, *tail), agent.id))
         return sorted(rows)
 
@@ -132,7 +132,7 @@ class NaiveRouter:
             and sticky.connected
             and sticky.id not in barred_agents(work, now.timestamp())
             and could_ever_fit(sticky.ledger, work.channel, work.weight)
-            and meets(sticky.skills, terms[0].requirements)
+            and self._qualifies(sticky, queue, terms[0])
         ):
             return terms[0], sticky.id
         for step in terms:
@@ -151,10 +151,10 @@ class NaiveRouter:
         admitted = queue.id in agent.queues or not terms.groups.isdisjoint(agent.groups)
         return admitted and meets(agent.skills, terms.requirements)
 
-    def _standing(self, agent: AgentFacts, queue: QueueFacts, terms: Terms) -> tuple[float, ...]:
+    def _standing(self, agent: AgentFacts, queue: QueueFacts, terms: Terms, work: WorkFacts) -> tuple[float, ...]:
         served = [self.queues[queue_id] for queue_id in agent.queues if queue_id in self.queues]
         count = sum(meets(agent.skills, terms_at(each, 0).requirements) for each in served)
-        wanted = {skill for skill, _ in terms.requirements} | queue.preferred
+        wanted = {skill for skill, _ in terms.requirements} | queue.preferred | work.preferred
         standing = Standing(count, agent.skills, tuple(sorted(wanted)))
         return tuple(rule(standing) for rule in get_policy(queue.policy).standing)
 
@@ -172,7 +172,7 @@ class NaiveRouter:
         rows = [
             (
                 agent.ledger.used_share,
-                self._standing(agent, queue, terms),
+                self._standing(agent, queue, terms, work),
                 agent.idle_since_at.timestamp(),
                 stable_hash(agent.id),
                 agent.id,

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from app.core.errors import InvalidInput
-from app.routing.facts import QueueFacts, Ring, virtual_due_at
-from app.routing.rings import check_rings, next_ring_at, ring_at, sticky_until, terms_at
+from app.routing.facts import Fade, QueueFacts, Ring, virtual_due_at
+from app.routing.rings import check_rings, next_ring_at, ring_at, terms_at
 from tests.unit.routing.worlds import NOON, at, numbered
 
 TEAM = numbered(4, 1)
@@ -16,8 +16,12 @@ BILLING = QueueFacts(
     channels=frozenset({"chat"}),
     target_seconds=60,
     requirements={"billing": 7, "zh": 5},
-    fading=frozenset({"zh"}),
-    rings=(Ring(30), Ring(60, {"billing": 3, "zh": 2}), Ring(90, None, frozenset({TEAM}))),
+    fading={"zh": Fade(30, 4)},
+    rings=(
+        Ring(30, lowers=frozenset({"zh"})),
+        Ring(60, {"billing": 3, "zh": 2}),
+        Ring(90, None, frozenset({TEAM})),
+    ),
 )
 
 
@@ -68,13 +72,6 @@ def test_contradicting_rings_are_refused(rings: tuple[Ring, ...], code: str) -> 
     with pytest.raises(InvalidInput) as refused:
         check_rings(replace(BILLING, rings=rings))
     assert refused.value.code == code
-
-
-def test_the_last_agent_is_asked_alone_for_half_the_time_at_most() -> None:
-    bounds = {"last_owned_at": NOON, "ready_at": at(100), "due_at": at(160)}
-    assert sticky_until("chat", **bounds) == at(130)
-    assert sticky_until("chat", **bounds, patience_seconds=10) == at(110)
-    assert sticky_until("phone", **bounds) == at(100)
 
 
 def test_the_sooner_of_target_and_sla_is_due() -> None:

@@ -1,12 +1,14 @@
 """Random small worlds for the router, all from one seed."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 from uuid import UUID
 
 from app.routing.capacity import default_weight, ledger_of
-from app.routing.facts import AgentFacts, QueueFacts, Ring, WorkFacts, virtual_due_at
+from app.routing.facts import AgentFacts, Fade, QueueFacts, Ring, WorkFacts, virtual_due_at
+from app.routing.fading import with_fading
 from app.routing.ranking import POLICIES
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
@@ -32,6 +34,8 @@ class World:
     def queue(self, number: int) -> QueueFacts:
         random = self.random
         requirements = {skill: random.randint(1, 10) for skill in random.sample(SKILLS, random.randint(0, 2))}
+        fading = {skill: Fade(random.choice((4, 10)), random.randint(1, 9)) for skill in random.sample(SKILLS, 1)}
+        fading = fading if random.random() < 0.3 else {}
         return QueueFacts(
             id=numbered(1, number),
             channels=frozenset({random.choice(CHANNELS)}),
@@ -39,10 +43,21 @@ class World:
             tier=random.choice((0, 2, 2)),
             requirements=requirements,
             preferred=frozenset(random.sample(SKILLS, random.randint(0, 1))),
-            fading=frozenset(random.sample(sorted(requirements), len(requirements) // 2)),
-            rings=tuple(self._rings(requirements)),
+            fading=fading,
+            rings=self._with_fading(requirements, fading),
             policy=random.choice((*POLICIES, "default")),
         )
+
+    def _with_fading(self, requirements: dict[str, int], fading: dict[str, Fade]) -> tuple[Ring, ...]:
+        """A configured ring must not ask more than what has faded until then."""
+        rings = list(self._rings(requirements))
+        for skill, fade in fading.items():
+            for ring in rings:
+                if ring.requirements and skill in ring.requirements:
+                    faded = requirements.get(skill, 10) - int(ring.enter_after_seconds // fade.step_seconds)
+                    least = max(1, min(ring.requirements[skill], faded))
+                    rings[rings.index(ring)] = replace(ring, requirements={**ring.requirements, skill: least})
+        return with_fading(rings, fading)
 
     def _rings(self, requirements: dict[str, int]) -> Iterator[Ring]:
         after = 0.0
@@ -97,6 +112,7 @@ class World:
             tier=queue.tier,
             priority=random.choice((0, 0, 5)),
             requirements=own if not queue.rings else None,
+            preferred=frozenset(random.sample(SKILLS, 1)) if random.random() < 0.15 else frozenset(),
             language=(random.choice(("zh", "en")), 3) if random.random() < 0.15 else None,
             sticky_agent_id=sticky,
             sticky_until_at=at(now + random.choice((-5, 10, 30))) if sticky else None,

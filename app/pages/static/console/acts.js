@@ -190,7 +190,7 @@ export async function act(id, verb, body = {}) {
   const answer = await call("POST", `/v1/conversations/${id}/${verb}`, body, { key: newId() });
   if (answer?.id === id) putConversation(answer);
   // Who hands it on may lose sight of it: then the socket says so, and asking would only be refused.
-  if (verb === "transfer") leave(id, "transferred");
+  if (verb === "transfer" && !body.warm) leave(id, "transferred");
   else await loadConversation(id);
   refreshCounts();
 }

@@ -1,11 +1,12 @@
 // Native dialogs: transfer, resolve, and the table of keys.
-import { all, explain } from "../shared/api.js";
+import { all, call, explain } from "../shared/api.js";
 import { el } from "../shared/dom.js";
 import { nameOf, t } from "../shared/i18n.js";
 import { act } from "./acts.js";
 import { announce, state } from "./store.js";
 
 const TRANSFER_REASONS = ["wrong_queue", "needs_skill", "language", "shift_end", "customer_asked", "other"];
+const NOTE_MOST = 2000;
 const DISPOSITIONS = ["solved", "information", "not_solved", "no_answer", "spam"];
 const KEYS = [
   ["Alt+Y", "accept"], ["Alt+Shift+Y", "decline"], ["Alt+J", "next"], ["Alt+K", "previous"], ["Alt+U", "unread"],
@@ -57,17 +58,33 @@ async function targets(select, conversation) {
       options("console.transfer.agents", agents.filter((one) => one.id !== state.me.id && !one.synthetic && !one.disabled_at), "agent_id")].filter(Boolean));
 }
 
-export function confirmTransfer(conversation, opener) {
+/** A colleague is being asked: there is nothing to choose until they answer, or are no longer asked. */
+function showAsked(conversation, opener) {
+  show(t("console.transfer.title"), [el("p", { text: t("console.transfer.waiting") })], {
+    submit: t("console.transfer.take_back"),
+    opener,
+    onsubmit: () => call("DELETE", `/v1/conversations/${conversation.id}/transfer`),
+  });
+}
+
+export async function confirmTransfer(conversation, opener) {
+  const mine = conversation.owner?.id === state.me.id;
+  if (mine && (await call("GET", `/v1/conversations/${conversation.id}/explain`).catch(() => null))?.transfer) return showAsked(conversation, opener);
   const to = el("select", { required: true }, el("option", { value: "", text: t("common.loading") }));
   const reason = choice("console.transfer_reason", TRANSFER_REASONS, "console.transfer.choose_reason");
+  const warm = el("input", { type: "checkbox" });
+  const first = el("label", { class: "check", hidden: true }, warm, el("span", { text: t("console.transfer.warm") }));
+  const note = el("textarea", { rows: 3, maxLength: NOTE_MOST });
+  to.addEventListener("change", () => { first.hidden = !mine || !to.value.startsWith("agent_id"); });
   targets(to, conversation);
-  show(t("console.transfer.title"), [labelled("console.transfer.to", to), labelled("console.transfer.reason", reason)], {
+  show(t("console.transfer.title"), [labelled("console.transfer.to", to), labelled("console.transfer.reason", reason), first, labelled("console.transfer.note", note)], {
     submit: t("console.act.transfer"),
     opener,
     onsubmit: async () => {
       const [field, id] = to.value.split(":");
-      await act(conversation.id, "transfer", { [field]: id, reason: reason.value });
-      announce("toast", t("console.transfer.done"));
+      const asks = warm.checked && !first.hidden;
+      await act(conversation.id, "transfer", { [field]: id, reason: reason.value, warm: asks, note: note.value.trim() });
+      announce("toast", t(asks ? "console.transfer.asked" : "console.transfer.done"));
     },
   });
 }

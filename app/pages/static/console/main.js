@@ -153,13 +153,14 @@ function build() {
     head: tag("conversation-head"), thread: tag("message-thread"), panel: tag("customer-panel", { class: "panel" }),
     composer: el("div", { class: "composer-place" }), blank: el("div", { class: "blank" }, icon("inbox"), el("p")),
     missed: el("div", { class: "banner", role: "status", hidden: true }), away: el("div", { class: "banner away", role: "status", hidden: true }), notices: el("div", { role: "alert" }), toasts: el("div", { class: "toasts", role: "status" }),
+    wrapUps: [tag("wrap-ups", { data: { of: "others" } }), tag("wrap-ups", { data: { of: "open" } })],
     heading: el("h1", { class: "unseen", text: "Switchboard" }),
   };
-  view.open = el("div", { class: "open" }, view.head, view.thread, view.composer);
+  view.open = el("div", { class: "open" }, view.head, view.wrapUps[1], view.thread, view.composer);
   view.layout = el("div", { class: "layout" }, view.rail,
     el("section", { class: "list-column" }, view.list, view.dock),
     el("main", {}, view.heading, view.blank, view.open), el("aside", {}, view.panel));
-  root.replaceChildren(skip("list", "console.skip.list"), skip("messages", "console.skip.messages"), el("header", {}, view.bar), el("div", { class: "banners" }, view.missed, view.away, view.notices), view.layout, view.toasts);
+  root.replaceChildren(skip("list", "console.skip.list"), skip("messages", "console.skip.messages"), el("header", {}, view.bar), el("div", { class: "banners" }, view.missed, view.away, view.notices, view.wrapUps[0]), view.layout, view.toasts);
   wire();
   listen(state.live);
   draw();
@@ -176,6 +177,8 @@ function wire() {
   changes.addEventListener("unknown", ({ detail }) => loadConversation(detail));
   changes.addEventListener("stale", ({ detail }) => loadConversation(detail));
   changes.addEventListener("accepted", ({ detail }) => opened(detail));
+  changes.addEventListener("assigned", async ({ detail }) => (await import("./notices.js")).tellAssigned(detail, toast));
+  changes.addEventListener("answered", ({ detail }) => toast(t(`console.transfer.${detail.state}`, { customer: nameOfCustomer(detail.conversation_id) })));
   changes.addEventListener("toast", ({ detail }) => toast(detail));
   changes.addEventListener("see", () => { view.thread.toEnd(); view.thread.scroll.focus(); });
   changes.addEventListener("sent", () => { view.thread.atEnd = true; });
@@ -204,6 +207,11 @@ function commands() {
     presence: () => view.bar.presence.click(),
     keys: async () => (await import("./dialogs.js")).showKeys(),
   };
+}
+
+function nameOfCustomer(id) {
+  const conversation = state.conversations.get(id);
+  return conversation ? customerName(conversation) : t("console.visitor_unnamed");
 }
 
 function putBack(entry, problem) {
@@ -263,6 +271,7 @@ function draw() {
     view.panel.draw();
   }
   drawMissed();
+  if (state.presence?.wrap_ups?.length) import("./wrap-ups.js").catch(() => {});
   for (const element of root.querySelectorAll("[data-t]")) setText(element, t(element.dataset.t));
   const unread = myUnread() + [...state.offers.values()].filter((offer) => !offer.ended).length;
   document.title = `${unread ? `(${unread}) ` : ""}${conversation ? `${customerName(conversation)} – ` : ""}Switchboard`;

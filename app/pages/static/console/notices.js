@@ -1,10 +1,10 @@
-// Warnings, breaches and escalations that name the reader: heard once, and in sight until they are over or put away.
+// What names the reader. Warnings, breaches and escalations: heard once, in sight until over or put away. What was assigned: told once.
 import { call, explain } from "../shared/api.js";
 import { el, icon, setText } from "../shared/dom.js";
 import { t } from "../shared/i18n.js";
 import { newId } from "../shared/socket.js";
 import { customerName } from "./list.js";
-import { chimeWarning } from "./sound.js";
+import { chimeMessage, chimeWarning } from "./sound.js";
 import { state } from "./store.js";
 
 const SHOWN_MOST = 3;
@@ -63,6 +63,13 @@ function tell({ event, data }, place) {
 export function tellClocks(frames, place) {
   const heard = frames.map((frame) => tell(frame, place));
   if (heard.includes(true)) chimeWarning();
+}
+
+/** Accepted for me, by my own setting or the queue's. */
+export function tellAssigned(id, toast) {
+  const conversation = state.conversations.get(id);
+  toast(t("console.assigned", { customer: conversation ? customerName(conversation) : t("console.visitor_unnamed") }), t("console.open"), () => { location.hash = `mine/${id}`; });
+  chimeMessage();
 }
 
 /** What was asked of me while I was away. */

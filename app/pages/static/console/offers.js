@@ -59,6 +59,7 @@ export class OfferDock extends HTMLElement {
       head: el("span", { class: "offer-queue" }),
       customer: el("b"),
       words: el("p", { class: "words" }),
+      handover: el("p", { class: "handover" }),
       meta: el("p", { class: "soft" }),
       why: el("p", { class: "soft" }),
       bar: el("div", { class: "fill" }),
@@ -73,7 +74,7 @@ export class OfferDock extends HTMLElement {
     const card = el("article", { class: "offer" },
       el("div", { class: "line" }, icon(offer.channel, true), parts.head, parts.seconds),
       el("div", { class: "bar", "aria-hidden": "true" }, parts.bar),
-      parts.customer, parts.meta, parts.words, el("div", { class: "line" }, parts.why, parts.explain), parts.actions, parts.outcome);
+      parts.customer, parts.meta, parts.words, parts.handover, el("div", { class: "line" }, parts.why, parts.explain), parts.actions, parts.outcome);
     card.parts = parts;
     card.offer = offer;
     return card;
@@ -82,9 +83,13 @@ export class OfferDock extends HTMLElement {
   drawCard(card, offer) {
     const { head, customer, words, meta, why, explain: more, accept, decline, outcome, actions } = card.parts;
     card.setAttribute("aria-label", t("console.offer.label"));
-    setText(head, t("console.offer.from", { queue: nameOf(offer.queue) }));
+    const { from_agent: colleague, note } = offer;
+    setText(head, colleague ? t("console.offer.asked", { name: colleague.name }) : t("console.offer.from", { queue: nameOf(offer.queue) }));
+    setText(card.parts.handover, note ?? "");
+    card.parts.handover.hidden = !note;
     setText(customer, offer.customer?.name || t("console.visitor_unnamed"));
-    setText(words, offer.first_words ?? "");
+    // A note that was just written is the newest of its words too.
+    setText(words, note ? "" : offer.first_words ?? "");
     const segments = (offer.customer?.segments ?? []).join(", ");
     setText(meta, [segments, offer.language && languageName(offer.language)].filter(Boolean).join(" · "));
     card.waited = meta.textContent;

@@ -213,6 +213,11 @@ const EVENTS = {
     if (data.offer) putOffer(data.offer);
   },
   "offer.ended": (data) => endOffer(data),
+  "wrap_up.began": (data) => takeWrapUp(data, [data]),
+  "wrap_up.ended": (data) => takeWrapUp(data, []),
+  "transfer.ended": (data) => {
+    if (data.from_agent_id === state.me.id) announce("answered", data);
+  },
   "presence.changed": (data, frame) => {
     if (data.agent_id === state.me.id) state.presence = { ...state.presence, ...data.after, since: frame.at };
   },
@@ -224,7 +229,18 @@ export function putOffer(offer) {
   announce("offer", offer);
 }
 
+function takeWrapUp({ agent_id: agent, work_id: id }, now) {
+  if (agent !== state.me.id) return;
+  const others = (state.presence?.wrap_ups ?? []).filter((one) => one.work_id !== id);
+  state.presence = { ...state.presence, wrap_ups: [...others, ...now] };
+}
+
+export function endWrapUp({ work_id }) {
+  takeWrapUp({ agent_id: state.me.id, work_id }, []);
+}
+
 function endOffer(data) {
+  if (data.reason === "auto" && data.agent_id === state.me.id) announce("assigned", data.conversation_id);
   const offer = state.offers.get(data.offer_id);
   if (!offer) return;
   offer.ended ??= data.state;

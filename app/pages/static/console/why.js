@@ -33,6 +33,7 @@ function sentence(decision, nameOf) {
     return trace.decided_by === "only_candidate" ? t("console.why_said.only", { name }) : t("console.why_said.offer", { name, count: trace.eligible ?? 0, rule });
   }
   if (outcome === "wait" || outcome === "unroutable") return t(`console.why_said.${outcome}`, { reason: reasonName(trace.reason ?? "in_line") });
+  if (outcome === "transferred" && !name) return t("console.why_said.transferred_queue");
   return has(`console.why_said.${outcome}`) ? t(`console.why_said.${outcome}`, { name }) : outcome;
 }
 

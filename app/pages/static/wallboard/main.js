@@ -249,7 +249,8 @@ function drawPressing(cell, standing, queue) {
 function drawAgent(row, agent, now) {
   const cells = row.cells_;
   const word = presenceWord(agent);
-  const reason = word === "not_ready" && has(`wallboard.reason.${agent.reason}`) ? t(`wallboard.reason.${agent.reason}`) : t(`wallboard.presence.${word}`);
+  const wraps = word === "ready" && agent.wrap_ups?.length;
+  const reason = wraps ? t("wallboard.presence.wrap_up") : word === "not_ready" && has(`wallboard.reason.${agent.reason}`) ? t(`wallboard.reason.${agent.reason}`) : t(`wallboard.presence.${word}`);
   setText(cells.agent, agent.agent.name);
   drawChip(cells.state, { ready: "ok", not_responding: "bad", not_ready: "warn", offline: "off" }[word], PRESENCE_ICONS[word], reason);
   setText(cells.in_state, agent.since ? span((now - Date.parse(agent.since)) / 1000) : "–");
