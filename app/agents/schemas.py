@@ -22,9 +22,9 @@ LanguageTag = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,8}(-[A-Za-z
 Languages = Annotated[
     list[LanguageTag], Field(min_length=1, max_length=LANGUAGES_MAX, description="Best first; language tags")
 ]
+NamesByLanguage = Annotated[dict[LanguageTag, Name], Field(max_length=NAMES_MAX)]
 AutoAccept = Annotated[StrictBool, Field(description="Offers to this agent are accepted at once")]
 PROFILE_MEMBERS = frozenset({"name", "languages", "auto_accept"})
-NamesByLanguage = Annotated[dict[LanguageTag, Name], Field(max_length=NAMES_MAX)]
 Proficiency = Annotated[WholeNumber, Field(ge=PROFICIENCY_MIN, le=PROFICIENCY_MAX)]
 
 

@@ -18,7 +18,9 @@ NO_WORK = UUID(int=0)
 
 @dataclass(frozen=True, slots=True)
 class RingLook:
-    """Counts of agents at one ring, each of those before it; as in `planning.schemas.RingLookView`."""
+    """Counts of agents at one ring, each of those before it; as in `planning.schemas.RingLookView`. Where a minimum
+    falls between two rings, the first of them is told once more.
+    """
 
     ring: int
     enter_after_seconds: int
@@ -58,7 +60,7 @@ def _ring(roster: Roster, lane: Lane, reach: Reach) -> RingLook:
     ]
     ready = [agent for agent in able if agent.facts.routable]
     return RingLook(
-        ring=reach.ring,
+        ring=sum(not ring.only_fades for ring in queue.rings[: reach.ring]),
         enter_after_seconds=int(queue.rings[reach.ring - 1].enter_after_seconds) if reach.ring else 0,
         let_in=len(let_in),
         could=len(able),

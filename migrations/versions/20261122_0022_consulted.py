@@ -1,7 +1,7 @@
 """Work items that stand for a colleague asked in by the owner.
 
 Revision ID: 20261122_0022
-Revises: 20261122_0020
+Revises: 20261122_0019
 """
 
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ from alembic import op
 from app.ops.migration_steps import add_index, remove_index, replace_check
 
 revision = "20261122_0022"
-down_revision = "20261122_0020"
+down_revision = "20261122_0019"
 branch_labels = None
 depends_on = None
 

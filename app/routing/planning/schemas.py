@@ -67,9 +67,10 @@ class QueueLookIn(Body):
 
 
 class RingLookView(BaseModel):
-    """One ring; 0 is the queue's own terms. `let_in`: members, and whom the ring lets in besides. Of these `could`
-    meet what is asked and would have the units with empty hands, `ready` of those take work now, `free` of those have
-    the units now. `lacking` counts, by skill, those let in who are below the level asked.
+    """One ring, also each moment at which a minimum fades within it; 0 is the queue's own terms. `let_in`: members, and
+    whom the ring lets in besides. Of these `could` meet what is asked and have the units with empty hands, `ready` of
+    those take work now, `free` of those have the units now. `lacking` counts, by skill, those let in who are below the
+    level asked.
     """
 
     model_config = ConfigDict(from_attributes=True)
@@ -100,19 +101,22 @@ class SkillHolder(BaseModel):
 
 
 class QueueAsking(BaseModel):
-    """`level`: what the queue itself asks, null if only rings do; `rings` that ask for it, from 1."""
+    """`level`: what the queue itself asks, null if it does not; `rings` that ask for it, from 1. `ranks`: it only ranks
+    there, or its minimum fades.
+    """
 
     queue: QueueName
     level: int | None
     rings: list[int]
+    ranks: bool
 
 
 class RuleAsking(BaseModel):
-    """`number` in the list of rules in force, from 1."""
+    """`number` in the list of rules in force, from 1. `level`: null where the rule only prefers it."""
 
     number: int
     name: str
-    level: int
+    level: int | None
 
 
 class SkillUse(BaseModel):

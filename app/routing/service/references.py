@@ -1,6 +1,6 @@
 """What queues and rules name must exist; what does not is refused, each at its place."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -22,33 +22,30 @@ def refuse_unknown(lost: Sequence[tuple[str, str]]) -> None:
 
 
 def skills_asked(body: QueueBody) -> set[UUID]:
-    """By the queue itself, to have or to rank, or by a ring of it."""
-    own = {*body.requirements, *body.preferred, *body.fading}
-    return own | {skill for ring in body.rings for skill in ring.requirements or {}}
+    """Wherever one is named."""
+    return {skill for _, skill in _skills(body)}
 
 
 async def check_queue(session: AsyncSession, body: QueueBody) -> None:
-    """Raises InvalidInput `unknown_reference`."""
-    wanted = skills_asked(body)
-    teams = {group for ring in body.rings for group in ring.groups} | ({body.team_id} if body.team_id else set())
-    skills = await agents.list_known_skills(session, wanted) if wanted else set()
-    known_teams = await agents.list_known_teams(session, teams) if teams else set()
-    refuse_unknown(list(_lost(body, skills, known_teams)))
+    """Raises InvalidInput `unknown_reference` with the path of each skill and team that nobody has made."""
+    named, teams = list(_skills(body)), list(_teams(body))
+    skills = await agents.list_known_skills(session, {skill for _, skill in named}) if named else set()
+    known_teams = await agents.list_known_teams(session, {team for _, team in teams}) if teams else set()
+    lost = [(f"body.{path}", NO_TEAM) for path, team in teams if team not in known_teams]
+    refuse_unknown(lost + [(f"body.{path}", NO_SKILL) for path, skill in named if skill not in skills])
 
 
-def _lost(body: QueueBody, skills: set[UUID], teams: set[UUID]) -> Iterable[tuple[str, str]]:
-    if body.team_id is not None and body.team_id not in teams:
-        yield "body.team_id", NO_TEAM
-    for skill in body.requirements.keys() - skills:
-        yield f"body.requirements.{skill}", NO_SKILL
-    for skill in body.fading.keys() - skills:
-        yield f"body.fading.{skill}", NO_SKILL
-    for number, skill in enumerate(body.preferred):
-        if skill not in skills:
-            yield f"body.preferred.{number}", NO_SKILL
+def _skills(body: QueueBody) -> Iterator[tuple[str, UUID]]:
+    """(path, skill) wherever one is named."""
+    yield from ((f"requirements.{skill}", skill) for skill in body.requirements)
+    yield from ((f"preferred.{place}", skill) for place, skill in enumerate(body.preferred))
+    yield from ((f"fading.{skill}", skill) for skill in body.fading)
     for place, ring in enumerate(body.rings):
-        for skill in (ring.requirements or {}).keys() - skills:
-            yield f"body.rings.{place}.requirements.{skill}", NO_SKILL
-        for number, group in enumerate(ring.groups):
-            if group not in teams:
-                yield f"body.rings.{place}.groups.{number}", NO_TEAM
+        yield from ((f"rings.{place}.requirements.{skill}", skill) for skill in ring.requirements or {})
+
+
+def _teams(body: QueueBody) -> Iterator[tuple[str, UUID]]:
+    if body.team_id is not None:
+        yield "team_id", body.team_id
+    for place, ring in enumerate(body.rings):
+        yield from ((f"rings.{place}.groups.{number}", group) for number, group in enumerate(ring.groups))

@@ -43,7 +43,7 @@ async def put_rules(session: AsyncSession, act: Act, body: RulesIn, *, version: 
     stale = version is not None and version != current.version
     if stale or not await rule_rows.add_version(session, made):
         raise PreconditionFailed("routing_rules_changed", "Somebody changed the rules. Reload them and edit again.")
-    asked = {skill for rule in body.rules for skill in rule.effects.requirements}
+    asked = {skill for rule in body.rules for skill in (*rule.effects.requirements, *rule.effects.preferred)}
     await version_rows.replace_rules_skills(session, asked)
     await publish(session, act, [RoutingRulesChanged(version_id=made.id, number=made.version)])
     return _view(made)

@@ -20,11 +20,11 @@ async def get_skill_use(session: AsyncSession, skill_id: UUID) -> SkillUse:
     return SkillUse(
         agents_total=total,
         agents=[SkillHolder.model_validate(holder) for holder in holders],
-        queues=[asking for asking in queues if asking.level is not None or asking.rings],
+        queues=[asking for asking in queues if asking.level is not None or asking.rings or asking.ranks],
         rules=[
-            RuleAsking(number=number, name=rule.name, level=rule.effects.requirements[skill_id])
+            RuleAsking(number=number, name=rule.name, level=rule.effects.requirements.get(skill_id))
             for number, rule in enumerate(rules, start=1)
-            if skill_id in rule.effects.requirements
+            if skill_id in (*rule.effects.requirements, *rule.effects.preferred)
         ],
     )
 
@@ -32,4 +32,5 @@ async def get_skill_use(session: AsyncSession, skill_id: UUID) -> SkillUse:
 def _asking(queue: Queue, skill: str) -> QueueAsking:
     rings = [number for number, ring in enumerate(queue.rings, start=1) if skill in (ring.get("requirements") or {})]
     name = QueueName(id=queue.id, name=queue.name, names=queue.names)
-    return QueueAsking(queue=name, level=queue.requirements.get(skill), rings=rings)
+    ranks = skill in queue.preferred or skill in queue.fading
+    return QueueAsking(queue=name, level=queue.requirements.get(skill), rings=rings, ranks=ranks)

@@ -151,7 +151,7 @@ async def test_what_does_not_exist_is_refused_at_its_place(world: World, client:
         refused = await client.post(path, json=sent, headers=headers)
         assert code(refused) == (422, "unknown_reference")
         assert [one["path"] for one in refused.json()["errors"]] == [
-            "body.team_id", f"body.requirements.{lost}", f"body.rings.0.requirements.{lost}", "body.rings.0.groups.0",
+            "body.team_id", "body.rings.0.groups.0", f"body.requirements.{lost}", f"body.rings.0.requirements.{lost}",
         ]  # fmt: skip
 
 

@@ -103,7 +103,7 @@ async def test_queues_are_made_changed_paged_and_guarded_against_lost_updates(
     world: World, client: httpx.AsyncClient
 ) -> None:
     headers = await bearer(world, await world.add_agent(ready=False), "supervisor")
-    skill = str(await world.add_skill("orders"))
+    skill = str(await world.add_skill())
     body = {
         "name": "Orders",
         "requirements": {skill: 5},

@@ -87,14 +87,14 @@ class World:
         return queue_id
 
     async def add_skill(self, name: str = "Chinese") -> UUID:
-        skill_id = ids.new_id(self.clock.now())
+        skill = uuid4()
         await self.execute(
             "INSERT INTO skill (id, name, created_at) VALUES (:id, :name, :now)",
-            id=skill_id,
+            id=skill,
             name=name,
             now=self.clock.now(),
         )
-        return skill_id
+        return skill
 
     async def master(self, agent_id: UUID, skill: UUID, level: int) -> None:
         await self.execute(

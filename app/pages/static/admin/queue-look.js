@@ -15,8 +15,9 @@ function lackingWords({ lacking, let_in: people }) {
   return Object.entries(lacking).map(([skill, count]) => t("admin.look.lacking", { count: number(count), of: number(people), skill: skill.startsWith("language:") ? skill.slice(9) : nameById(skill) })).join(" · ");
 }
 
-function ringRow(ring) {
-  const name = ring.ring ? t("admin.look.ring", { ring: ring.ring, after: durationText(ring.enter_after_seconds) }) : t("admin.look.own");
+function ringRow(ring, index, rings) {
+  const fades = index && ring.ring === rings[index - 1].ring;
+  const name = fades ? t("admin.look.faded", { after: durationText(ring.enter_after_seconds) }) : ring.ring ? t("admin.look.ring", { ring: ring.ring, after: durationText(ring.enter_after_seconds) }) : t("admin.look.own");
   return el("tr", { data: { ring: String(ring.ring) } }, el("th", { scope: "row" }, name, el("p", { class: "soft", text: lackingWords(ring) })), ...COUNTS.map((part) => el("td", { class: "figure", text: number(ring[part]) })));
 }
 

@@ -9,8 +9,8 @@ import { button, failure, field, say } from "./parts.js";
 
 const PATH = "/v1/skills";
 
-function askingWords({ level, rings }) {
-  return [level && t("admin.skills.from_level", { level }), ...rings.map((ring) => t("admin.skills.in_ring", { ring }))].filter(Boolean).join(" · ");
+function askingWords({ level, rings = [], ranks = level === null }) {
+  return [level && t("admin.skills.from_level", { level }), ...rings.map((ring) => t("admin.skills.in_ring", { ring })), ranks && t("admin.skills.ranks")].filter(Boolean).join(" · ");
 }
 
 function place(href, name, words) {
@@ -29,7 +29,7 @@ function usePanel(skill, told) {
     const agents = use.agents.map((one) => place(`#agents/${one.agent_id}`, one.name, t("admin.skills.level", { level: one.proficiency })));
     shown.replaceChildren(
       part("admin.skills.queues", use.queues.map((one) => place(`#queues/${one.queue.id}`, nameOf(one.queue), askingWords(one)))),
-      part("admin.skills.rules", use.rules.map((one) => place(`#rules/${one.number}`, one.name, t("admin.skills.from_level", { level: one.level })))),
+      part("admin.skills.rules", use.rules.map((one) => place(`#rules/${one.number}`, one.name, askingWords(one)))),
       part("admin.skills.agents", [...agents, ...(hidden > 0 ? [el("li", { class: "soft", text: t("admin.members.more", { count: number(hidden) }) })] : [])]));
     told(!(use.agents_total + use.queues.length + use.rules.length));
   }

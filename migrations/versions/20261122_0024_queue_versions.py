@@ -1,21 +1,20 @@
-"""Queues' settings as versions, the skills that queues and rules ask for, and skills' names by language.
+"""Queues' settings as versions, and the skills that queues and rules ask for.
 
-Revision ID: 20261122_0020
-Revises: 20261122_0019
+Revision ID: 20261122_0024
+Revises: 20261122_0023
 """
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-revision = "20261122_0020"
-down_revision = "20261122_0019"
+revision = "20261122_0024"
+down_revision = "20261122_0023"
 branch_labels = None
 depends_on = None
 
 
 def upgrade() -> None:
-    op.add_column("skill", sa.Column("names", JSONB(), server_default=sa.text("'{}'"), nullable=False))
     op.create_table(
         "queue_version",
         sa.Column("queue_id", sa.Uuid(), nullable=False),
@@ -47,4 +46,3 @@ def downgrade() -> None:
     op.drop_table("routing_rules_skill")
     op.drop_table("queue_skill")
     op.drop_table("queue_version")
-    op.drop_column("skill", "names")
