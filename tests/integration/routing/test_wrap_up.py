@@ -9,8 +9,9 @@ import pytest
 from app.core.due_rows import DueRowRunner
 from app.core.errors import Conflict, InvalidInput, NotFound, SwitchboardError
 from app.routing.jobs import due_tables
-from app.routing.schemas import AssignBody, TransferBody
+from app.routing.schemas import AssignBody
 from app.routing.service import by_hand, ending, presences
+from app.routing.transfer_schemas import TransferBody
 from app.routing.wrap_up_schemas import EndWrapUpBody
 from app.sla.service import opening
 from tests.clocks import ManualClock
