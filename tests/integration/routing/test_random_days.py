@@ -19,7 +19,7 @@ from app.sla.service import opening
 from tests.clocks import ManualClock
 from tests.integration.routing.world import Routed, World, principal_of
 
-STEPS = 120
+STEPS = 150
 SUPERVISOR = frozenset({"work", "routing:write", "conversations:write"})
 CHANNELS = ("chat", "chat", "chat", "email", "voice")
 STATUSES = ("open", "pending", "on_hold", "snoozed", "resolved")
@@ -98,6 +98,9 @@ class Day:
             work_id = self.random.choice(rows).id
             await self.world.run(ending.end_wrap_up, lead, work_id=work_id, body=EndWrapUpBody())
 
+    async def write_or_wrap_up(self) -> None:
+        await self.random.choice((self.write, self.end_wrap_up))()
+
     async def change_presence(self) -> None:
         agent = self.random.choice(self.agents)
         act = self.random.choice(("ready", "ready", "not_ready", "beat", "clear", "close"))
@@ -163,8 +166,8 @@ class Day:
     async def step(self) -> None:
         acts: tuple[Callable[[], Awaitable[Any]], ...] = (
             self.open, self.open, self.route, self.route, self.answer, self.answer, self.answer,
-            self.change_status, self.change_presence, self.by_hand, self.hand_over_warm, self.pass_time,
-            self.overflow, self.write, self.end_wrap_up,
+            self.change_status, self.change_presence, self.by_hand, self.hand_over_warm, self.hand_over_warm,
+            self.pass_time, self.overflow, self.write_or_wrap_up,
         )  # fmt: skip
         try:
             await self.random.choice(acts)()
