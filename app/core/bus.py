@@ -170,12 +170,14 @@ class PostgresBus:
             asyncio.create_task(keep_up(self._publish_pending), name="bus publisher"),
         ]
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._listening.wait(), START_WITHIN_SECONDS)
+            async with asyncio.timeout(START_WITHIN_SECONDS):
+                await self._listening.wait()
 
     async def close(self) -> None:
         if self._tasks:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._outbox.emptied.wait(), CLOSE_WITHIN_SECONDS)
+                async with asyncio.timeout(CLOSE_WITHIN_SECONDS):
+                    await self._outbox.emptied.wait()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -206,7 +208,8 @@ class PostgresBus:
                 self._listening.set()
                 backoff.reset()
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(must_look.wait(), HEARTBEAT_SECONDS)
+                    async with asyncio.timeout(HEARTBEAT_SECONDS):
+                        await must_look.wait()
         finally:
             self._listening.clear()
             connection.terminate()

@@ -47,13 +47,15 @@ class NatsBus:
     async def start(self) -> None:
         self._task = asyncio.create_task(keep_up(self._serve), name="bus")
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._listening.wait(), START_WITHIN_SECONDS)
+            async with asyncio.timeout(START_WITHIN_SECONDS):
+                await self._listening.wait()
 
     async def close(self) -> None:
         if self._task is None:
             return
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._outbox.emptied.wait(), CLOSE_WITHIN_SECONDS)
+            async with asyncio.timeout(CLOSE_WITHIN_SECONDS):
+                await self._outbox.emptied.wait()
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
         self._task = None
@@ -99,7 +101,8 @@ class NatsBus:
             self._listening.set()
             backoff.reset()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._handlers.added.wait(), HEARTBEAT_SECONDS)
+                async with asyncio.timeout(HEARTBEAT_SECONDS):
+                    await self._handlers.added.wait()
 
     async def _on_message(self, message: Msg) -> None:
         self._handlers.call(message.subject.removeprefix(self._prefix), message.data)

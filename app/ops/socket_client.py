@@ -130,7 +130,8 @@ class ResumingSocket:
         self._pending[command_id] = (frame, answer)
         try:
             await self._send(frame)
-            result = await asyncio.wait_for(answer, timeout)
+            async with asyncio.timeout(timeout):
+                result = await answer
         finally:
             self._pending.pop(command_id, None)
         if not result["ok"]:

@@ -64,7 +64,8 @@ class Boards:
     async def run(self) -> None:
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._due.wait(), AT_LEAST_EVERY_SECONDS)
+                async with asyncio.timeout(AT_LEAST_EVERY_SECONDS):
+                    await self._due.wait()
             self._due.clear()
             try:
                 await self._send_round()

@@ -45,6 +45,7 @@ class Tail:
 
     async def wait_ready(self) -> None:
         try:
-            await asyncio.wait_for(self.ready.wait(), START_SECONDS)
+            async with asyncio.timeout(START_SECONDS):
+                await self.ready.wait()
         except TimeoutError as error:
             raise Unavailable("starting", "The server is starting. Try again in a moment.") from error

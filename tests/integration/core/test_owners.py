@@ -88,6 +88,7 @@ async def test_when_the_leader_stops_the_one_that_stands_by_leads(database: Data
     assert await leading.get() == ("a", 1)
     second = run("b")
     first.cancel()
-    assert await asyncio.wait_for(leading.get(), 10) == ("b", 2)
+    async with asyncio.timeout(10):
+        assert await leading.get() == ("b", 2)
     second.cancel()
     await asyncio.gather(first, second, return_exceptions=True)

@@ -20,7 +20,8 @@ async def test_a_run_that_fails_is_started_again() -> None:
 
     keeping = asyncio.create_task(keep_running("test", run))
     for _ in range(2):
-        await asyncio.wait_for(runs.get(), 10)
+        async with asyncio.timeout(10):
+            await runs.get()
     keeping.cancel()
     await asyncio.wait({keeping})
     assert keeping.cancelled()
