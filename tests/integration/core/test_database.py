@@ -13,6 +13,7 @@ from sqlalchemy import text
 from app.core.database import Database, SessionDep, driver_connection
 
 MOST_TURNS = 25
+PATIENCE_SECONDS = 10
 
 
 @pytest.fixture
@@ -113,7 +114,9 @@ async def test_however_far_a_cancelled_transaction_came_the_next_one_is_committe
             await asyncio.sleep(0)
         cancelled.cancel()
         await asyncio.gather(cancelled, return_exceptions=True)
-        assert await open_transactions(notes) == 0, f"cancelled after {turns} turns"
+        async with asyncio.timeout(PATIENCE_SECONDS):  # cancelled after so many turns, it would stay for ever
+            while await open_transactions(notes):
+                await asyncio.sleep(0.01)  # the server sees by itself that the line is gone
         await write(f"after {turns}")
     await victim.close()
     async with notes.look() as session:
