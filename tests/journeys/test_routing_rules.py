@@ -6,7 +6,7 @@ from typing import Any
 
 from playwright.async_api import Page, expect
 
-from tests.journeys.admin_desk import enter
+from tests.journeys.admin_desk import administrator, enter
 from tests.journeys.floor import Agent, Desk, Floor
 from tests.journeys.test_admin import REFUSED, part
 
@@ -46,6 +46,10 @@ async def test_a_rule_is_written_tried_saved_and_met_by_the_next_customer(floor:
     lead = await floor.agent(desk, "lin")
     before = await (await floor.customer(desk, language="zh-CN")).write("您好")
     assert (await work_of(lead, before))["rules"] is None
+    await administrator(floor, desk)
+    root = await floor.agent(desk, "root")
+    skill = f"Silk {desk.queue_id}"
+    await root.post("/v1/skills", {"name": skill})
     page = await open_page(expected=REFUSED)
     page.on("dialog", lambda dialog: asyncio.ensure_future(dialog.accept()))
     try:
@@ -58,6 +62,7 @@ async def test_a_rule_is_written_tried_saved_and_met_by_the_next_customer(floor:
         await part(page, "hours", "mon").locator("input").fill("00:00-24:00")
         await part(page, "effects", "queue_id").locator("select").select_option(label=other.queue_name)
         await part(page, "effects", "priority").locator("select").select_option("8")
+        await part(page, "effects", "preferred").get_by_label(skill).check()
         await page.get_by_role("button", name="Save").click()
         await expect(part(page, "hours", "zone").locator(".wrong")).to_contain_text("no such time zone")
         await part(page, "hours", "zone").locator("input").fill("")
@@ -83,6 +88,7 @@ async def test_a_rule_is_written_tried_saved_and_met_by_the_next_customer(floor:
         await page.get_by_role("link", name="All routing rules").click()
         row = page.locator("tbody tr", has_text="Chinese to the second desk")
         await expect(row).to_contain_text(f"Queue: {other.queue_name}")
+        await expect(row).to_contain_text(f"Skills that only rank: {skill}")
         await row.get_by_role("button", name="Turn off").click()
         await expect(row).to_contain_text("Off")
         await page.get_by_role("button", name="Which rules fire?").click()

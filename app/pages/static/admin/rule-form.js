@@ -52,15 +52,16 @@ function conditionsPart(value) {
 function effectsPart(value) {
   const counts = (most) => Array.from({ length: most + 1 }, (_, each) => [each, String(each)]);
   const language = el("input", { value: value.language ?? "", maxLength: 35, autocomplete: "off" });
-  const skills = skillLevels("requirements", value.requirements ?? {});
+  const known = choices("skill_id");
+  const skills = skillLevels("requirements", value.requirements ?? {}), preferred = boxes("preferred", known, value.preferred ?? []);
   const parts = {
     queue_id: choice("queue_id", choices("queue_id"), value.queue_id, { none: "admin.rules.not_set" }),
     tier: choice("tier", tiers(), value.tier, { none: "admin.rules.not_set" }),
     priority: choice("priority", counts(9), value.priority, { hint: "admin.rules.priority_hint", none: "admin.rules.not_set" }),
     language: { element: field("language", "admin.field.language", language, "admin.rules.language_hint"), read: () => language.value.trim() || null },
   };
-  const element = group("effects", "admin.rules.sets", say("p", "admin.rules.sets_hint", { class: "soft" }), el("div", { class: "fields" }, ...Object.values(parts).map((one) => one.element)), choices("skill_id").length > 0 && skills.element);
-  return { element, read: () => ({ ...Object.fromEntries(Object.entries(parts).map(([part, one]) => [part, one.read()])), requirements: skills.read() }) };
+  const element = group("effects", "admin.rules.sets", say("p", "admin.rules.sets_hint", { class: "soft" }), el("div", { class: "fields" }, ...Object.values(parts).map((one) => one.element)), known.length > 0 && skills.element, known.length > 0 && preferred.element);
+  return { element, read: () => ({ ...Object.fromEntries(Object.entries(parts).map(([part, one]) => [part, one.read()])), requirements: skills.read(), preferred: preferred.read() }) };
 }
 
 /** { element, read } */

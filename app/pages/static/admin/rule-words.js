@@ -32,6 +32,7 @@ export function effectWords(effects) {
   if (effects.queue_id) said.push(pair("queue_id", nameById(effects.queue_id)));
   for (const name of ["tier", "priority"]) if (effects[name] !== null && effects[name] !== undefined) said.push(pair(name, String(effects[name])));
   if (effects.language) said.push(pair("language", effects.language));
+  if (effects.preferred?.length) said.push(pair("preferred", effects.preferred.map(nameById).join(t("admin.and"))));
   for (const [skill, level] of Object.entries(effects.requirements ?? {})) said.push(t("admin.rules.skill_at", { name: nameById(skill), level }));
   return said.join(" · ");
 }
