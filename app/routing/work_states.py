@@ -21,8 +21,7 @@ TRANSITIONS: Mapping[WorkState, frozenset[WorkState]] = {
     "cancelled": frozenset(),
     "moved": frozenset(),
 }
-"""spec/routing.md, "Four separate machines", and back from wrap-up when the customer writes: everything not listed is
-refused."""
+"""Everything not listed is refused (docs/decisions/0006-routing.md). Back from wrap-up: the customer wrote."""
 
 ENDED_STATUSES = frozenset({"resolved", "closed"})
 HELD_STATUSES = frozenset({"pending", "on_hold", "snoozed"})

@@ -133,6 +133,7 @@ async def set_scene(http: httpx.AsyncClient, database: Database, town: Town) -> 
     hooks = {"name": "crm", "url": "https://crm.example/hooks", "event_types": []}
     endpoint = await scene.as_("root", "POST", "/v1/webhooks", hooks)
     scene.ids = {
+        "version": "1",
         "endpoint_id": endpoint.json()["id"],
         "account_id": str(town.people["eve"]),
         "agent_id": str(town.people["eve"]),

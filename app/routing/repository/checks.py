@@ -90,7 +90,7 @@ VIOLATIONS = text(
     ORDER BY rule, subject LIMIT 1000
     """
 )
-"""Invariants of spec/routing.md that one statement can see. `forced` = a supervisor's override, audited by its row."""
+"""Invariants of routing that one statement can see. `forced` = a supervisor's override, audited by its row."""
 
 
 async def find_drift(session: AsyncSession) -> list[tuple[UUID, int, int]]:
