@@ -40,6 +40,12 @@ def check_fading(requirements: Mapping[str, int], fading: Mapping[str, Fade]) ->
             raise InvalidInput(
                 "fading_contradicts",
                 f"fading.{skill} ends at {fade.floor}, but {requirements[skill]} is required; choose a lower floor.",
+                errors=[
+                    {
+                        "path": f"body.fading.{skill}.floor",
+                        "message": "not under what is required: choose a lower floor",
+                    }
+                ],
             )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from playwright.async_api import Locator, Page, expect
 
+from app.routing.schemas import QueueBody
 from tests.journeys.admin_desk import administrator, enter
 from tests.journeys.floor import Agent, Floor
 from tests.journeys.test_admin import REFUSED, part
@@ -89,6 +90,115 @@ async def test_a_queue_is_looked_at_before_it_is_saved_staffed_changed_by_two_an
     assert (await settings(lead, queue_id))["tier"] == 2
 
 
+async def test_saving_one_setting_of_a_queue_keeps_all_the_others(floor: Floor, open_page: OpenPage) -> None:
+    desk, other = await floor.desk("lin"), await floor.desk()
+    await administrator(floor, desk)
+    root, lead = await floor.agent(desk, "root"), await floor.agent(desk, "lin")
+    first, second = [(await root.post("/v1/skills", {"name": name}))["id"] for name in ("Returns", "Claims")]
+    spec = {"timezone": "Europe/Berlin", "weekly": {"mon": ["09:00-17:00"]}}
+    calendar = await lead.post("/v1/sla/calendars", {"name": "Mondays", "spec": spec})
+    body = {
+        "name": "All that there is",
+        "names": {"zh-CN": "全部", "en": "All", "fr": "Tout"},
+        "team_id": (await lead.get("/v1/me"))["agent"]["team_id"],
+        "tier": 1,
+        "priority": 7,
+        "target_seconds": 90,
+        "offer_timeout_seconds": 45,
+        "auto_accept": True,
+        "wrap_up": "required",
+        "wrap_up_seconds": 240,
+        "requirements": {first: 6},
+        "preferred": [second, first],
+        "fading": {first: {"step_seconds": 30, "floor": 3}, second: {"step_seconds": 90, "floor": 1}},
+        "rings": [{"enter_after_seconds": 200, "requirements": {first: 2}, "groups": []}],
+        "policy": "longest_idle",
+        "overflow": [
+            {"when": {"tries_exhausted": True}, "do": {"message": {"zh-CN": "请稍候", "en": "Wait", "de": "Moment"}}},
+            {"when": {"longer_than": 30}, "do": {"queue": str(other.queue_id)}},
+            {"when": {"estimated_wait_over_seconds": 600}, "do": {"message": {"en": "It takes long."}}},
+            {"when": {"nobody_staffed": True}, "do": {"queue": str(other.queue_id)}},
+            {"when": {"outside_hours": True}, "do": {"message": {"zh-CN": "已下班"}}},
+        ],
+        "calendar_id": calendar["id"],
+        "last_agent_memory_seconds": 0,
+        "last_agent_hold_seconds": 20,
+    }
+    assert body.keys() == QueueBody.model_fields.keys(), "a new setting: give it here, and show it on the page"
+    queue_id = (await root.post("/v1/queues", body))["id"]
+    page = await open_page()
+    await enter(page, floor, desk.login("lin"), f"queues/{queue_id}")
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.locator(".bar")).to_contain_text("Nothing")
+    await part(page, "target_seconds").locator("input").fill("20 s")
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.locator(".bar")).to_contain_text("Saved as version 2.")
+    assert await settings(lead, queue_id) == body | {"target_seconds": 20}
+
+
+async def test_where_work_goes_that_waits_and_what_follows_it_is_written_in_chinese(
+    floor: Floor, open_page: OpenPage
+) -> None:
+    desk, other = await floor.desk("lin"), await floor.desk("chen")
+    await administrator(floor, desk)
+    root, lead = await floor.agent(desk, "root"), await floor.agent(desk, "lin")
+    skill = (await root.post("/v1/skills", {"name": "Spoken Dutch"}))["id"]
+    back = {"when": {"age_over_seconds": 60}, "do": {"queue": str(desk.queue_id)}}
+    theirs = await settings(lead, str(other.queue_id)) | {"overflow": [back]}
+    assert (await root.client.put(f"/v1/queues/{other.queue_id}", json=theirs)).status_code == 200
+    page = await open_page(language="zh-CN", expected=REFUSED)
+    await enter(page, floor, desk.login("lin"), f"queues/{desk.queue_id}", language="zh-CN")
+
+    steps = part(page, "overflow")
+    for _ in range(2):
+        await steps.get_by_role("button", name="添加步骤").click()
+    item = steps.locator("> .list > .rows > .item")
+    for place, text in enumerate(["We are busy.", "现在较忙，请稍候。"]):
+        await item.nth(0).locator("textarea").nth(place).fill(text)
+    await item.nth(1).locator("[data-part=trigger] select").select_option("longer_than")
+    await item.nth(1).locator("[data-part=longer_than] input").fill("0")
+    await item.nth(1).locator("[data-part=kind] select").select_option("queue")
+    await item.nth(1).locator("[data-part=queue] select").select_option(str(other.queue_id))
+    await page.get_by_role("button", name="保存").click()
+    await expect(item.nth(1).locator("[data-part=longer_than] .wrong")).to_have_text("不能小于 1。")
+    await item.nth(1).locator("[data-part=longer_than] input").fill("12")
+    await page.get_by_role("button", name="保存").click()
+    await expect(steps.locator("> .wrong")).to_contain_text(f"会话会回到原处：Sales {desk.number} → Sales")
+    theirs = await settings(lead, str(other.queue_id)) | {"overflow": []}
+    assert (await root.client.put(f"/v1/queues/{other.queue_id}", json=theirs)).status_code == 200
+
+    await item.nth(1).get_by_role("button", name="上移").click()
+    await expect(item.nth(0).get_by_role("button", name="下移")).to_be_focused()
+    fading = part(page, "fading")
+    await fading.get_by_role("button", name="添加技能").click()
+    await fading.locator("[data-part=skill] select").select_option(skill)
+    await fading.locator("[data-part=floor] input").fill("5")
+    requirements = page.locator("form .form-body > [data-part=requirements]")
+    await requirements.get_by_role("button", name="添加技能").click()
+    await requirements.locator("[data-part=skill] select").select_option(skill)
+    await requirements.locator("[data-part=level] input").fill("4")
+    await part(page, "wrap_up").locator("select").select_option("timed")
+    await part(page, "wrap_up_seconds").locator("input").fill("90 秒")
+    await page.get_by_role("button", name="保存").click()
+    await expect(fading.locator("[data-part=floor] .wrong")).to_have_text("必须低于所要求的级别。")
+    await fading.locator("[data-part=floor] input").fill("2")
+    await page.get_by_role("button", name="保存").click()
+    await expect(page.locator(".bar")).to_contain_text("第 2 版")
+    stored = await settings(lead, str(desk.queue_id))
+    assert stored["overflow"] == [
+        {"when": {"longer_than": 12}, "do": {"queue": str(other.queue_id)}},
+        {"when": {"age_over_seconds": 300}, "do": {"message": {"en": "We are busy.", "zh-CN": "现在较忙，请稍候。"}}},
+    ]
+    assert stored["fading"] == {skill: {"step_seconds": 60, "floor": 2}}
+    assert (stored["wrap_up"], stored["wrap_up_seconds"]) == ("timed", 90)
+
+    await page.get_by_role("button", name="历史版本").click()
+    edits = page.locator("dialog .edits li")
+    await expect(edits.filter(has_text="溢出")).to_contain_text(f"排位在此之后 12：转到队列 “{other.queue_name}”")
+    await expect(edits.filter(has_text="到时自动结束")).to_contain_text("话后处理 无 → ")
+    await expect(edits.filter(has_text="话后处理最长")).to_contain_text("10 分钟 → 1 分钟 30 秒")
+
+
 async def test_an_agents_terms_and_skills_in_chinese_and_a_skill_in_use_is_not_retired(
     floor: Floor, open_page: OpenPage
 ) -> None:
@@ -109,6 +219,7 @@ async def test_an_agents_terms_and_skills_in_chinese_and_a_skill_in_use_is_not_r
     await page.locator("[data-part=skills]").get_by_role("button", name="添加技能").click()
     await page.locator("[data-part=skills] select").select_option(label="投诉处理")
     await page.locator("[data-part=skills] input").fill("8")
+    await part(page, "auto_accept").locator("input").check()
     for _ in range(2):
         await part(page, "channel_limits").get_by_role("button", name="添加上限").click()
     limits = part(page, "channel_limits")
@@ -122,6 +233,7 @@ async def test_an_agents_terms_and_skills_in_chinese_and_a_skill_in_use_is_not_r
     lead = await floor.agent(desk, "lin")
     terms = await lead.get(f"/v1/agents/{desk.ids['anna']}/terms")
     assert ([one["proficiency"] for one in terms["skills"]], terms["channel_limits"]) == ([8], {"chat": 2})
+    assert terms["auto_accept"] is True
 
     await page.goto(skill_url)
     await expect(page.locator(".use li")).to_have_text("Anna Berg 熟练度 8")

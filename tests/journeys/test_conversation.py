@@ -116,7 +116,7 @@ async def test_a_customer_writes_and_the_right_agent_answers(address: str, tmp_p
         await agent.keyboard.press("Alt+Shift+e")
         await agent.click("dialog button[type=submit]")
         await expect(agent.locator(".about")).to_have_text(re.compile("resolved"))
-        await expect(customer.locator("sb-chat header .sub")).not_to_be_empty()
+        await expect(customer.locator("sb-chat .ended")).not_to_be_empty()
         assert complaints == [[], []]
 
 

@@ -112,6 +112,39 @@ async def test_what_is_typed_without_a_line_waits_survives_a_reload_and_arrives_
         assert [message["body"] for message in kept] == ["before", "meanwhile"]
 
 
+async def test_a_visitor_who_ends_the_chat_is_asked_once_and_begins_anew_by_writing(
+    floor: Floor, open_page: OpenPage, lead: Agent
+) -> None:
+    page = await open_page(language="zh-CN", size=(375, 667))
+    await visit(page, floor.url)
+    end = page.locator("sb-chat header").get_by_role("button", name="结束会话")
+    await expect(end).to_be_hidden()
+    await say(page, "没事了")
+    await expect(page.locator("sb-chat .message.own")).to_contain_text("已发送")
+    conversation_id = await newest(lead)
+    await end.focus()
+    await end.press("Enter")
+    question = page.locator("sb-chat").get_by_role("group", name="确定结束本次会话吗？")
+    await expect(question.get_by_role("button", name="结束会话")).to_be_focused()
+    await page.keyboard.press("Escape")
+    await expect(question).to_have_count(0)
+    await expect(end).to_be_focused()
+    await page.keyboard.press("Enter")
+    await expect(question.get_by_role("button", name="结束会话")).to_be_focused()
+    await page.keyboard.press("Enter")
+    await expect(page.locator("sb-chat .ended")).to_have_text("本次会话已结束。再次留言即可重新开始。")
+    await expect(question).to_have_count(0)
+    await expect(page.locator("sb-chat textarea")).to_be_focused()
+    await expect(end).to_be_hidden()
+    ended = await lead.get(f"/v1/conversations/{conversation_id}")
+    assert (ended["status"], ended["disposition"]) == ("resolved", "ended_by_customer")
+    await say(page, "还有一个问题")
+    await expect(page.locator("sb-chat .queue")).to_be_visible()
+    await expect(page.locator("sb-chat .ended")).to_be_hidden()
+    await expect(end).to_be_visible()
+    assert (await lead.get(f"/v1/conversations/{conversation_id}"))["status"] == "open"
+
+
 async def test_on_a_phone_it_fills_the_screen_above_the_keyboard_and_gives_the_page_back(
     floor: Floor, open_page: OpenPage, desk: Desk
 ) -> None:
@@ -134,7 +167,7 @@ async def test_on_a_phone_it_fills_the_screen_above_the_keyboard_and_gives_the_p
     assert field is not None
     assert field["y"] + field["height"] <= 367
     assert await page.locator("sb-chat textarea").evaluate("(field) => getComputedStyle(field).fontSize") == "16px"
-    await page.click("sb-chat header button")
+    await page.click("sb-chat header .icon-button")
     assert await page.evaluate("scrollY") == before
 
 

@@ -150,6 +150,7 @@ async def change_terms(
     levels: dict[UUID, int] | None,
     fields: tuple[str, ...],
     if_match: str | None,
+    auto_accept: bool | None = None,
 ) -> None:
     """A new version for `fields`, of which routing keeps some itself; `levels` replace the skills if given.
 
@@ -158,6 +159,8 @@ async def change_terms(
     agent = await _lock_version(session, agent_id, if_match)
     if levels is not None:
         await repository.replace_skills(session, agent_id, levels)
+    if auto_accept is not None:
+        agent.auto_accept = auto_accept
     await _raise_version(session, act, agent)
     await event_log.append(session, act, [AgentUpdated(agent_id=agent_id, fields=fields)])
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
-from app.agents.schemas import SKILLS_MAX, AgentSkillLevel
+from app.agents.schemas import SKILLS_MAX, AgentSkillLevel, AutoAccept
 from app.core.edits import Edit
 from app.core.numbers import WholeNumber
 from app.routing.decisions import UnroutableReason
@@ -138,6 +138,7 @@ class AgentTermsView(BaseModel):
     agent_id: UUID
     name: str
     skills: list[AgentSkillLevel]
+    auto_accept: bool
     capacity_units: int
     used_units: int
     channel_limits: dict[str, int]
@@ -146,13 +147,14 @@ class AgentTermsView(BaseModel):
 
 
 class AgentTermsPatch(Body):
-    """Only the members given are changed, all or none. `skills` need the scope agents:write."""
+    """Only the members given are changed, all or none. `skills` and `auto_accept` need the scope agents:write."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"example": {"capacity_units": 100, "channel_limits": {"chat": 3}}}
     )
 
     skills: list[AgentSkillLevel] | None = Field(default=None, max_length=SKILLS_MAX)
+    auto_accept: AutoAccept | None = None
     capacity_units: WholeNumber | None = Field(default=None, ge=1, le=MAX_CAPACITY_UNITS)
     channel_limits: dict[Channel, Annotated[WholeNumber, Field(ge=0, le=MAX_AT_ONCE)]] | None = Field(
         default=None, max_length=MAX_CHANNELS

@@ -17,7 +17,9 @@ from app.routing.service.presences import check_visible
 from app.routing.service.publish import publish
 from app.routing.service.references import refuse_unknown
 
-SKILLS_SCOPE = "agents:write"
+PROFILE_SCOPE = "agents:write"
+PROFILE_MEMBERS = ("skills", "auto_accept")
+"""The agent's own record has these; routing keeps the rest."""
 
 
 async def get_terms(session: AsyncSession, agent_id: UUID) -> AgentTermsView:
@@ -29,6 +31,7 @@ async def get_terms(session: AsyncSession, agent_id: UUID) -> AgentTermsView:
         agent_id=agent_id,
         name=agent.name,
         skills=agent.skills,
+        auto_accept=agent.auto_accept,
         capacity_units=ledger.capacity_units if ledger else DEFAULT_CAPACITY_UNITS,
         used_units=ledger.used_units if ledger else 0,
         channel_limits=ledger.channel_limits if ledger else {},
@@ -46,21 +49,23 @@ async def change_terms(
     patch: AgentTermsPatch,
     version: int | None = None,
 ) -> AgentTermsView:
-    """By whoever may see the agent; skills only with the scope agents:write.
+    """By whoever may see the agent; skills and `auto_accept` only with the scope agents:write.
 
     Raises NotFound `agent_not_found`, `skill_not_found`, Forbidden `scope_missing`, Conflict `capacity_in_use`,
     InvalidInput `unknown_reference`, PreconditionFailed `version_mismatch`.
     """
     await check_visible(session, principal, agent_id)
-    if patch.skills is not None and SKILLS_SCOPE not in principal.scopes:
-        raise Forbidden("scope_missing", f"To change skills needs the scope {SKILLS_SCOPE}.", scope=SKILLS_SCOPE)
     fields = tuple(sorted(name for name in patch.model_fields_set if getattr(patch, name) is not None))
+    refused = next((name for name in PROFILE_MEMBERS if name in fields), None)
+    if refused and PROFILE_SCOPE not in principal.scopes:
+        raise Forbidden("scope_missing", f"To change {refused} needs the scope {PROFILE_SCOPE}.", scope=PROFILE_SCOPE)
     levels = None if patch.skills is None else {level.skill_id: level.proficiency for level in patch.skills}
     await agents.change_terms(
         session,
         act,
         agent_id=agent_id,
         levels=levels,
+        auto_accept=patch.auto_accept,
         fields=fields,
         if_match=None if version is None else agents.etag_of(version),
     )

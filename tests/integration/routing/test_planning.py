@@ -267,7 +267,7 @@ async def test_an_agents_terms_change_together_or_not_at_all(world: World, clien
     etag = {"If-Match": before.headers["etag"]}
     body: dict[str, Any] = {
         "skills": [{"skill_id": skill, "proficiency": 4}], "capacity_units": 50, "channel_limits": {"chat": 1},
-        "queue_ids": [str(other)],
+        "queue_ids": [str(other)], "auto_accept": True,
     }  # fmt: skip
     changed = await client.patch(path, json=body, headers=headers | etag)
     assert {name: changed.json()[name] for name in body} == body
@@ -302,8 +302,9 @@ async def test_supervisors_change_units_within_their_sight_and_no_skills(
     headers, agent = await lead(world), await world.add_agent()
     path = f"/v1/agents/{agent}/terms"
     assert (await client.patch(path, json={"capacity_units": 75}, headers=headers)).status_code == 200
-    refused = await client.patch(path, json={"skills": []}, headers=headers)
-    assert (code(refused), refused.json()["scope"]) == ((403, "scope_missing"), "agents:write")
+    for profile in ({"skills": []}, {"auto_accept": False}):
+        refused = await client.patch(path, json=profile, headers=headers)
+        assert (code(refused), refused.json()["scope"]) == ((403, "scope_missing"), "agents:write")
     await world.execute("UPDATE account SET visibility = 'team'")
     team = uuid4()
     await world.execute("INSERT INTO team (id, name, created_at) VALUES (:id, 'X', :at)", id=team, at=world.clock.now())

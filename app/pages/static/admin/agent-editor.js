@@ -1,11 +1,11 @@
-// On which terms an agent gets work: skills with levels, units, limits by channel, and the queues; saved together.
+// On which terms an agent gets work: skills with levels, whether offers are asked or given, units, limits by channel, and the queues; saved together.
 import { call } from "../shared/api.js";
 import { el } from "../shared/dom.js";
 import { t } from "../shared/i18n.js";
 import { CHANNELS, boxes, choice, once, skillLevels } from "./controls.js";
 import { editor } from "./editor.js";
 import { choices, nameById } from "./names.js";
-import { field, group, listOf, say } from "./parts.js";
+import { checkbox, field, group, listOf, say } from "./parts.js";
 
 const MOST_SKILLS = 50;
 const byId = (one, other) => (one < other ? -1 : 1);
@@ -19,6 +19,12 @@ function skillsPart(skills, mayChange) {
   }
   const levels = skillLevels("skills", Object.fromEntries(skills.map((one) => [one.skill_id, one.proficiency])), { legend: "admin.field.skills", label: "admin.agents.level", most: MOST_SKILLS });
   return { element: levels.element, read: () => Object.entries(levels.read()).map(([skill, proficiency]) => ({ skill_id: skill, proficiency })).sort((one, other) => byId(one.skill_id, other.skill_id)) };
+}
+
+function autoAcceptPart(value, mayChange) {
+  const { element, box } = checkbox("admin.agents.auto_accept", value);
+  box.disabled = !mayChange;
+  return { element: el("div", { data: { part: "auto_accept" } }, element, !mayChange && say("p", "admin.agents.by_admins", { class: "soft" })), read: () => box.checked };
 }
 
 function limitRow([name, most]) {
@@ -38,16 +44,17 @@ function unitsPart(units) {
   return { element: field("capacity_units", "admin.field.capacity_units", input, "admin.agents.units_hint"), read: () => Number(input.value) };
 }
 
-function documentOf({ skills, capacity_units: units, channel_limits: limits, queue_ids: queues }) {
-  return { skills: [...skills].sort((one, other) => byId(one.skill_id, other.skill_id)), capacity_units: units, channel_limits: inOrder(limits), queue_ids: [...queues].sort() };
+function documentOf({ skills, auto_accept: accepts, capacity_units: units, channel_limits: limits, queue_ids: queues }) {
+  return { skills: [...skills].sort((one, other) => byId(one.skill_id, other.skill_id)), auto_accept: accepts, capacity_units: units, channel_limits: inOrder(limits), queue_ids: [...queues].sort() };
 }
 
 export function openEditor(place, terms, mayChange) {
   const path = `/v1/agents/${terms.agent_id}/terms`;
   const thing = { ...terms, id: terms.agent_id };
-  const queues = boxes("queue_ids", choices("queue_id"), thing.queue_ids);
-  const hidden = thing.queue_ids.filter((id) => !choices("queue_id").some(([known]) => known === id));
-  const parts = { skills: skillsPart(documentOf(thing).skills, mayChange), capacity_units: unitsPart(thing.capacity_units), channel_limits: limitsPart(thing.channel_limits), queue_ids: { element: queues.element, read: () => [...queues.read(), ...hidden].sort() } };
+  const isKnown = (id) => choices("queue_id").some(([known]) => known === id);
+  const queues = boxes("queue_ids", choices("queue_id"), thing.queue_ids.filter(isKnown));
+  const hidden = thing.queue_ids.filter((id) => !isKnown(id));
+  const parts = { skills: skillsPart(documentOf(thing).skills, mayChange), auto_accept: autoAcceptPart(thing.auto_accept, mayChange), capacity_units: unitsPart(thing.capacity_units), channel_limits: limitsPart(thing.channel_limits), queue_ids: { element: queues.element, read: () => [...queues.read(), ...hidden].sort() } };
   const changes = (mine) => Object.fromEntries(Object.entries(mine).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(documentOf(thing)[name])));
   const shell = editor(place, {
     thing,

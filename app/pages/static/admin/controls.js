@@ -32,13 +32,18 @@ function skillRow({ skill, level }, label) {
   return { element: el("div", { class: "inline" }, field("skill", "admin.field.skill", which), field("level", label, least)), read: () => [which.value, Number(least.value), which] };
 }
 
-/** Boxes to tick; `options` are [value, text]. */
-export function boxes(part, options, chosen) {
+/** Boxes to tick; `options` are [value, text]. What was chosen keeps its order, also what is gone. */
+export function boxes(part, known, chosen) {
+  const options = chosen.reduce(withGone, known);
   const made = options.map(([value, text]) => {
     const box = el("input", { type: "checkbox", checked: chosen.includes(value) });
     return { value, box, element: el("label", { class: "check" }, box, el("span", { text })) };
   });
-  return { element: group(part, `admin.field.${part}`, el("div", { class: "checks" }, ...made.map((one) => one.element))), read: () => made.filter((one) => one.box.checked).map((one) => one.value) };
+  const read = () => {
+    const ticked = made.filter((one) => one.box.checked).map((one) => one.value);
+    return [...chosen.filter((value) => ticked.includes(value)), ...ticked.filter((value) => !chosen.includes(value))];
+  };
+  return { element: group(part, `admin.field.${part}`, el("div", { class: "checks" }, ...made.map((one) => one.element))), read };
 }
 
 /** { key: value } of [key, value, control] rows. Raises Wrong with the text `key` where one is there twice. */

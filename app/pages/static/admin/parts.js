@@ -38,15 +38,39 @@ export function checkbox(key, checked) {
   return { element: el("label", { class: "check" }, box, say("span", key)), box };
 }
 
-/** Rows that can be added and removed. `make(value)` gives { element, read }; the values are read in their order. */
-export function listOf(values, make, { add, remove, fresh, most = 100 }) {
+/** The two buttons of a row whose place counts; which of them can do something is up to its place. */
+function movers(row, move) {
+  const step = (by) => ({ currentTarget: pressed }) => {
+    move(by);
+    (pressed.disabled ? row.querySelector(".mover:not([disabled])") : pressed)?.focus();
+  };
+  return [iconButton("up", "admin.policy.up", step(-1), { edits: true, class: "button quiet square mover" }), iconButton("down", "admin.policy.down", step(1), { edits: true, class: "button quiet square mover" })];
+}
+
+/**
+ * Rows that can be added and removed, and moved where they are `ordered`. `make(value)` gives { element, read }; the
+ * values are read in their order.
+ */
+export function listOf(values, make, { add, remove, fresh, most = 100, ordered = false }) {
   const rows = el("div", { class: "rows" });
   const items = [];
   const more = button(add, () => { append(fresh()).querySelector("input, select")?.focus(); }, { look: "quiet add", shape: "plus", edits: true });
-  const refresh = () => { more.hidden = items.length >= most; };
+  const refresh = () => {
+    more.hidden = items.length >= most;
+    if (ordered) [...rows.children].forEach((row, place) => row.querySelectorAll(":scope > .mover").forEach((one, down) => { one.disabled = place === (down ? items.length - 1 : 0); }));
+  };
+  const move = (item, row, by) => {
+    const place = items.indexOf(item);
+    items.splice(place + by, 0, ...items.splice(place, 1));
+    rows.children[place + by][by < 0 ? "before" : "after"](row);
+    refresh();
+    changed(rows);
+  };
   const append = (value) => {
     const item = make(value);
-    const row = el("div", { class: "item", data: { part: "item" } }, item.element, iconButton("close", remove, () => {
+    const row = el("div", { class: "item", data: { part: "item" } }, item.element);
+    if (ordered) row.append(...movers(row, (by) => move(item, row, by)));
+    row.append(iconButton("close", remove, () => {
       items.splice(items.indexOf(item), 1);
       row.remove();
       refresh();

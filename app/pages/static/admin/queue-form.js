@@ -6,12 +6,13 @@ import { durationField } from "./durations.js";
 import { textsByLanguage } from "./languages.js";
 import { choices } from "./names.js";
 import { checkbox, field, group, listOf, say } from "./parts.js";
-import { overflowPart } from "./queue-overflow.js";
+import { overflow } from "./queue-overflow.js";
 
 const POLICIES = ["default", "longest_idle", "least_loaded"];
 const WRAP_UPS = ["none", "optional", "timed", "required"];
 const MOST_RINGS = 5;
 const MOST_FADING = 3;
+const FRESH_FADE = { step_seconds: 60, floor: 1 };
 const RING_STEP = 60;
 /** Of a stored queue everything else is a setting, also what this page does not know yet: it is sent as it was. */
 const NOT_SETTINGS = ["id", "version", "synthetic"];
@@ -58,21 +59,27 @@ function rings(values) {
   return { element: group("rings", "admin.field.rings", say("p", "admin.queues.rings_hint", { class: "soft" }), list.element), read: list.read };
 }
 
-/** A skill whose least level falls by one each step of waiting, to the floor at last. */
-function fade([skill, { step_seconds: step, floor }]) {
+function fadingRow([skill, value]) {
   const which = el("select", {}, ...withGone(choices("skill_id"), skill).map(([id, text]) => el("option", { value: id, text, selected: id === skill })));
-  const each = durationField("step_seconds", "admin.field.step_seconds", step);
-  const least = el("input", { type: "number", min: 1, max: 9, value: floor });
-  return { element: el("div", { class: "inline" }, field("skill", "admin.field.skill", which), each.element, field("floor", "admin.field.floor", least)), read: () => [which.value, { step_seconds: each.read(), floor: Number(least.value) }, which] };
+  const step = durationField("step_seconds", "admin.field.step_seconds", value.step_seconds);
+  const floor = el("input", { type: "number", min: 1, max: 9, value: value.floor });
+  return {
+    element: el("div", { class: "inline" }, field("skill", "admin.field.skill", which), step.element, field("floor", "admin.field.floor", floor)),
+    read: () => [which.value, { ...value, step_seconds: step.read(), floor: floor.value === "" ? null : Number(floor.value) }, which],
+  };
 }
 
+/** By skill, how its least level falls while work waits. */
 function fading(values) {
-  const list = listOf(Object.entries(values), fade, { add: "admin.rules.add_skill", remove: "admin.rules.remove_skill", fresh: () => [null, { step_seconds: RING_STEP, floor: 1 }], most: choices("skill_id").length ? MOST_FADING : 0 });
+  const fresh = () => [choices("skill_id").find(([id]) => !list.read().some(([taken]) => taken === id))?.[0] ?? choices("skill_id")[0][0], { ...FRESH_FADE }];
+  const list = listOf(Object.entries(values), fadingRow, { add: "admin.rules.add_skill", remove: "admin.rules.remove_skill", most: choices("skill_id").length ? MOST_FADING : 0, fresh });
   return { element: group("fading", "admin.field.fading", say("p", "admin.queues.fading_hint", { class: "soft" }), list.element), read: () => once(list.read(), "admin.wrong.skill_twice") };
 }
 
 const elements = (parts) => Object.values(parts).map((part) => part.element);
 const read = (parts) => Object.fromEntries(Object.entries(parts).map(([name, part]) => [name, part.read()]));
+
+const section = (legend, parts) => el("fieldset", {}, say("legend", legend), el("div", { class: "fields" }, ...elements(parts)));
 
 /** { element, read } */
 export function queueForm(queue) {
@@ -90,25 +97,25 @@ export function queueForm(queue) {
   const offers = {
     offer_timeout_seconds: durationField("offer_timeout_seconds", "admin.field.offer_timeout_seconds", queue.offer_timeout_seconds, "admin.queues.timeout_hint"),
     auto_accept: flag("auto_accept", "admin.queues.auto_accept", queue.auto_accept),
-    last_agent_memory_seconds: durationField("last_agent_memory_seconds", "admin.field.last_agent_memory_seconds", queue.last_agent_memory_seconds, "admin.queues.memory_hint"),
-    last_agent_hold_seconds: durationField("last_agent_hold_seconds", "admin.field.last_agent_hold_seconds", queue.last_agent_hold_seconds, "admin.queues.hold_hint"),
   };
   const after = {
     wrap_up: choice("wrap_up", WRAP_UPS.map((name) => [name, t(`admin.queues.wrap_up.${name}`)]), queue.wrap_up),
-    wrap_up_seconds: durationField("wrap_up_seconds", "admin.field.wrap_up_seconds", queue.wrap_up_seconds),
-    calendar_id: choice("calendar_id", choices("calendar_id"), queue.calendar_id, { none: "admin.policy.round_the_clock" }),
+    wrap_up_seconds: durationField("wrap_up_seconds", "admin.field.wrap_up_seconds", queue.wrap_up_seconds, "admin.queues.wrap_up_hint"),
+  };
+  const last = {
+    last_agent_memory_seconds: durationField("last_agent_memory_seconds", "admin.field.last_agent_memory_seconds", queue.last_agent_memory_seconds, "admin.queues.memory_hint"),
+    last_agent_hold_seconds: durationField("last_agent_hold_seconds", "admin.field.last_agent_hold_seconds", queue.last_agent_hold_seconds, "admin.queues.hold_hint"),
   };
   const who = {
-    requirements: skillLevels("requirements", queue.requirements),
-    preferred: boxes("preferred", choices("skill_id"), queue.preferred),
-    fading: fading(queue.fading),
-    rings: rings(queue.rings),
-    overflow: overflowPart(queue.overflow),
+    requirements: skillLevels("requirements", queue.requirements), fading: fading(queue.fading),
+    preferred: boxes("preferred", choices("skill_id"), queue.preferred), rings: rings(queue.rings),
+  };
+  const beyond = {
+    calendar_id: choice("calendar_id", choices("calendar_id"), queue.calendar_id, { none: "admin.policy.round_the_clock", hint: "admin.queues.calendar_hint" }),
+    overflow: overflow(queue.overflow, queue.id),
   };
   const element = el("div", { class: "form-body" }, ...elements(identity),
-    el("fieldset", {}, say("legend", "admin.queues.order"), el("div", { class: "fields" }, ...elements(order))),
-    el("fieldset", {}, say("legend", "admin.queues.offers"), el("div", { class: "fields" }, ...elements(offers))),
-    el("fieldset", {}, say("legend", "admin.queues.after"), el("div", { class: "fields" }, ...elements(after))),
-    ...elements(who));
-  return { element, read: () => ({ ...settingsOf(queue), ...read({ ...identity, ...order, ...offers, ...after, ...who }) }) };
+    section("admin.queues.order", order), section("admin.queues.offers", offers),
+    section("admin.queues.last_agent", last), ...elements(who), ...elements(beyond), section("admin.queues.after", after));
+  return { element, read: () => ({ ...settingsOf(queue), ...read({ ...identity, ...order, ...offers, ...last, ...who, ...beyond, ...after }) }) };
 }

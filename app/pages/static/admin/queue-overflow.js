@@ -1,45 +1,75 @@
-// What becomes of work that waits too long, step by step: when, and then another queue or a word to the customer.
+// What a queue does with work that waits too long, or while nobody is there: steps in order, each when and what.
 import { el } from "../shared/dom.js";
-import { choice } from "./controls.js";
+import { t } from "../shared/i18n.js";
+import { withGone } from "./controls.js";
 import { durationField } from "./durations.js";
 import { textsByLanguage } from "./languages.js";
 import { choices } from "./names.js";
 import { field, group, listOf, say } from "./parts.js";
+import { Wrong } from "./wrong.js";
 
 const MOST_STEPS = 5;
-const FLAGS = ["nobody_staffed", "outside_hours", "tries_exhausted"];
-const FRESH_STEP = { when: { age_over_seconds: 600 }, do: { queue: null } };
+const MOST_CHARACTERS = 1000;
+const SPANS = ["age_over_seconds", "estimated_wait_over_seconds"];
+const TRIGGERS = [...SPANS, "longer_than", "nobody_staffed", "outside_hours", "tries_exhausted"];
+const DOES = ["message", "queue"];
+const FRESH = { when: { age_over_seconds: 300 }, do: { message: { en: "", "zh-CN": "" } } };
+const USUAL_LENGTH = 20;
 
-function count(part, value) {
-  const input = el("input", { type: "number", min: 1, value: value ?? 10 });
-  return { element: field(part, `admin.overflow.${part}`, input), read: () => Number(input.value) };
+function select(options, value) {
+  return el("select", {}, ...options.map(([each, text]) => el("option", { value: each, text, selected: each === value })));
 }
 
-function texts(value) {
-  return textsByLanguage("message", "admin.overflow.message", value ?? {}, { control: (said) => el("textarea", { rows: 2, maxLength: 1000, value: said }), label: "admin.field.message" });
-}
-
-/** One of `parts`, each { element, read }, the one that `value` has; read as { name: value }. */
-function oneOf(part, key, parts, value) {
-  const names = Object.keys(parts);
-  const kind = el("select", {}, ...names.map((name) => say("option", `admin.overflow.${name}`, { value: name })));
-  kind.value = names.find((name) => name in value) ?? names[0];
-  const look = () => { for (const name of names) if (parts[name].element) parts[name].element.hidden = name !== kind.value; };
-  kind.addEventListener("input", look);
+/** Shows of `faces` ([names, element]) what the choice asks for. */
+function follow(choice, faces) {
+  const look = () => { for (const [names, element] of faces) element.hidden = !names.includes(choice.value); };
+  choice.addEventListener("input", look);
   look();
-  const element = el("div", { class: "inline", data: { part } }, field("kind", key, kind), ...names.map((name) => parts[name].element).filter(Boolean));
-  return { element, read: () => ({ [kind.value]: parts[kind.value].read() }) };
 }
 
-function step({ when, do: what }) {
-  const held = Object.fromEntries(FLAGS.map((name) => [name, { element: null, read: () => true }]));
-  const times = ["age_over_seconds", "estimated_wait_over_seconds"].map((name) => [name, durationField(name, `admin.overflow.${name}`, when[name] ?? 600)]);
-  const trigger = oneOf("when", "admin.overflow.when", { ...Object.fromEntries(times), longer_than: count("longer_than", when.longer_than), ...held }, when);
-  const action = oneOf("do", "admin.overflow.then", { queue: choice("queue", choices("queue_id"), what.queue ?? null), message: texts(what.message) }, what);
-  return { element: el("div", { class: "threshold" }, trigger.element, action.element), read: () => ({ when: trigger.read(), do: action.read() }) };
+function whenPart(value) {
+  const [trigger] = Object.keys(value);
+  const which = select(withGone(TRIGGERS.map((name) => [name, t(`admin.overflow.when.${name}`)]), trigger), trigger);
+  const span = durationField(SPANS.join(" "), "admin.overflow.over", SPANS.includes(trigger) ? value[trigger] : FRESH.when.age_over_seconds);
+  const length = el("input", { type: "number", min: 1, max: 10000, value: value.longer_than ?? USUAL_LENGTH });
+  const count = field("longer_than", "admin.overflow.length", length);
+  follow(which, [[SPANS, span.element], [["longer_than"], count]]);
+  const read = () => {
+    if (SPANS.includes(which.value)) return { [which.value]: needed(span.read(), span.element) };
+    if (which.value === "longer_than") return { longer_than: Number(needed(length.value, count)) };
+    return { [which.value]: value[which.value] ?? true };
+  };
+  return { element: el("div", { class: "inline action", data: { part: "when" } }, field("trigger", "admin.field.when", which), span.element, count), read };
 }
 
-export function overflowPart(steps) {
-  const list = listOf(steps, step, { add: "admin.overflow.add", remove: "admin.overflow.remove", fresh: () => FRESH_STEP, most: MOST_STEPS });
+/** Of a step nothing can be left out. */
+function needed(value, element) {
+  if (value === null || value === "") throw new Wrong(element.querySelector("input, select"), "admin.wrong.needed");
+  return value;
+}
+
+function messagePart(texts) {
+  return textsByLanguage("message", "admin.overflow.message", texts, { control: (said) => el("textarea", { rows: 2, maxLength: MOST_CHARACTERS, value: said }), label: "admin.overflow.text" });
+}
+
+function doPart(value, ownId) {
+  const which = select(DOES.map((name) => [name, t(`admin.overflow.do.${name}`)]), value.queue ? "queue" : "message");
+  const queues = withGone(choices("queue_id").filter(([id]) => id !== ownId), value.queue);
+  const to = select([["", "–"], ...queues], value.queue ?? "");
+  const target = field("queue", "admin.field.queue_id", to);
+  const message = messagePart(value.message ?? FRESH.do.message);
+  follow(which, [[["queue"], target], [["message"], message.element]]);
+  const read = () => (which.value === "queue" ? { queue: needed(to.value, target) } : { message: message.read() });
+  return { element: el("div", { class: "nested", data: { part: "do" } }, el("div", { class: "inline action" }, field("kind", "admin.overflow.then", which), target), message.element), read };
+}
+
+function step(value, ownId) {
+  const when = whenPart(value.when), does = doPart(value.do, ownId);
+  return { element: el("div", { class: "threshold" }, when.element, does.element), read: () => ({ ...value, when: when.read(), do: does.read() }) };
+}
+
+/** { element, read } of a queue's steps; `ownId` is the queue itself, where work does not go. */
+export function overflow(steps, ownId) {
+  const list = listOf(steps, (value) => step(value, ownId), { add: "admin.overflow.add", remove: "admin.overflow.remove", fresh: () => FRESH, most: MOST_STEPS, ordered: true });
   return { element: group("overflow", "admin.field.overflow", say("p", "admin.overflow.hint", { class: "soft" }), list.element), read: list.read };
 }

@@ -10,7 +10,7 @@ import { table } from "./tables.js";
 export const PATH = "/v1/queues";
 const EVERY_MS = 5000;
 const HEADINGS = ["admin.policy.name", "admin.queues.waiting", "admin.queues.oldest", "admin.queues.staffed", "admin.field.tier", "admin.field.priority", "admin.field.target_seconds"];
-const FRESH = { name: "", names: {}, team_id: null, tier: 2, priority: 5, target_seconds: 60, offer_timeout_seconds: 30, auto_accept: false, requirements: {}, rings: [], policy: "default", preferred: [], fading: {}, last_agent_memory_seconds: null, last_agent_hold_seconds: null, wrap_up: "none", wrap_up_seconds: 600, overflow: [], calendar_id: null };
+const FRESH = { name: "", names: {}, team_id: null, tier: 2, priority: 5, target_seconds: 60, offer_timeout_seconds: 30, auto_accept: false, requirements: {}, rings: [], policy: "default", preferred: [], fading: {}, wrap_up: "none", wrap_up_seconds: 600, overflow: [], calendar_id: null, last_agent_memory_seconds: null, last_agent_hold_seconds: null };
 
 export async function open(place, [id]) {
   if (!id) {

@@ -5,8 +5,9 @@ import { t } from "../shared/i18n.js";
 
 const CONTROL = "input, select, textarea";
 /** Codes of refusals that name no path, and the field they are about. */
-const FIELD_OF = { calendar_name_taken: "name", policy_name_taken: "name", queue_name_taken: "name", skill_name_taken: "name" };
+const FIELD_OF = { overflow_cycle: "overflow", calendar_name_taken: "name", policy_name_taken: "name", queue_name_taken: "name", skill_name_taken: "name" };
 const TOLD = [
+  [/^overflow_cycle: [^:]*: (.*)\. /, "admin.wrong.overflow_cycle"], [/two steps do the same/, "admin.wrong.step_twice"], [/choose a lower floor/, "admin.wrong.floor"],
   [/name_taken/, "admin.wrong.name_taken"], [/each name once/, "admin.wrong.rule_twice"], [/must open later/, "admin.wrong.ring_order"], [/asks more than/, "admin.wrong.ring_harder"], [/or let the rule stop/, "admin.wrong.nothing_set"], [/IANA name/, "admin.wrong.zone"],
   [/each metric once/, "admin.wrong.metric_twice"], [/give each once/, "admin.wrong.threshold_twice"],
   [/overlap/, "admin.wrong.overlap"], [/is no span/, "admin.wrong.span"], [/has no length/, "admin.wrong.span_empty"],
@@ -41,7 +42,7 @@ function inWords(message) {
 
 /** (path, message) of each refused field. A check of a whole part says in its message which of its fields is meant. */
 function refusals({ code, document }) {
-  if (FIELD_OF[code]) return [[FIELD_OF[code], code]];
+  if (FIELD_OF[code]) return [[FIELD_OF[code], `${code}: ${document.detail}`]];
   const found = document?.errors ?? [{ path: "body", message: document?.detail ?? "" }];
   return found.map(({ path, message }) => {
     const plain = message.replace(/^Value error, /, "");
@@ -50,13 +51,16 @@ function refusals({ code, document }) {
   });
 }
 
-/** The innermost part of `root` on the way of `path`. What the form does not know on that way is passed over. */
+/**
+ * The innermost part of `root` on the way of `path`: a row by its number, or by what its first select says where rows
+ * have keys. What the form does not know on that way is passed over.
+ */
 function placeOf(root, path) {
   let place = root;
   for (const name of path.split(".")) {
     const inside = [...place.querySelectorAll("[data-part]")].filter((part) => part.parentElement.closest("[data-part]") === place);
     const items = inside.filter((part) => part.dataset.part === "item");
-    place = inside.find((part) => part.dataset.part.split(" ").includes(name)) ?? (/^\d+$/.test(name) ? items[Number(name)] : undefined) ?? place;
+    place = inside.find((part) => part.dataset.part.split(" ").includes(name)) ?? (/^\d+$/.test(name) ? items[Number(name)] : items.find((item) => item.querySelector("select")?.value === name)) ?? place;
   }
   return place;
 }

@@ -134,8 +134,8 @@ function takeMessage(data) {
   if (!conversation) return announce("unknown", data.conversation_id);
   if (!message || message.sequence <= conversation.last_sequence) return;
   conversation.last_sequence = message.sequence;
-  if (message.message_class !== "auto_ack") {
-    // The server keeps it out of its lists too: they show what the customer said.
+  if (!["auto_ack", "system"].includes(message.message_class)) {
+    // The server keeps these out of its lists too: they show what the customer said.
     conversation.preview = message.body || (message.attachments ?? []).map((file) => file.name).join(", ");
     conversation.preview_class = message.message_class;
   }

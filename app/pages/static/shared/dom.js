@@ -3,6 +3,7 @@ const SVG = "http://www.w3.org/2000/svg";
 
 const AFTER_COMPOSITION_MS = 50;
 
+const LINK = /(https?:\/\/[^\s<>"'，。！？、；：）]+)/;
 const PATHS = {
   chat: "M4 4h12v9H9l-4 3v-3H4z",
   email: "M3 5h14v10H3zM3 6l7 5 7-5",
@@ -120,9 +121,33 @@ export function watchComposition(field) {
     || (event.timeStamp !== undefined && event.timeStamp - endedAt < AFTER_COMPOSITION_MS);
 }
 
+/** Text with its http(s) addresses as links; nothing else can become markup. */
+export function linked(text) {
+  return text.split(LINK).map((part) => (LINK.test(part) ? el("a", { href: part, rel: "noopener noreferrer", target: "_blank", text: part }) : part));
+}
+
 /** The files among what was pasted or dropped. With some, the browser does nothing else with the event. */
 export function filesOf(event) {
   const files = [...((event.clipboardData ?? event.dataTransfer)?.files ?? [])];
   if (files.length) event.preventDefault();
   return files;
+}
+
+/** Tab goes round within `box`. */
+export function holdFocus(box, event) {
+  const stops = [...box.querySelectorAll("a, button, textarea, [tabindex='0']")].filter((one) => !one.disabled && one.checkVisibility());
+  const at = stops.indexOf(box.getRootNode().activeElement);
+  event.preventDefault();
+  stops[(at + (event.shiftKey ? -1 : 1) + stops.length) % stops.length].focus();
+}
+
+/** The page stands still; answers the means to give it back where it was. */
+export function holdPage() {
+  const { style } = document.documentElement;
+  const [top, overflow] = [scrollY, style.overflow];
+  style.setProperty("overflow", "hidden");
+  return () => {
+    style.overflow = overflow;
+    scrollTo(0, top);
+  };
 }

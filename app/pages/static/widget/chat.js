@@ -164,7 +164,7 @@ export class Chat extends EventTarget {
 
   /** While a chat runs, the next page of the shop connects by itself. */
   keepActive() {
-    this.keep({ active: RUNNING.has(this.state.conversation?.status) || this.outbox().length > 0 });
+    this.keep({ active: this.isRunning() || this.outbox().length > 0 });
   }
 
   takeSignal(frame) {
@@ -233,6 +233,23 @@ export class Chat extends EventTarget {
       await new Promise((resolve) => this.addEventListener("change", resolve, { once: true }));
     }
     return this.kept().token;
+  }
+
+  /** The visitor has enough; that it has ended comes as its event. */
+  async end() {
+    const headers = { Authorization: `Bearer ${await this.token()}` };
+    const response = await fetch(`${this.host}/v1/widget/end`, { method: "POST", headers, credentials: "omit" });
+    if (!response.ok) throw new Problem({ status: response.status, code: "unknown" });
+  }
+
+  isRunning() { return RUNNING.has(this.state.conversation?.status); }
+
+  /** What is shown: what the server has, and what is still to be sent. */
+  items() {
+    const { messages } = this.state;
+    const known = new Set(messages.map((message) => message.client_id));
+    const waiting = this.outbox().filter((entry) => !known.has(entry.client_id)).map((entry) => ({ ...entry, arrived_at: entry.at, direction: "inbound", pending: true }));
+    return [...messages, ...waiting];
   }
 
   /** An address of a file that is good for some minutes. */

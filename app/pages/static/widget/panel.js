@@ -1,12 +1,11 @@
 // The open widget: header, messages, composer. One element in the loader's shadow root.
-import { el, filesOf, icon, reconcile, set, setIcon, setText, watchComposition } from "../shared/dom.js";
+import { el, filesOf, holdFocus, holdPage, icon, linked, reconcile, set, setIcon, setText, watchComposition } from "../shared/dom.js";
 import { language, load, moment, t, has } from "../shared/i18n.js";
 import { Chat } from "./chat.js";
 
 const TYPING_EVERY_MS = 3000;
 const BODY_MOST = 4000;
 const PHONE = matchMedia("(max-width: 599px)");
-const LINK = /(https?:\/\/[^\s<>"'，。！？、；：）]+)/;
 const DRAFT = "switchboard.draft";
 const OPEN = "switchboard.open";
 
@@ -19,11 +18,6 @@ export async function mount(element, settings) {
   sheet.replaceSync(style);
   element.shadowRoot.adoptedStyleSheets = [sheet, ...element.shadowRoot.adoptedStyleSheets];
   return new Panel(element, settings);
-}
-
-/** Text with its http(s) addresses as links; nothing else can become markup. */
-function linked(text) {
-  return text.split(LINK).map((part) => (LINK.test(part) ? el("a", { href: part, rel: "noopener noreferrer", target: "_blank", text: part }) : part));
 }
 
 /** In words that promise no more than is known; none where nothing is. */
@@ -52,22 +46,23 @@ class Panel {
 
   build() {
     this.heading = el("h2", { id: "title" });
-    this.sub = el("p", { class: "sub" });
     this.hide = el("button", { class: "icon-button", type: "button", onclick: () => this.close() }, icon("down"));
+    this.end = el("button", { class: "link end", type: "button", hidden: true, onclick: () => this.askToEnd() });
     this.status = el("p", { class: "status", role: "status", hidden: true });
     this.greeting = el("div", { class: "greeting" }, el("p", { class: "hello" }), el("p", { class: "sub" }));
     this.log = el("div", { class: "log", role: "log", "aria-live": "polite" });
     this.queue = el("div", { class: "queue", role: "status", hidden: true }, el("p"), el("p", { class: "sub" }));
+    this.ended = el("p", { class: "ended", role: "status" });
     this.typing = el("p", { class: "typing", role: "status" });
     this.failure = el("div", { class: "failure", role: "alert", hidden: true }, el("p"), el("p", { class: "sub" }), el("button", { class: "button", type: "button", onclick: () => this.chat.toLeader("retry") }));
-    this.messages = el("div", { class: "messages", tabIndex: 0 }, this.greeting, this.log, this.queue, this.failure, this.typing);
+    this.messages = el("div", { class: "messages", tabIndex: 0 }, this.greeting, this.log, this.queue, this.ended, this.failure, this.typing);
     this.field = el("textarea", { rows: 1, maxLength: BODY_MOST, enterkeyhint: "send", value: sessionStorage.getItem(DRAFT) ?? "" });
     this.send = el("button", { class: "icon-button send", type: "button", onclick: () => this.submit() }, icon("send"));
     this.picker = el("input", { type: "file", multiple: true, hidden: true, onchange: () => this.put([...this.picker.files]) });
     this.clip = el("button", { class: "icon-button", type: "button", onclick: () => { this.picker.value = ""; this.picker.click(); } }, icon("attach"));
     this.composer = el("div", { class: "composer" }, this.clip, this.picker, this.field, this.send);
     this.box = el("section", { class: "panel", role: "dialog", "aria-labelledby": "title", hidden: true },
-      el("header", {}, el("div", {}, this.heading, this.sub), this.hide), this.status, this.messages, this.composer);
+      el("header", {}, el("div", {}, this.heading), this.end, this.hide), this.status, this.messages, this.composer);
     this.listen();
   }
 
@@ -83,8 +78,8 @@ class Panel {
       this.submit();
     });
     this.box.addEventListener("keydown", (event) => {
-      if (event.key === "Escape" && !composing(event)) this.close();
-      if (event.key === "Tab" && PHONE.matches) this.holdFocus(event);
+      if (event.key === "Escape" && !composing(event)) (this.question ? this.question.leave() : this.close());
+      if (event.key === "Tab" && PHONE.matches) holdFocus(this.box, event);
       // The shop's own keys must not hear what is typed here.
       event.stopPropagation();
     });
@@ -131,18 +126,9 @@ class Panel {
     this.chat.logout();
   }
 
-  /** On a phone the page behind stands still, and comes back where it was. */
   lockPage(on) {
-    const style = document.documentElement.style;
-    if (on && this.scrollY === undefined) {
-      this.scrollY = scrollY;
-      this.overflow = style.overflow;
-      style.setProperty("overflow", "hidden");
-    } else if (!on && this.scrollY !== undefined) {
-      style.overflow = this.overflow;
-      scrollTo(0, this.scrollY);
-      this.scrollY = undefined;
-    }
+    if (on) this.release ??= holdPage();
+    else this.release = this.release?.();
   }
 
   /** Phones do not shrink the page for their keyboard: the panel follows what is truly visible. */
@@ -150,13 +136,6 @@ class Panel {
     const phone = PHONE.matches && visualViewport && this.shown();
     this.box.style.height = phone ? `${visualViewport.height}px` : "";
     this.box.style.top = phone ? `${visualViewport.offsetTop}px` : "";
-  }
-
-  holdFocus(event) {
-    const stops = [this.hide, this.messages, this.clip, this.field, this.send].filter((one) => !one.disabled);
-    const at = stops.indexOf(this.element.shadowRoot.activeElement);
-    event.preventDefault();
-    stops[(at + (event.shiftKey ? -1 : 1) + stops.length) % stops.length].focus();
   }
 
   async setLanguage(tag) {
@@ -174,6 +153,8 @@ class Panel {
     set(this.send, { "aria-label": t("widget.send"), title: t("widget.send") });
     this.log.setAttribute("aria-label", t("widget.log"));
     this.messages.setAttribute("aria-label", t("widget.log"));
+    setText(this.end, t("widget.end.act"));
+    this.question?.words();
     setText(this.greeting.firstChild, t("widget.greeting"));
     setText(this.greeting.lastChild, t("widget.greeting_detail"));
   }
@@ -210,6 +191,11 @@ class Panel {
     if (this.atEnd) this.toEnd();
   }
 
+  async askToEnd() {
+    const { ask } = await import("./ending.js");
+    if (this.chat.isRunning()) (this.question ??= ask(this)).focus();
+  }
+
   submit() {
     if (!this.canSend()) return;
     const body = this.field.value.trim();
@@ -229,7 +215,7 @@ class Panel {
     this.element.setUnread(this.shown() && !document.hidden ? 0 : this.chat.unread());
     if (!this.shown()) return;
     this.drawHead();
-    const items = this.items();
+    const items = this.chat.items();
     reconcile(this.log, items, (item) => item.client_id ?? item.id, (item) => this.make(item), (one, item) => this.update(one, item, items));
     this.greeting.hidden = items.length > 0;
     this.drawQueue();
@@ -239,19 +225,14 @@ class Panel {
     this.seen();
   }
 
-  items() {
-    const { messages } = this.chat.state;
-    const known = new Set(messages.map((message) => message.client_id));
-    const waiting = this.chat.outbox().filter((entry) => !known.has(entry.client_id)).map((entry) => ({ ...entry, arrived_at: entry.at, direction: "inbound", pending: true }));
-    return [...messages, ...waiting];
-  }
-
   drawHead() {
     const { conversation, line, problem } = this.chat.state;
-    const ended = conversation && ["resolved", "closed"].includes(conversation.status);
-    const agent = !ended && conversation?.agent?.name;
+    const running = this.chat.isRunning();
+    const agent = running && conversation.agent?.name;
     setText(this.heading, agent ? t("widget.talking", { name: agent }) : t("widget.title"));
-    setText(this.sub, ended ? t("widget.ended") : "");
+    this.end.hidden = !running;
+    if (!running) this.question?.leave();
+    setText(this.ended, conversation && !running ? t("widget.ended") : "");
     const down = line === "offline" ? "widget.offline" : line === "reconnecting" ? "widget.reconnecting" : "";
     this.status.hidden = !down;
     if (down) setText(this.status, t(down));
@@ -265,7 +246,7 @@ class Panel {
 
   drawQueue() {
     const { queue, conversation } = this.chat.state;
-    const waiting = conversation && !conversation.agent && !["resolved", "closed"].includes(conversation.status);
+    const waiting = this.chat.isRunning() && !conversation.agent;
     this.queue.hidden = !waiting;
     if (!waiting) return;
     setText(this.queue.firstChild, queue?.position ? t("widget.queue_position", { position: queue.position }) : t("widget.queue_waiting"));
