@@ -18,11 +18,12 @@ from app.core.errors import SwitchboardError
 from app.core.owners import Deposed, acquire
 from app.routing.decisions import Decision
 from app.routing.repository import checks
-from app.routing.schemas import AssignBody, TransferBody
+from app.routing.schemas import AssignBody
 from app.routing.service import by_hand, offers, presences
 from app.routing.service.desk import HolderChanged
 from app.routing.service.matching import ROUTER, commit_decisions
 from app.routing.service.work import Cause, follow_conversations
+from app.routing.transfer_schemas import TransferBody
 from tests.clocks import ManualClock
 from tests.integration.routing.world import World, principal_of
 from tests.simulation.router_truth import WRONG, memory_of

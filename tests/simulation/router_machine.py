@@ -17,10 +17,11 @@ from app.core.owners import Deposed, acquire, renew
 from app.routing import jobs
 from app.routing.decisions import Decision
 from app.routing.repository import checks
-from app.routing.schemas import AssignBody, QueueBody, TransferBody
+from app.routing.schemas import AssignBody, QueueBody
 from app.routing.service import by_hand, offers, presences, queues
 from app.routing.service.matching import ROUTER, commit_decisions
 from app.routing.service.overflowing import look_at_lines
+from app.routing.transfer_schemas import TransferBody
 from app.sla.service import opening
 from tests.clocks import ManualClock
 from tests.conftest import fresh_clone

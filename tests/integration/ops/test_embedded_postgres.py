@@ -72,9 +72,10 @@ async def test_rows_are_there_after_kill_9_of_the_postmaster(server: EmbeddedPos
     url = server.start()
     connection = await asyncpg.connect(url)  # a process of its own that still holds the shared memory
     await connection.execute("CREATE TABLE kept AS SELECT 7 AS number")
-    assert server.pid
-    os.kill(server.pid, signal.SIGKILL)
-    os.waitid(os.P_PID, server.pid, os.WEXITED | os.WNOWAIT)  # dead, but not yet noticed by its parent
+    pid = server.pid
+    assert pid
+    os.kill(pid, signal.SIGKILL)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)  # dead, but not yet noticed by its parent
     assert server.start() == url
     assert await ask(url, "SELECT number FROM kept") == 7
     connection.terminate()

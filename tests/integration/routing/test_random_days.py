@@ -217,7 +217,8 @@ async def books(world: World) -> list[Any]:
         "  payload->>'after' AS after, payload->>'reason' AS reason FROM event WHERE type = 'work.changed'),"
         " counted AS (SELECT queue_id, count(*) FILTER (WHERE before IS NULL) AS came,"
         "  count(*) FILTER (WHERE after IN ('done', 'abandoned', 'cancelled', 'moved')) AS went FROM told GROUP BY 1),"
-        " there AS (SELECT queue_id, count(*) FILTER (WHERE ended_at IS NULL) AS open FROM work_item GROUP BY 1)"
+        " there AS (SELECT queue_id, count(*) FILTER (WHERE ended_at IS NULL) AS open FROM work_item"
+        "  WHERE state <> 'consulted' GROUP BY 1)"  # only an offer, beside the work that it is about
         " SELECT queue_id, came, went, open FROM counted FULL JOIN there USING (queue_id) WHERE came <> went + open"
         " UNION ALL SELECT NULL, o.out, i.into, 0 FROM"
         " (SELECT count(*) AS out FROM told WHERE after = 'moved' AND reason = 'overflowed') AS o,"
