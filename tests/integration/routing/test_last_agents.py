@@ -18,10 +18,14 @@ async def served(world: World, routed: Routed) -> tuple[UUID, UUID]:
     """(agent, customer): the agent accepted and resolved a conversation of the customer; then another agent came."""
     agent = await world.add_agent()
     conversation = await world.add_waiting()
+    await accept_and_resolve(world, routed, agent, conversation)
+    return agent, await world.customer(conversation)
+
+
+async def accept_and_resolve(world: World, routed: Routed, agent: UUID, conversation: UUID) -> None:
     await routed()
     await world.accept((await world.offers(conversation))[0])
     await world.set_status(conversation, "resolved", actor=f"agent:{agent}")
-    return agent, await world.customer(conversation)
 
 
 async def fill(world: World, routed: Routed, agent: UUID) -> None:
@@ -55,9 +59,13 @@ async def test_a_customer_who_comes_back_is_held_for_the_last_agent_for_half_the
     await world.assert_sound()
 
 
-async def test_the_last_agent_is_asked_before_whoever_is_idle_longer(world: World, routed: Routed) -> None:
+async def test_the_last_agent_is_asked_before_whoever_is_idle_longer(
+    world: World, routed: Routed, clock: ManualClock
+) -> None:
     agent, customer = await served(world, routed)
     fresh = await world.add_agent()
+    clock.advance(1)
+    await accept_and_resolve(world, routed, agent, await world.add_waiting(customer_id=customer))
     stranger = await world.add_waiting()
     conversation = await world.add_waiting(customer_id=customer)
     await routed()
