@@ -92,7 +92,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(health.router)
     for router in wiring.ROUTERS:
         app.include_router(router)
-    app.add_middleware(HotRoutes, routes=wiring.HOT_ROUTES)
+    app.add_middleware(HotRoutes, routes=wiring.HOT_ROUTES, sockets=wiring.HOT_SOCKETS)
     app.add_middleware(WidgetCors)
     app.add_middleware(Manners, hsts_seconds=settings.hsts_seconds)
     if settings.tracing != "off":

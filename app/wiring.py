@@ -24,7 +24,7 @@ from app.core.config import Settings
 from app.core.consumers import Consumer
 from app.core.database import Database
 from app.core.due_rows import DueTable
-from app.core.hot_routes import Endpoint
+from app.core.hot_routes import Endpoint, SocketEndpoint
 from app.core.tasks import Periodic, gathered
 from app.customers import api as customers
 from app.ops import api as operations
@@ -69,6 +69,7 @@ ROUTERS: tuple[APIRouter, ...] = (
 )
 
 HOT_ROUTES: dict[tuple[str, str], Endpoint] = chat.HOT_ROUTES
+HOT_SOCKETS: dict[str, SocketEndpoint] = {"/v1/socket": agent_socket.agent_socket}
 
 CONSUMERS: tuple[Consumer, ...] = (
     routing_consumers.ROUTING,

@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from tests.conftest import fresh_clone
 from tests.simulation.races import Form, run_races
 
-SHORT = Form(seed=20_261, rounds=30, people=10)
+SHORT = Form(seed=20_261, rounds=12, people=10)
 
 
 async def test_nothing_is_owned_twice_nor_above_capacity_nor_adrift_after_any_round(

@@ -1,14 +1,17 @@
-"""A few at a time: a crowd that comes or goes at one instant stalls nobody who stays."""
+"""A few at a time, and no more than so many a second: a crowd that comes or goes at one instant stalls nobody who
+stays."""
 
 import asyncio
 
 
 class Turnstile:
-    """At most so many pass in one turn of the loop; the others wait in the order they came."""
+    """At most `at_once` pass in `seconds`, the others wait in the order they came. Who comes alone passes at once."""
 
-    def __init__(self, at_once: int) -> None:
+    def __init__(self, at_once: int, seconds: float) -> None:
         self._places = asyncio.Semaphore(at_once)
+        self._seconds = seconds
 
     async def go(self) -> None:
-        async with self._places:
-            await asyncio.sleep(0)
+        await self._places.acquire()
+        asyncio.get_running_loop().call_later(self._seconds, self._places.release)
+        await asyncio.sleep(0)
