@@ -160,7 +160,7 @@ async def test_a_wrap_up_is_seen_in_presence_and_ended_once(
     await world.set_status(conversation, "resolved", actor=f"agent:{agent}")
     headers, other = await bearer(world, agent), await bearer(world, stranger)
     [shown] = (await client.get("/v1/presence", headers=headers)).json()["wrap_ups"]
-    path, body = f"/v1/work/{shown['work_id']}/wrap-up/end", {"outcome": "solved"}
+    path, body = f"/v1/work-items/{shown['work_id']}/wrap-up/end", {"outcome": "solved"}
     assert code(await client.post(path, json=body, headers=other)) == (404, "work_not_found")
     assert code(await client.post(path, json={}, headers=headers)) == (422, "outcome_required")
     assert (await client.post(path, json={"outcome": "Solved!"}, headers=headers)).status_code == 422
@@ -168,7 +168,7 @@ async def test_a_wrap_up_is_seen_in_presence_and_ended_once(
     first, again = [await client.post(path, json=body, headers=keyed) for _ in range(2)]
     assert (first.json()["state"], first.json()) == ("done", again.json())
     assert (await client.get("/v1/presence", headers=headers)).json()["wrap_ups"] == []
-    unknown = await client.post(f"/v1/work/{NOBODY}/wrap-up/end", json=body, headers=headers)
+    unknown = await client.post(f"/v1/work-items/{NOBODY}/wrap-up/end", json=body, headers=headers)
     assert code(unknown) == (404, "work_not_found")
 
 

@@ -68,7 +68,7 @@ class WrapUps extends HTMLElement {
     parts.end.disabled = true;
     setText(parts.problem, "");
     try {
-      await call("POST", `/v1/work/${wrapUp.work_id}/wrap-up/end`, { outcome: parts.outcome.value }, { key: newId() });
+      await call("POST", `/v1/work-items/${wrapUp.work_id}/wrap-up/end`, { outcome: parts.outcome.value }, { key: newId() });
       endWrapUp(wrapUp);
     } catch (problem) {
       parts.end.disabled = false;
