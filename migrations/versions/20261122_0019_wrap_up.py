@@ -1,14 +1,14 @@
 """What a chat had come to when it went idle, and what its former owner wraps up.
 
-Revision ID: 20261122_0018
-Revises: 20261122_0017b
+Revision ID: 20261122_0019
+Revises: 20261122_0018
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "20261122_0018"
-down_revision = "20261122_0017b"
+revision = "20261122_0019"
+down_revision = "20261122_0018"
 branch_labels = None
 depends_on = None
 

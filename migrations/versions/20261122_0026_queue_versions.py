@@ -1,15 +1,15 @@
 """Queues' settings as versions, and the skills that queues and rules ask for.
 
-Revision ID: 20261122_0024
-Revises: 20261122_0023
+Revision ID: 20261122_0026
+Revises: 20261122_0025
 """
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-revision = "20261122_0024"
-down_revision = "20261122_0023"
+revision = "20261122_0026"
+down_revision = "20261122_0025"
 branch_labels = None
 depends_on = None
 

@@ -1,14 +1,14 @@
 """Agents whose offers need no answer.
 
-Revision ID: 20261122_0018c
-Revises: 20261122_0018b
+Revision ID: 20261122_0021
+Revises: 20261122_0020
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "20261122_0018c"
-down_revision = "20261122_0018b"
+revision = "20261122_0021"
+down_revision = "20261122_0020"
 branch_labels = None
 depends_on = None
 

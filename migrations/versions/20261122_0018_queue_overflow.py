@@ -2,7 +2,7 @@
 
 Apart from the work's columns: whoever reads both tables meanwhile may have locked them in either order.
 
-Revision ID: 20261122_0017b
+Revision ID: 20261122_0018
 Revises: 20261122_0017
 """
 
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-revision = "20261122_0017b"
+revision = "20261122_0018"
 down_revision = "20261122_0017"
 branch_labels = None
 depends_on = None

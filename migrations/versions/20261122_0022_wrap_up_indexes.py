@@ -1,7 +1,7 @@
 """One live work item a conversation, beside what a former owner wraps up; and idle chats by conversation.
 
-Revision ID: 20261122_0018d
-Revises: 20261122_0018c
+Revision ID: 20261122_0022
+Revises: 20261122_0021
 """
 
 import sqlalchemy as sa
@@ -9,8 +9,8 @@ from alembic import op
 
 from app.ops.migration_steps import add_index, remove_index
 
-revision = "20261122_0018d"
-down_revision = "20261122_0018c"
+revision = "20261122_0022"
+down_revision = "20261122_0021"
 branch_labels = None
 depends_on = None
 

@@ -1,14 +1,14 @@
 """How a queue's work is wrapped up.
 
-Revision ID: 20261122_0018b
-Revises: 20261122_0018
+Revision ID: 20261122_0020
+Revises: 20261122_0019
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "20261122_0018b"
-down_revision = "20261122_0018"
+revision = "20261122_0020"
+down_revision = "20261122_0019"
 branch_labels = None
 depends_on = None
 

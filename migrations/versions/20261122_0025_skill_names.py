@@ -1,15 +1,15 @@
 """Skills have names by language.
 
-Revision ID: 20261122_0023
-Revises: 20261122_0022
+Revision ID: 20261122_0025
+Revises: 20261122_0024
 """
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-revision = "20261122_0023"
-down_revision = "20261122_0022"
+revision = "20261122_0025"
+down_revision = "20261122_0024"
 branch_labels = None
 depends_on = None
 

@@ -1,15 +1,15 @@
 """Skills of a queue that rank or fade, how long its work is kept for the last agent, and who asks in a warm transfer.
 
-Revision ID: 20261122_0019
-Revises: 20261122_0018d
+Revision ID: 20261122_0023
+Revises: 20261122_0022
 """
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-revision = "20261122_0019"
-down_revision = "20261122_0018d"
+revision = "20261122_0023"
+down_revision = "20261122_0022"
 branch_labels = None
 depends_on = None
 

@@ -1,7 +1,7 @@
 """Work items that stand for a colleague asked in by the owner.
 
-Revision ID: 20261122_0022
-Revises: 20261122_0019
+Revision ID: 20261122_0024
+Revises: 20261122_0023
 """
 
 import sqlalchemy as sa
@@ -9,8 +9,8 @@ from alembic import op
 
 from app.ops.migration_steps import add_index, remove_index, replace_check
 
-revision = "20261122_0022"
-down_revision = "20261122_0019"
+revision = "20261122_0024"
+down_revision = "20261122_0023"
 branch_labels = None
 depends_on = None
 
