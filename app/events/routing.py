@@ -20,7 +20,7 @@ OverflowTrigger = Literal[
     "outside_hours",
     "tries_exhausted",
 ]
-RunningWrapUpMode = Literal["optional", "timed", "required"]
+RunningWrapUpMode = Literal["timed", "required"]
 
 
 class WorkChanged(ConversationEvent):

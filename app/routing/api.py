@@ -169,7 +169,9 @@ async def decline_offer(
     )
 
 
-@router.post("/work-items/{work_id}/wrap-up/end", summary="End a wrap-up", response_model=WrapUpAnswered, responses=WRITE)
+@router.post(
+    "/work-items/{work_id}/wrap-up/end", summary="End a wrap-up", response_model=WrapUpAnswered, responses=WRITE
+)
 async def end_wrap_up(
     work_id: UUID, body: EndWrapUpBody, principal: Worker, session: SessionDep, act: ActDep, once: OnceDep
 ) -> JSONResponse:

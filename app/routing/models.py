@@ -34,7 +34,7 @@ class Queue(Base):
         CheckConstraint("tier between 0 and 2", name="tier"),
         CheckConstraint("priority between 0 and 9", name="priority"),
         CheckConstraint("offer_timeout_seconds between 5 and 900", name="offer_timeout_seconds"),
-        CheckConstraint("wrap_up in ('none', 'optional', 'timed', 'required')", name="wrap_up"),
+        CheckConstraint("wrap_up in ('none', 'timed', 'required')", name="wrap_up"),
         CheckConstraint("wrap_up_seconds between 5 and 3600", name="wrap_up_seconds"),
         Index("uq_queue_name", text("lower(name)"), unique=True),
     )

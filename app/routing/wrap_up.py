@@ -6,7 +6,7 @@ from typing import Literal
 from app.core.errors import Conflict, InvalidInput
 from app.routing.presence import Presence
 
-WrapUpMode = Literal["none", "optional", "timed", "required"]
+WrapUpMode = Literal["none", "timed", "required"]
 MIN_WRAP_UP_SECONDS = 5
 MAX_WRAP_UP_SECONDS = 3_600
 WRAP_UP_SECONDS = 600

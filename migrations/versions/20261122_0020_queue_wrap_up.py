@@ -12,7 +12,7 @@ down_revision = "20261122_0019"
 branch_labels = None
 depends_on = None
 
-MODES = "wrap_up in ('none', 'optional', 'timed', 'required')"
+MODES = "wrap_up in ('none', 'timed', 'required')"
 SECONDS = "wrap_up_seconds between 5 and 3600"
 
 

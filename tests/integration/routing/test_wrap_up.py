@@ -22,7 +22,7 @@ DUE_TABLES = due_tables(opening.list_open)
 [WORK_ITEMS] = [table for table in DUE_TABLES if table.name == "work_item"]
 
 
-async def wrapping(world: World, routed: Routed, *, mode: str = "optional", channel: str = "chat") -> tuple[UUID, UUID]:
+async def wrapping(world: World, routed: Routed, *, mode: str = "timed", channel: str = "chat") -> tuple[UUID, UUID]:
     """An agent who has resolved a conversation of a queue with a wrap-up of a minute."""
     await world.execute("UPDATE queue SET wrap_up = :mode, wrap_up_seconds = 60", mode=mode)
     agent = await world.add_agent()
@@ -47,7 +47,7 @@ async def test_resolving_keeps_the_units_until_the_agent_ends_the_wrap_up_once(w
     assert work.run_at == world.clock.now() + timedelta(seconds=60)
     assert await world.used_units(agent) == 25
     [shown] = (await world.presence(agent)).wrap_ups
-    assert (shown.work_id, shown.mode, shown.ends_at) == (work.id, "optional", work.run_at)
+    assert (shown.work_id, shown.mode, shown.ends_at) == (work.id, "timed", work.run_at)
     await world.assert_sound()
     body = EndWrapUpBody(outcome="solved")
     first = await world.run(ending.end_wrap_up, principal_of(agent), work_id=work.id, body=body)
@@ -203,7 +203,7 @@ async def test_who_hands_a_conversation_on_wraps_up_while_it_goes_on_elsewhere(
     conversation = await world.add_waiting()
     await routed()
     await world.accept((await world.offers(conversation))[0])
-    await world.execute("UPDATE queue SET wrap_up = 'optional', wrap_up_seconds = 60")
+    await world.execute("UPDATE queue SET wrap_up = 'timed', wrap_up_seconds = 60")
     colleague, other = await world.add_agent(), await world.add_queue(uuid4())
     body = TransferBody(reason="expertise", **({"queue_id": other} if to == "queue" else {"agent_id": colleague}))
     mine = principal_of(agent)
@@ -230,7 +230,7 @@ async def test_what_a_supervisor_takes_away_is_not_wrapped_up(world: World, rout
     conversation = await world.add_waiting()
     await routed()
     await world.accept((await world.offers(conversation))[0])
-    await world.execute("UPDATE queue SET wrap_up = 'optional'")
+    await world.execute("UPDATE queue SET wrap_up = 'timed'")
     lead = await world.add_agent()
     body = AssignBody(agent_id=lead)
     principal = principal_of(lead, scopes=SUPERVISOR)

@@ -9,7 +9,7 @@ import { checkbox, field, group, listOf, say } from "./parts.js";
 import { overflow } from "./queue-overflow.js";
 
 const POLICIES = ["default", "longest_idle", "least_loaded"];
-const WRAP_UPS = ["none", "optional", "timed", "required"];
+const WRAP_UPS = ["none", "timed", "required"];
 const MOST_RINGS = 5;
 const MOST_FADING = 3;
 const FRESH_FADE = { step_seconds: 60, floor: 1 };
