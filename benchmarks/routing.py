@@ -29,8 +29,8 @@ DEMANDS = 400
 CHANNEL_MIX = (("chat", 25), ("chat", 25), ("chat", 25), ("social", 20), ("phone", 100))
 MUST, STRETCH = 0.05, 0.15
 LIMIT_OPERATIONS = 300_000
-AGENTS_CURVE = tuple((agents, 200, 20_000) for agents in (500, 1_000, 2_000, 5_000))
-WAITING_CURVE = tuple((5_000, 200, waiting) for waiting in (1_000, 10_000, 100_000))
+AGENTS_CURVE = tuple((agents, 200, 20_000) for agents in (100, 500, 1_000, 2_000, 5_000))
+WAITING_CURVE = tuple((5_000, 200, waiting) for waiting in (100, 1_000, 10_000, 100_000))
 SCARCE_AFTER = 80_000
 """Ends and arrivals after which only work that few may take still waits."""
 BETWEEN_ARRIVALS = timedelta(milliseconds=1)
