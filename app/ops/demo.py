@@ -12,7 +12,7 @@ from app.channels import service as channels
 from app.channels.schemas import ChannelAccountIn
 from app.core.act import Act
 from app.routing import service as routing
-from app.routing.schemas import QueueBody, RingBody
+from app.routing.queue_schemas import QueueBody, RingBody
 
 
 @dataclass(frozen=True, slots=True)

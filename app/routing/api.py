@@ -12,20 +12,17 @@ from app.core.database import SessionDep
 from app.core.http import PAGE_DEFAULT, CursorQuery, LimitQuery, Page
 from app.core.idempotency import OnceDep
 from app.routing import service
+from app.routing.queue_schemas import Members, NewQueue, QueueBody, QueueView
 from app.routing.rule_schemas import RulesIn, RulesTrial, RulesTrialIn, RulesView
 from app.routing.schemas import (
     AssignBody,
     Explanation,
-    Members,
-    NewQueue,
     OfferAnswer,
     OfferAnswered,
     OfferRefusal,
     OfferView,
     PresenceView,
-    QueueBody,
     QueueLine,
-    QueueView,
     ReadinessBody,
 )
 from app.routing.transfer_schemas import TransferBody

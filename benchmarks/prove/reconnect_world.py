@@ -17,7 +17,7 @@ from app.core.database import Database, driver_connection
 from app.ops.bench.scratch import Scratch
 from app.ops.bench.world import Sender, World, let_write, make_senders, make_world
 from app.routing import service as routing
-from app.routing.schemas import QueueBody
+from app.routing.queue_schemas import QueueBody
 
 CUSTOMERS_A_TEAM = 40
 SESSION_HOURS = 12

@@ -17,7 +17,7 @@ from app.core.act import system_act
 from app.core.clock import DatabaseClock
 from app.core.database import Database
 from app.routing import service as routing
-from app.routing.schemas import QueueBody
+from app.routing.queue_schemas import QueueBody
 from tests.access_apps import CHEAP
 from tests.journeys.processes import processes
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from playwright.async_api import Locator, Page, expect
 
-from app.routing.schemas import QueueBody
+from app.routing.queue_schemas import QueueBody
 from tests.journeys.admin_desk import administrator, enter
 from tests.journeys.floor import Agent, Floor
 from tests.journeys.test_admin import REFUSED, part

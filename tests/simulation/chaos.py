@@ -19,7 +19,7 @@ from app.core.clock import DatabaseClock
 from app.core.database import Database
 from app.ops import migrate
 from app.routing import service as routing
-from app.routing.schemas import QueueBody
+from app.routing.queue_schemas import QueueBody
 from tests.access_apps import CHEAP
 from tests.journeys.relay import Relay, relay_to
 from tests.nats_server import nats_server

@@ -16,8 +16,9 @@ from app.core.errors import SwitchboardError
 from app.core.owners import Deposed, acquire, renew
 from app.routing import jobs
 from app.routing.decisions import Decision
+from app.routing.queue_schemas import QueueBody
 from app.routing.repository import checks
-from app.routing.schemas import AssignBody, QueueBody
+from app.routing.schemas import AssignBody
 from app.routing.service import by_hand, offers, presences, queues
 from app.routing.service.matching import ROUTER, commit_decisions
 from app.routing.service.overflowing import look_at_lines

@@ -27,7 +27,7 @@ from app.events.event import Rights
 from app.ops import migrate
 from app.ops.bench.world import DRAINED
 from app.routing import service as routing
-from app.routing.schemas import QueueBody
+from app.routing.queue_schemas import QueueBody
 from app.sla.policies import PolicyBody
 from app.sla.service import administration
 from tests.clocks import ManualClock

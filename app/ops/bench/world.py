@@ -26,7 +26,7 @@ from app.core.database import Database
 from app.ops.bench.http_load import request
 from app.ops.bench.scratch import SECRET_KEY
 from app.routing import service as routing
-from app.routing.schemas import QueueBody
+from app.routing.queue_schemas import QueueBody
 
 BODY = "Hello, my order 12345 has not arrived yet, can you please check where it is? 我的订单还没到"
 MESSAGES_PATH = "/v1/widget/messages"

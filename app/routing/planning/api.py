@@ -21,7 +21,7 @@ from app.routing.planning.schemas import (
     QueueVersionView,
     SkillUse,
 )
-from app.routing.schemas import Members, QueueView
+from app.routing.queue_schemas import Members, QueueView
 
 VersionNumber = Annotated[int, Path(ge=1, lt=2**31, description="Of the queue's settings")]
 

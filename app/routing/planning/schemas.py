@@ -10,7 +10,8 @@ from app.agents.schemas import SKILLS_MAX, AgentSkillLevel, AutoAccept
 from app.core.edits import Edit
 from app.core.numbers import WholeNumber
 from app.routing.decisions import UnroutableReason
-from app.routing.schemas import Body, QueueBody, QueueName
+from app.routing.queue_schemas import QueueBody
+from app.routing.schemas import Body, QueueName
 
 MAX_MEMBERS_AT_ONCE = 500
 MAX_QUEUES_OF_AGENT = 200

@@ -8,8 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.errors import Conflict, InvalidInput
 from app.routing.overflow import find_cycle, parse_steps
 from app.routing.overflow_schemas import OverflowStep
+from app.routing.queue_schemas import QueueBody
 from app.routing.repository import overflow as overflow_rows
-from app.routing.schemas import QueueBody
 
 
 async def check_overflow(session: AsyncSession, body: QueueBody, *, queue_id: UUID | None) -> None:

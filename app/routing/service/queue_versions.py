@@ -15,9 +15,9 @@ from app.core.errors import Conflict, PreconditionFailed
 from app.core.http import Page, cursor_number, decode_cursor, encode_cursor
 from app.routing.models import Queue, QueueVersion
 from app.routing.planning.schemas import QueueVersionView
+from app.routing.queue_schemas import QueueBody
 from app.routing.repository import queue_versions as version_rows
 from app.routing.repository import queues as queue_rows
-from app.routing.schemas import QueueBody
 
 FIRST_ABOVE = 2**31 - 1
 """No version has this number: the newest page begins below it."""

@@ -13,11 +13,11 @@ from app.events.routing import QueueChanged
 from app.routing.fading import check_fading
 from app.routing.models import Queue
 from app.routing.planning.schemas import MembersChange
+from app.routing.queue_schemas import Members, QueueBody, QueueView
 from app.routing.ranking import get_policy
 from app.routing.repository import queue_versions as version_rows
 from app.routing.repository import queues as queue_rows
 from app.routing.rings import check_rings
-from app.routing.schemas import Members, QueueBody, QueueView
 from app.routing.service import queue_versions as versions
 from app.routing.service import references
 from app.routing.service.loading import queue_facts

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.agents import service as agents
 from app.core.errors import InvalidInput
-from app.routing.schemas import QueueBody
+from app.routing.queue_schemas import QueueBody
 
 NO_SKILL = "there is no such skill"
 NO_TEAM = "there is no such team"

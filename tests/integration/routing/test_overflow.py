@@ -13,9 +13,9 @@ from app.core.due_rows import DueRowRunner
 from app.core.errors import Conflict, InvalidInput
 from app.routing import jobs
 from app.routing.models import WorkItem
+from app.routing.queue_schemas import QueueBody
 from app.routing.repository import checks
 from app.routing.repository import live as live_rows
-from app.routing.schemas import QueueBody
 from app.routing.service import offers, queues, views
 from app.routing.service.overflowing import list_queues_of, look_at_lines, overflow
 from app.sla.calendar_spec import CalendarSpec

@@ -12,7 +12,7 @@ from app.agents import api as agents
 from app.core.errors import PreconditionFailed
 from app.routing import api as routing
 from app.routing.planning import api as planning
-from app.routing.schemas import QueueBody
+from app.routing.queue_schemas import QueueBody
 from app.routing.service import update_queue
 from tests.access_apps import app_of
 from tests.clocks import ManualClock

@@ -10,7 +10,8 @@ import pytest
 from app.core.due_rows import DueRowRunner
 from app.core.errors import SwitchboardError
 from app.routing import jobs
-from app.routing.schemas import AssignBody, QueueBody
+from app.routing.queue_schemas import QueueBody
+from app.routing.schemas import AssignBody
 from app.routing.service import answers, by_hand, ending, offers, presences, queues
 from app.routing.service.overflowing import look_at_lines
 from app.routing.transfer_schemas import TransferBody

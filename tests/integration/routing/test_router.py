@@ -9,7 +9,7 @@ from prometheus_client import REGISTRY
 from app.core.database import Database
 from app.core.log_signal import LogSignal
 from app.routing.jobs import check_invariants
-from app.routing.schemas import QueueBody
+from app.routing.queue_schemas import QueueBody
 from app.routing.service import by_hand, offers, presences, queues, views
 from app.routing.service.router import Router
 from app.routing.service.sweep import Sweep

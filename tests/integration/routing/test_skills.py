@@ -7,9 +7,9 @@ import httpx
 import pytest
 
 from app.core.errors import InvalidInput
+from app.routing.queue_schemas import QueueBody
 from app.routing.rule_schemas import RulesIn
 from app.routing.rules import Effects, Rule, RuleConditions
-from app.routing.schemas import QueueBody
 from app.routing.service import by_hand, queues, rules
 from tests.clocks import ManualClock
 from tests.integration.routing.test_routing_api import bearer, client, code

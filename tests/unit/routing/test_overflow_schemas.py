@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from app.routing.overflow import MAX_STEPS, parse_steps
-from app.routing.schemas import QueueBody
+from app.routing.queue_schemas import QueueBody
 
 THERE = str(UUID(int=7))
 TOLD = {"message": {"en": "A little longer."}}
