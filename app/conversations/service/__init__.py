@@ -1,11 +1,11 @@
 """The use-cases of conversations, one file a group of verbs; other packages call them through here."""
 
+from app.conversations.repository.last_owners import list_last_owners
 from app.conversations.repository.quiet import list_written
 from app.conversations.repository.rights import ids_of_contact, visible_ids
 from app.conversations.service.acknowledging import acknowledge, list_acknowledged_contacts
 from app.conversations.service.announcing import announce
 from app.conversations.service.categories import set_category
-from app.conversations.service.last_owners import list_last_owners
 from app.conversations.service.marks import (
     find_outgoing,
     mark_customer_delivery,
