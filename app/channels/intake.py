@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.channels import repository
 from app.channels.envelope import MAX_PROVIDER_ID, InboundEnvelope
 from app.channels.files import service as files
+from app.channels.going_on import store_going_on
 from app.channels.schemas import AccountFacts
 from app.conversations.arrival import Arrival, NewMessage, Received, events_of
 from app.conversations.service import receiving
@@ -22,7 +23,7 @@ from app.core import event_log, metrics, tracing
 from app.core.act import Act, system_act
 from app.core.clock import Clock
 from app.core.database import Database
-from app.core.driver import is_away, trouble_of
+from app.core.driver import is_away, raise_if_cancelled, trouble_of
 from app.core.errors import Conflict, InvalidInput, NotFound, SwitchboardError, Unavailable
 from app.customers import service as customers
 from app.customers.schemas import MAX_CONTACT_VALUE, MAX_LANGUAGE, MAX_NAME, MAX_TIMEZONE, Known, Writer
@@ -97,7 +98,23 @@ class Intake:
                 batch.append(self._queue.get_nowait())
             last = None in batch
             QUEUED.set(self._queue.qsize())
-            await self._settle([waiting for waiting in batch if waiting is not None])
+            await self._settle(await self._go_on([waiting for waiting in batch if waiting is not None]))
+
+    async def _go_on(self, batch: list[_Waiting]) -> list[_Waiting]:
+        """Answer what can be stored the short way, and return the others: the long way tells what is wrong, if it is
+        not just something new."""
+        try:
+            with tracing.batch("intake.store", (each.request_id for each in batch), messages=len(batch)):
+                act = system_act(self._clock, ACTOR)
+                incoming = [(each.envelope, each.request_id) for each in batch]
+                stored = await store_going_on(self._database, act, incoming)
+        except Exception as error:
+            raise_if_cancelled()
+            log.info("intake_takes_the_long_way", size=len(batch), error=repr(error))
+            return batch
+        if stored:
+            _answer([batch[number] for number in stored], list(stored.values()))
+        return [waiting for number, waiting in enumerate(batch) if number not in stored]
 
     async def _settle(self, batch: list[_Waiting]) -> None:
         """Give every one of the batch its answer. A batch that fails is tried one by one, so only the bad one fails."""
@@ -117,13 +134,7 @@ class Intake:
                 if not waiting.answer.done():
                     waiting.answer.set_exception(_told(error))
             return
-        BATCH.observe(len(batch))
-        again = sum(answer.duplicate for answer in received)
-        TAKEN.labels("duplicate").inc(again)
-        TAKEN.labels("stored").inc(len(batch) - again)
-        for waiting, answer in zip(batch, received, strict=True):
-            if not waiting.answer.done():  # its request may have been given up meanwhile
-                waiting.answer.set_result(answer)
+        _answer(batch, received)
 
     async def _store(self, batch: list[_Waiting]) -> list[Received]:
         tries = 1
@@ -139,6 +150,16 @@ class Intake:
                     raise
             await asyncio.sleep(RETRY_DELAY_SECONDS * tries)
             tries += 1
+
+
+def _answer(batch: Sequence[_Waiting], received: Sequence[Received]) -> None:
+    BATCH.observe(len(batch))
+    again = sum(answer.duplicate for answer in received)
+    TAKEN.labels("duplicate").inc(again)
+    TAKEN.labels("stored").inc(len(batch) - again)
+    for waiting, answer in zip(batch, received, strict=True):
+        if not waiting.answer.done():  # its request may have been given up meanwhile
+            waiting.answer.set_result(answer)
 
 
 async def store(session: AsyncSession, act: Act, batch: Sequence[tuple[InboundEnvelope, str]]) -> list[Received]:

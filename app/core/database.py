@@ -126,9 +126,14 @@ class Database:
 
     @asynccontextmanager
     async def look(self) -> AsyncIterator[AsyncSession]:
-        """For reading only, each statement by itself: it sees what is committed then, and saves two round trips."""
+        """Each statement by itself: it sees what is committed then, and saves two round trips.
+
+        One that writes is committed when it has been answered; what was appended is announced when the block ends.
+        """
         async with self._looks(info={LOOKS: True}) as session:
             yield session
+            if session.info.get(APPENDED):
+                self.on_append()
 
     async def close(self) -> None:
         await self.engine.dispose()

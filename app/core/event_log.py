@@ -83,13 +83,27 @@ class LogGap(SwitchboardError):
         super().__init__("log_gap", f"The log does not go on at position {after + 1}: {found}. Resynchronise.")
 
 
-_APPEND = """
+_GIVEN_TYPES = ("uuid[]", "uuid[]", "text[]", "int[]", "timestamptz[]", "text[]", "text[]", "text[]")
+
+
+def appending(*, first_parameter: int = 1, only_if: str = "") -> str:
+    """The statement that appends what `given` returns, from this parameter on; `only_if`: a join with `given`.
+
+    For a larger statement, as its last act: sorting by ordinal keeps ids from being taken before all that is joined
+    has been changed and so locked.
+    """
+    arrays = ", ".join(f"${number}::{array}" for number, array in enumerate(_GIVEN_TYPES, start=first_parameter))
+    return f"""
 INSERT INTO event (event_uuid, key, type, version, occurred_at, actor, request_id, payload)
 SELECT uuid, key, type, version, occurred_at, actor, request_id, payload::jsonb
-FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::int[], $5::timestamptz[], $6::text[], $7::text[], $8::text[])
+FROM unnest({arrays})
      WITH ORDINALITY AS given (uuid, key, type, version, occurred_at, actor, request_id, payload, ordinal)
+{only_if}
 ORDER BY ordinal
 """
+
+
+_APPEND = appending()
 
 _COLUMNS = """
 SELECT p.position, p.positioned_at, e.id, e.created_at, e.event_uuid, e.key, e.type, e.version, e.occurred_at,
@@ -114,12 +128,17 @@ async def append_each(session: AsyncSession, entries: Sequence[tuple[Act, Append
     if not entries:
         return []
     await session.flush()
+    columns = given(entries)
+    await (await driver_connection(session)).execute(_APPEND, *columns)
+    note_appended(session, len(entries))
+    return columns[0]
+
+
+def given(entries: Sequence[tuple[Act, Appendable]]) -> tuple[list[Any], ...]:
+    """Events as the parameters of `appending`, their ids first."""
     acts, events = [act for act, _ in entries], [event for _, event in entries]
-    uuids = [act.new_id() for act in acts]
-    connection = await driver_connection(session)
-    await connection.execute(
-        _APPEND,
-        uuids,
+    return (
+        [act.new_id() for act in acts],
         [event.key for event in events],
         [event.type for event in events],
         [event.version for event in events],
@@ -128,8 +147,11 @@ async def append_each(session: AsyncSession, entries: Sequence[tuple[Act, Append
         [tracing.carry(act.request_id) for act in acts],
         [event.model_dump_json() for event in events],
     )
-    session.info[APPENDED] = session.info.get(APPENDED, 0) + len(events)
-    return uuids
+
+
+def note_appended(session: AsyncSession, number: int) -> None:
+    """So that the dispatcher is woken after the commit."""
+    session.info[APPENDED] = session.info.get(APPENDED, 0) + number
 
 
 async def read(connection: "asyncpg.Connection[Any]", after: Position, *, limit: int = READ_LIMIT) -> list[StoredEvent]:

@@ -31,8 +31,9 @@ class LogReader(SharedLogConnection):
                 start = after.number + 1 - first
                 return list(islice(self._kept, start, start + limit))
             page = await event_log.read(connection, after, limit=limit)
-            if page:
-                if self._kept and page[0].position != self._kept[-1].position + 1:
+            newest = self._kept[-1].position if self._kept else 0
+            if page and page[-1].position > newest:  # whoever is behind reads for himself and disturbs nobody
+                if page[0].position != newest + 1:
                     self._kept.clear()
                 self._kept.extend(page)
             return page

@@ -111,6 +111,9 @@ class Hub:
                     await self._take([occurrence_of(each) for each in stored])
                 self._cursor = stored[-1].cursor
                 DELAY.observe((self._clock.now() - stored[0].occurred_at).total_seconds())
+                if self._signal.position <= self._cursor.number:
+                    # Nothing more was heard of: a read that finds nothing would only keep the next event waiting.
+                    await self._signal.wait(self._signal.position)
         finally:
             connection.terminate()
 
