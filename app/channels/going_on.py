@@ -4,11 +4,12 @@ trips instead of eight."""
 from collections.abc import Sequence
 from uuid import UUID
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from app.channels.envelope import InboundEnvelope
 from app.conversations.arrival import Arrival, Head, Received
 from app.conversations.service import receiving
 from app.core.act import Act
-from app.core.database import Database
 
 Incoming = tuple[InboundEnvelope, str]
 """An envelope and its request id."""
@@ -16,24 +17,25 @@ Pair = tuple[UUID, UUID]
 """(channel account, contact point)"""
 
 
-async def store_going_on(database: Database, act: Act, batch: Sequence[Incoming]) -> dict[int, Received]:
-    """By place in the batch, what could be stored so. The others are not stored and need the long way: newcomers,
-    conversations that wait or are over, redeliveries, files, answers to a thread, whatever changed amid it.
+async def store_going_on(session: AsyncSession, act: Act, batch: Sequence[Incoming]) -> dict[int, Received]:
+    """By place in the batch, what could be stored so, each statement by itself (`Database.look`).
+
+    The others are not stored and need the long way: newcomers, conversations that wait or are over, redeliveries,
+    files, answers to a thread, whatever changed amid it.
 
     Raises what the database raises; then nothing is stored, or the connection was lost and nobody knows.
     """
     asked = {number: pair for number, pair in enumerate(_pairs(batch)) if pair is not None}
     if not asked:
         return {}
-    async with database.look() as session:
-        names = [(*pair, batch[number][0].provider_id) for number, pair in asked.items()]
-        heads = await receiving.find_going_on(session, names)
-        arrivals = {
-            number: _arrival(*batch[number], heads[pair])
-            for number, pair in asked.items()
-            if pair in heads and heads[pair].channel == batch[number][0].channel
-        }
-        received = await receiving.go_on(session, act, heads, list(arrivals.values()))
+    names = [(*pair, batch[number][0].provider_id) for number, pair in asked.items()]
+    heads = await receiving.find_going_on(session, names)
+    arrivals = {
+        number: _arrival(*batch[number], heads[pair])
+        for number, pair in asked.items()
+        if pair in heads and heads[pair].channel == batch[number][0].channel
+    }
+    received = await receiving.go_on(session, act, heads, list(arrivals.values()))
     return {number: one for number, one in zip(arrivals, received, strict=True) if one is not None}
 
 

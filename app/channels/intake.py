@@ -23,7 +23,7 @@ from app.core import event_log, metrics, tracing
 from app.core.act import Act, system_act
 from app.core.clock import Clock
 from app.core.database import Database
-from app.core.driver import is_away, raise_if_cancelled, trouble_of
+from app.core.driver import KeptConnection, is_away, raise_if_cancelled, trouble_of
 from app.core.errors import Conflict, InvalidInput, NotFound, SwitchboardError, Unavailable
 from app.customers import service as customers
 from app.customers.schemas import MAX_CONTACT_VALUE, MAX_LANGUAGE, MAX_NAME, MAX_TIMEZONE, Known, Writer
@@ -65,6 +65,7 @@ class Intake:
         self._database = database
         self._clock = clock
         self._queue: asyncio.Queue[_Waiting | None] = asyncio.Queue(QUEUE_LIMIT)
+        self.short_way = KeptConnection(database.url, application_name="switchboard intake")
         self._writer: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -76,6 +77,7 @@ class Intake:
         if writer is not None:
             await self._queue.put(None)
             await writer
+            self.short_way.close()
 
     async def submit(self, envelope: InboundEnvelope, *, request_id: str = "") -> Received:
         """Returns when the message is durable, or was before. Raises InvalidInput, NotFound, Conflict, Unavailable."""
@@ -107,7 +109,8 @@ class Intake:
             with tracing.batch("intake.store", (each.request_id for each in batch), messages=len(batch)):
                 act = system_act(self._clock, ACTOR)
                 incoming = [(each.envelope, each.request_id) for each in batch]
-                stored = await store_going_on(self._database, act, incoming)
+                async with self.short_way.use() as connection, self._database.look(connection) as session:
+                    stored = await store_going_on(session, act, incoming)
         except Exception as error:
             raise_if_cancelled()
             log.info("intake_takes_the_long_way", size=len(batch), error=repr(error))

@@ -125,12 +125,15 @@ class Database:
                 self.on_due(session.info[DUE])
 
     @asynccontextmanager
-    async def look(self) -> AsyncIterator[AsyncSession]:
+    async def look(self, connection: "asyncpg.Connection[Any] | None" = None) -> AsyncIterator[AsyncSession]:
         """Each statement by itself: it sees what is committed then, and saves two round trips.
 
         One that writes is committed when it has been answered; what was appended is announced when the block ends.
+        `connection`: the caller's own, for what comes thousands of times a second; the pool's costs as much as two
+        statements. What is not set-based takes one of the pool all the same.
         """
-        async with self._looks(info={LOOKS: True}) as session:
+        info = {LOOKS: True} if connection is None else {LOOKS: True, DRIVER: connection}
+        async with self._looks(info=info) as session:
             yield session
             if session.info.get(APPENDED):
                 self.on_append()

@@ -18,11 +18,14 @@ COMMAND_SECONDS = STATEMENT_TIMEOUT_MS / 1000 + 5
 BACKOFF_FIRST_SECONDS = 0.05
 BACKOFF_MAX_SECONDS = 2.0
 
-LOG_SETTINGS = {
-    # Plans made while the tables were empty would scan whole partitions later.
+KNOWN_PLANS = {
+    # For statements written upon indexes of their own. Plans made while the tables were empty would scan whole
+    # partitions later; and a plan made anew for each call costs more than most of these calls do.
     "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
+    "plan_cache_mode": "force_generic_plan",
 }
 
 
@@ -50,8 +53,8 @@ async def connect(
 
 
 async def connect_to_log(database_url: str, *, application_name: str) -> "asyncpg.Connection[Any]":
-    """A connection for `event_log.read` and its like: planned for index scans only."""
-    return await connect(database_url, application_name=application_name, settings=LOG_SETTINGS)
+    """A connection for `event_log.read` and its like: each statement planned once, for index scans."""
+    return await connect(database_url, application_name=application_name, settings=KNOWN_PLANS)
 
 
 class Backoff:
@@ -68,8 +71,9 @@ class Backoff:
         self._next_seconds = BACKOFF_FIRST_SECONDS
 
 
-class SharedLogConnection:
-    """One connection to the log for several tasks, which take turns; opened when first needed and after a loss."""
+class KeptConnection:
+    """One connection for several tasks, which take turns; opened when first needed and after a loss. For statements
+    that come so often that the pool's care for a connection would cost more than they do."""
 
     def __init__(self, database_url: str, *, application_name: str) -> None:
         self._database_url = database_url

@@ -7,13 +7,13 @@ from typing import Any
 import asyncpg
 
 from app.core import event_log
-from app.core.driver import SharedLogConnection
+from app.core.driver import KeptConnection
 from app.core.event_log import Position, StoredEvent
 
 EVENTS_KEPT = 2_000
 
 
-class LogReader(SharedLogConnection):
+class LogReader(KeptConnection):
     def __init__(self, database_url: str, *, application_name: str) -> None:
         super().__init__(database_url, application_name=application_name)
         self._kept: deque[StoredEvent] = deque(maxlen=EVENTS_KEPT)

@@ -5,6 +5,7 @@ from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -108,7 +109,7 @@ class Hub:
                     await self._signal.wait(heard)
                     continue
                 with tracing.batch("hub.deliver", (each.request_id for each in stored), events=len(stored)):
-                    await self._take([occurrence_of(each) for each in stored])
+                    await self._take(connection, [occurrence_of(each) for each in stored])
                 self._cursor = stored[-1].cursor
                 DELAY.observe((self._clock.now() - stored[0].occurred_at).total_seconds())
                 if self._signal.position <= self._cursor.number:
@@ -131,9 +132,9 @@ class Hub:
                 if reason is not None:
                     self.tail.resync(seat, reason)
 
-    async def _take(self, occurrences: list[Occurrence]) -> None:
+    async def _take(self, connection: "asyncpg.Connection[Any]", occurrences: list[Occurrence]) -> None:
         async with self.tail.turn:
-            async with self._database.look() as session:
+            async with self._database.look(connection) as session:
                 context = await load_context(session, self._clock.now(), occurrences, self._viewers)
             for occurrence in occurrences:
                 if occurrence.number <= self.tail.position:

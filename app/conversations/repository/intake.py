@@ -110,18 +110,20 @@ FROM new
 """
 
 # Nothing is locked: what is decided upon this is stored by STORE_GOING_ON, and only where it is still so. The limits
-# keep the planner from reading all conversations, as it does for long lists of names.
+# keep the planner from reading whole tables, as it does for lists of names whose length it does not know.
 FIND_GOING_ON = f"""
-SELECT {_HEAD}, EXISTS (
-  SELECT FROM inbound_key AS key
-  WHERE key.channel_account_id = name.channel_account_id AND key.provider_id = name.provider_id
-) AS came_before
+SELECT {_HEAD}, key.message_id IS NOT NULL AS came_before
 FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS name (channel_account_id, contact_point_id, provider_id)
 CROSS JOIN LATERAL (
   SELECT * FROM conversation
   WHERE channel_account_id = name.channel_account_id AND contact_point_id = name.contact_point_id AND status = 'open'
   LIMIT 1
 ) AS c
+LEFT JOIN LATERAL (
+  SELECT message_id FROM inbound_key
+  WHERE channel_account_id = name.channel_account_id AND provider_id = name.provider_id
+  LIMIT 1
+) AS key ON true
 WHERE (SELECT enabled FROM channel_account AS account WHERE account.id = c.channel_account_id)
 """
 

@@ -56,6 +56,8 @@ async def intake_rate(url: str, turns: list[tuple[Sender, str]]) -> tuple[float,
 
     intake = Intake(database, DatabaseClock())
     await intake.start()
+    async with intake.short_way.use() as connection:
+        connection.add_query_logger(note)
     left = iter(turns)
 
     async def drive() -> None:

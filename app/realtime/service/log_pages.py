@@ -6,7 +6,7 @@ import structlog
 
 from app.core import event_log
 from app.core.clock import Clock
-from app.core.driver import SharedLogConnection
+from app.core.driver import KeptConnection
 from app.core.event_log import LogGap, Position
 from app.realtime.frames import ResyncReason
 from app.realtime.render import Occurrence
@@ -31,7 +31,7 @@ class LogPages:
     """One connection to the log, for one reader at a time."""
 
     def __init__(self, database_url: str, clock: Clock, tail: Tail) -> None:
-        self._log = SharedLogConnection(database_url, application_name="switchboard replay")
+        self._log = KeptConnection(database_url, application_name="switchboard replay")
         self._clock = clock
         self._tail = tail
 
