@@ -83,27 +83,24 @@ class LogGap(SwitchboardError):
         super().__init__("log_gap", f"The log does not go on at position {after + 1}: {found}. Resynchronise.")
 
 
-_GIVEN_TYPES = ("uuid[]", "uuid[]", "text[]", "int[]", "timestamptz[]", "text[]", "text[]", "text[]")
-
-
-def appending(*, first_parameter: int = 1, only_if: str = "") -> str:
-    """The statement that appends what `given` returns, from this parameter on; `only_if`: a join with `given`.
-
-    For a larger statement, as its last act: sorting by ordinal keeps ids from being taken before all that is joined
-    has been changed and so locked.
+def appending(source: str) -> str:
+    """The statement that appends the rows of `source`, which have uuid, key, type, version, occurred_at, actor,
+    request_id, payload (jsonb) and ordinal. Within a larger statement, ids are taken only when the source has been read
+    to its end; so let it depend on what is told of, that it be locked by then.
     """
-    arrays = ", ".join(f"${number}::{array}" for number, array in enumerate(_GIVEN_TYPES, start=first_parameter))
     return f"""
 INSERT INTO event (event_uuid, key, type, version, occurred_at, actor, request_id, payload)
-SELECT uuid, key, type, version, occurred_at, actor, request_id, payload::jsonb
-FROM unnest({arrays})
-     WITH ORDINALITY AS given (uuid, key, type, version, occurred_at, actor, request_id, payload, ordinal)
-{only_if}
+SELECT uuid, key, type, version, occurred_at, actor, request_id, payload
+FROM {source}
 ORDER BY ordinal
 """
 
 
-_APPEND = appending()
+_APPEND = appending("""(
+  SELECT uuid, key, type, version, occurred_at, actor, request_id, payload::jsonb AS payload, ordinal
+  FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::int[], $5::timestamptz[], $6::text[], $7::text[], $8::text[])
+       WITH ORDINALITY AS given (uuid, key, type, version, occurred_at, actor, request_id, payload, ordinal)
+) AS told""")
 
 _COLUMNS = """
 SELECT p.position, p.positioned_at, e.id, e.created_at, e.event_uuid, e.key, e.type, e.version, e.occurred_at,
@@ -128,17 +125,12 @@ async def append_each(session: AsyncSession, entries: Sequence[tuple[Act, Append
     if not entries:
         return []
     await session.flush()
-    columns = given(entries)
-    await (await driver_connection(session)).execute(_APPEND, *columns)
-    note_appended(session, len(entries))
-    return columns[0]
-
-
-def given(entries: Sequence[tuple[Act, Appendable]]) -> tuple[list[Any], ...]:
-    """Events as the parameters of `appending`, their ids first."""
     acts, events = [act for act, _ in entries], [event for _, event in entries]
-    return (
-        [act.new_id() for act in acts],
+    uuids = [act.new_id() for act in acts]
+    connection = await driver_connection(session)
+    await connection.execute(
+        _APPEND,
+        uuids,
         [event.key for event in events],
         [event.type for event in events],
         [event.version for event in events],
@@ -147,6 +139,8 @@ def given(entries: Sequence[tuple[Act, Appendable]]) -> tuple[list[Any], ...]:
         [tracing.carry(act.request_id) for act in acts],
         [event.model_dump_json() for event in events],
     )
+    note_appended(session, len(events))
+    return uuids
 
 
 def note_appended(session: AsyncSession, number: int) -> None:

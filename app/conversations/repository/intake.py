@@ -9,20 +9,13 @@ import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.conversations.arrival import Head, InboundName, NewMessage, Received
-from app.core import event_log
-from app.core.act import Act
 from app.core.database import columns, driver_connection
-from app.events.event import ConversationEvent, Rights
-
-_HEAD = """
-c.id, c.number, c.customer_id, c.contact_point_id, c.channel, c.channel_account_id, c.status, c.owner_id, c.team_id,
-c.queue_id, c.priority, c.language, c.last_sequence, c.resolved_at, c.unanswered_since, c.merged_into_id, c.synthetic
-"""
+from app.events.event import Rights
 
 # The messages of these names that came in before, and of each contact the unresolved conversation and the last one
 # resolved; besides them the threads that are answered. One statement, for its round trip is most of what it costs.
 # Ordered by id, so that two batches take their locks in the same order.
-LOCK_STANDING = f"""
+LOCK_STANDING = """
 WITH known AS (
   SELECT key.channel_account_id, key.provider_id, key.conversation_id, key.message_id, key.sequence, key.arrived_at,
     wanted.is_thread
@@ -48,7 +41,9 @@ WITH known AS (
   UNION
   SELECT unnest($6::uuid[])
 ), head AS (
-  SELECT {_HEAD}
+  SELECT c.id, c.number, c.customer_id, c.contact_point_id, c.channel, c.channel_account_id, c.status,
+    c.owner_id, c.team_id, c.queue_id, c.priority, c.language, c.last_sequence, c.resolved_at, c.unanswered_since,
+    c.merged_into_id
   FROM conversation AS c
   WHERE c.id IN (SELECT id FROM candidate)
   ORDER BY c.id
@@ -109,109 +104,8 @@ SELECT id, $5, conversation_id, sequence, 'customer', 'inbound', 'public', chann
 FROM new
 """
 
-# Nothing is locked: what is decided upon this is stored by STORE_GOING_ON, and only where it is still so. The limits
-# keep the planner from reading whole tables, as it does for lists of names whose length it does not know.
-FIND_GOING_ON = f"""
-SELECT {_HEAD}, key.message_id IS NOT NULL AS came_before
-FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS name (channel_account_id, contact_point_id, provider_id)
-CROSS JOIN LATERAL (
-  SELECT * FROM conversation
-  WHERE channel_account_id = name.channel_account_id AND contact_point_id = name.contact_point_id AND status = 'open'
-  LIMIT 1
-) AS c
-LEFT JOIN LATERAL (
-  SELECT message_id FROM inbound_key
-  WHERE channel_account_id = name.channel_account_id AND provider_id = name.provider_id
-  LIMIT 1
-) AS key ON true
-WHERE (SELECT enabled FROM channel_account AS account WHERE account.id = c.channel_account_id)
-"""
-
-# What goes on with conversations that still stand as they were seen, and nothing of the others; it returns which.
-# Locked in the order of their ids, as by LOCK_STANDING; the events come last, when all that is told of is locked.
-STORE_GOING_ON = f"""
-WITH standing AS (
-  SELECT c.id, seen.last_sequence, seen.preview
-  FROM unnest($1::uuid[], $2::int[], $3::int[], $4::text[]) AS seen (id, first_sequence, last_sequence, preview)
-  JOIN conversation AS c USING (id)
-  WHERE c.status = 'open' AND c.last_sequence = seen.first_sequence - 1
-  ORDER BY c.id
-  FOR NO KEY UPDATE OF c
-), moved AS (
-  UPDATE conversation AS c
-  SET last_sequence = standing.last_sequence, last_public_sequence = standing.last_sequence,
-    preview = standing.preview, preview_class = 'customer', last_message_at = greatest(c.last_message_at, $5),
-    unanswered_since = coalesce(c.unanswered_since, $5), version = c.version + 1
-  FROM standing
-  WHERE c.id = standing.id
-  RETURNING c.id
-), new AS (
-  SELECT given.* FROM unnest(
-    $6::uuid[], $7::uuid[], $8::int[], $9::uuid[], $10::text[], $11::text[], $12::timestamptz[], $13::text[],
-    $14::bool[]
-  ) AS given (
-    id, conversation_id, sequence, channel_account_id, body, provider_id, provider_at, client_id, automatic
-  )
-  JOIN moved ON moved.id = given.conversation_id
-), keyed AS (
-  INSERT INTO inbound_key (channel_account_id, provider_id, conversation_id, message_id, sequence, arrived_at)
-  SELECT channel_account_id, provider_id, conversation_id, id, sequence, $5 FROM new
-), stored AS (
-  INSERT INTO message (
-    id, arrived_at, conversation_id, sequence, message_class, direction, visibility, channel_account_id, body,
-    attachments, provider_id, provider_at, client_id, automatic
-  )
-  SELECT id, $5, conversation_id, sequence, 'customer', 'inbound', 'public', channel_account_id, body, '[]',
-    provider_id, provider_at, client_id, automatic
-  FROM new
-), told AS ({event_log.appending(first_parameter=15, only_if="JOIN moved ON moved.id = given.key")})
-SELECT id FROM moved
-"""
-
 Pair = tuple[UUID, UUID]
 """(channel account, contact point)"""
-
-
-async def find_going_on(session: AsyncSession, names: Sequence[tuple[UUID, UUID, str]]) -> dict[Pair, Head]:
-    """The open conversations of those who wrote these (channel account, contact point, provider id), where none of
-    their messages came in before and the account is enabled."""
-    rows = await (await driver_connection(session)).fetch(FIND_GOING_ON, *columns(names))
-    known = {row["id"] for row in rows if row["came_before"]}
-    heads = [_head(row) for row in rows if row["id"] not in known]
-    return {head.pair: head for head in heads}
-
-
-async def store_going_on(
-    session: AsyncSession,
-    heads: Sequence[Head],
-    messages: Sequence[NewMessage],
-    told: Sequence[tuple[Act, ConversationEvent]],
-    now: datetime,
-) -> set[UUID]:
-    """Messages without attachments, and their events, in one statement. Returns the conversations that had not changed
-    since they were found; of the others nothing is stored."""
-    heads = sorted(heads, key=lambda head: head.id)
-    rows = await (await driver_connection(session)).fetch(
-        STORE_GOING_ON,
-        [head.id for head in heads],
-        [head.last_sequence - head.arrived + 1 for head in heads],
-        [head.last_sequence for head in heads],
-        [head.preview for head in heads],
-        now,
-        [message.id for message in messages],
-        [message.head.id for message in messages],
-        [message.sequence for message in messages],
-        [message.arrival.channel_account_id for message in messages],
-        [message.arrival.body for message in messages],
-        [message.arrival.provider_id for message in messages],
-        [message.arrival.provider_at for message in messages],
-        [message.arrival.client_id for message in messages],
-        [message.arrival.automatic for message in messages],
-        *event_log.given(told),
-    )
-    moved = {row["id"] for row in rows}
-    event_log.note_appended(session, sum(event.conversation_id in moved for _, event in told))
-    return moved
 
 
 async def lock_standing(
@@ -256,7 +150,6 @@ def _head(row: asyncpg.Record) -> Head:
         resolved_at=row["resolved_at"],
         unanswered_since=row["unanswered_since"],
         merged_into_id=row["merged_into_id"],
-        synthetic=row["synthetic"],
     )
 
 

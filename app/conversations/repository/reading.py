@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy import ColumnElement, Select, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -62,8 +63,20 @@ FROM message AS m
 LEFT JOIN agent ON agent.id = m.author_id
 LEFT JOIN delivery ON delivery.message_id = m.id
 """
+MESSAGE_COLUMNS = (
+    *("id", "conversation_id", "sequence", "message_class", "direction", "visibility", "author_id", "author_name"),
+    *("body", "attachments", "client_id", "provider_at", "arrived_at", "delivery_state"),
+)
 # A message's id tells when it arrived, so that only its own month is searched.
 MESSAGES_BY_ID = MESSAGES + "WHERE m.id = ANY($1::uuid[]) AND m.arrived_at >= $2 AND m.arrived_at < $3"
+# Two answers in one round trip: what does not fit together is not joined.
+FACTS_AND_MESSAGES = f"""
+SELECT fact.*, message.*
+FROM ({FACTS.replace("SELECT id", "SELECT id AS about_id")}) AS fact
+FULL JOIN ({MESSAGES}
+  WHERE m.id = ANY($2::uuid[]) AND m.arrived_at >= $3 AND m.arrived_at < $4
+) AS message ON false
+"""
 MESSAGES_BEFORE = MESSAGES + (
     "WHERE m.conversation_id = $1 AND m.sequence < $2 AND (m.visibility = 'public' OR NOT $4)"
     " ORDER BY m.sequence DESC LIMIT $3"
@@ -101,21 +114,36 @@ def rights_of_row(row: Any) -> Rights:
 
 async def list_facts(session: AsyncSession, ids: Collection[UUID]) -> dict[UUID, ConversationFacts]:
     rows = await (await driver_connection(session)).fetch(FACTS, list(ids))
-    return {
-        row["id"]: ConversationFacts(
-            channel=row["channel"],
-            priority=row["priority"],
-            language=row["language"],
-            status=row["status"],
-            rights=rights_of_row(row),
-            synthetic=row["synthetic"],
-            customer_id=row["customer_id"],
-            contact_point_id=row["contact_point_id"],
-            channel_account_id=row["channel_account_id"],
-            merged_into_id=row["merged_into_id"],
-        )
-        for row in rows
-    }
+    return {row["id"]: _facts(row) for row in rows}
+
+
+async def list_facts_and_contents(
+    session: AsyncSession, ids: Collection[UUID], message_ids: Collection[UUID]
+) -> tuple[dict[UUID, ConversationFacts], dict[UUID, MessageOut]]:
+    if not message_ids:
+        return await list_facts(session, ids), {}
+    rows = await (await driver_connection(session)).fetch(
+        FACTS_AND_MESSAGES, list(ids), list(message_ids), *_made_between(message_ids)
+    )
+    return (
+        {row["about_id"]: _facts(row) for row in rows if row["about_id"] is not None},
+        {row["id"]: _message({name: row[name] for name in MESSAGE_COLUMNS}) for row in rows if row["id"] is not None},
+    )
+
+
+def _facts(row: asyncpg.Record) -> ConversationFacts:
+    return ConversationFacts(
+        channel=row["channel"],
+        priority=row["priority"],
+        language=row["language"],
+        status=row["status"],
+        rights=rights_of_row(row),
+        synthetic=row["synthetic"],
+        customer_id=row["customer_id"],
+        contact_point_id=row["contact_point_id"],
+        channel_account_id=row["channel_account_id"],
+        merged_into_id=row["merged_into_id"],
+    )
 
 
 async def list_summaries(
@@ -221,16 +249,17 @@ async def list_messages(
 async def list_contents(session: AsyncSession, message_ids: Collection[UUID]) -> dict[UUID, MessageOut]:
     if not message_ids:
         return {}
-    times = [_made_at(message_id) for message_id in message_ids]
     rows = await (await driver_connection(session)).fetch(
-        MESSAGES_BY_ID, list(message_ids), min(times), max(times) + timedelta(milliseconds=1)
+        MESSAGES_BY_ID, list(message_ids), *_made_between(message_ids)
     )
     return {row["id"]: _message(dict(row)) for row in rows}
 
 
-def _made_at(message_id: UUID) -> datetime:
-    """The millisecond in a UUIDv7; for a message it is that of `arrived_at`."""
-    return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=message_id.int >> 80)
+def _made_between(message_ids: Collection[UUID]) -> tuple[datetime, datetime]:
+    """From the first's `arrived_at` to just after the last's: the millisecond in a UUIDv7 tells it."""
+    times = [timedelta(milliseconds=message_id.int >> 80) for message_id in message_ids]
+    since = datetime.fromtimestamp(0, UTC)
+    return since + min(times), since + max(times) + timedelta(milliseconds=1)
 
 
 def _message(row: dict[str, Any]) -> MessageOut:

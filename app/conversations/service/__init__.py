@@ -18,6 +18,7 @@ from app.conversations.service.merging import merge
 from app.conversations.service.ownership import place, raise_priorities, set_owner, set_owners, set_queue
 from app.conversations.service.posting import add_note, post_message
 from app.conversations.service.reading import (
+    facts_and_contents_of,
     facts_of,
     find_of_contact,
     get_summary,
@@ -39,6 +40,7 @@ __all__ = [
     "announce",
     "change_status",
     "end_by_customer",
+    "facts_and_contents_of",
     "facts_of",
     "find_of_contact",
     "find_outgoing",

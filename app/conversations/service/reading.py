@@ -22,6 +22,13 @@ async def facts_of(session: AsyncSession, ids: Collection[UUID]) -> dict[UUID, C
     return await repository.list_facts(session, ids)
 
 
+async def facts_and_contents_of(
+    session: AsyncSession, ids: Collection[UUID], message_ids: Collection[UUID]
+) -> tuple[dict[UUID, ConversationFacts], dict[UUID, MessageOut]]:
+    """`facts_of` and `load_contents` in one round trip."""
+    return await repository.list_facts_and_contents(session, ids, message_ids)
+
+
 async def rights_of(session: AsyncSession, ids: Collection[UUID]) -> dict[UUID, Rights]:
     return {one: facts.rights for one, facts in (await repository.list_facts(session, ids)).items()}
 

@@ -1,13 +1,14 @@
 """Conversations' part of the door: a batch of incoming messages finds its conversations and is stored."""
 
-from collections.abc import Mapping, Sequence
-from uuid import UUID
+from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.conversations.arrival import Arrival, Head, NewMessage, Received, events_of, plan
+from app.conversations import continuing
+from app.conversations.arrival import Arrival, NewMessage, Received, plan
+from app.conversations.continuing import Continuation
+from app.conversations.repository import continuing as continuations
 from app.conversations.repository import intake as repository
-from app.conversations.repository.intake import Pair
 from app.core.act import Act
 
 
@@ -37,25 +38,17 @@ async def receive(
     return made.received, made.messages
 
 
-async def find_going_on(session: AsyncSession, names: Sequence[tuple[UUID, UUID, str]]) -> dict[Pair, Head]:
-    """Which of those who wrote these (channel account, contact point, provider id) go on with an open conversation.
+async def go_on(session: AsyncSession, act: Act, messages: Sequence[Continuation]) -> list[Received | None]:
+    """Store messages of contacts whose conversation is open, with their events, in one statement (`Database.look`).
 
-    Left out: who has none, or sent again what had come in before, or writes to an account that is switched off.
+    None in the place of those who have no open one, write to an account that is switched off, or of whom something came
+    in before; nothing is stored of them. Raises asyncpg.UniqueViolationError when one comes in at this moment by
+    another process, or twice in the batch; then nothing at all is stored.
     """
-    return await repository.find_going_on(session, names) if names else {}
-
-
-async def go_on(
-    session: AsyncSession, act: Act, heads: Mapping[Pair, Head], arrivals: Sequence[Arrival]
-) -> list[Received | None]:
-    """Store arrivals without attachments, each of a contact whose open conversation was found a moment ago, with their
-    events, in one statement. None in the place of those whose conversation has changed since: they are not stored.
-
-    Raises asyncpg.UniqueViolationError when one came in meanwhile by another process; then nothing at all is stored.
-    """
-    if not arrivals:
-        return []
-    made = plan(arrivals, {}, heads.values(), act.now, act.new_id)
-    told = [(act.under(each.arrival.request_id), event) for each in made.messages for event in events_of(each, act.now)]
-    moved = await repository.store_going_on(session, made.heads, made.messages, told, act.now)
-    return [received if received.conversation_id in moved else None for received in made.received]
+    ids = [act.new_id() for _ in messages]
+    told = [continuing.told(one, message_id, act.now) for one, message_id in zip(messages, ids, strict=True)]
+    stored = await continuations.store(session, act, messages, ids, told)
+    return [
+        Received(place[0], message_id, place[1], act.now, duplicate=False) if place is not None else None
+        for message_id, place in zip(ids, stored, strict=True)
+    ]

@@ -59,7 +59,8 @@ async def load_context(
     ids = {each.conversation_id for each in occurrences if each.conversation_id is not None}
     if not ids or not receivers(Reach(everyone=True)):
         return Context()
-    facts = await conversations.facts_of(session, list(ids))
+    message_ids = [each.message_id for each in occurrences if each.message_id is not None]
+    facts, contents = await conversations.facts_and_contents_of(session, ids, message_ids)
     rights = {each: found.rights for each, found in facts.items()}
     contact_points = {each: found.contact_point_id for each, found in facts.items()}
     wanted = [
@@ -71,7 +72,11 @@ async def load_context(
     return Context(
         rights=rights,
         contact_points=contact_points,
-        messages=await _messages(session, [each for each, _ in wanted]),
+        messages={
+            each.message_id: contents[each.message_id].model_dump(mode="json")
+            for each, _ in wanted
+            if each.message_id in contents
+        },
         summaries=await _summaries(session, {e.conversation_id for e in events if isinstance(e, ConversationOpened)}),
         gained=await _gained(session, wanted, rights),
         offers=await _offers(session, now, wanted),
@@ -91,14 +96,6 @@ def _viewers_of(
 
 
 Wanted = list[tuple[Occurrence, Sequence[Viewer]]]
-
-
-async def _messages(session: AsyncSession, occurrences: Sequence[Occurrence]) -> dict[UUID, Json]:
-    ids = [each.message_id for each in occurrences if each.message_id is not None]
-    if not ids:
-        return {}
-    found = await conversations.load_contents(session, ids)
-    return {message_id: message.model_dump(mode="json") for message_id, message in found.items()}
 
 
 async def _summaries(session: AsyncSession, ids: set[UUID]) -> dict[UUID, Json]:
