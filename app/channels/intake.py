@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.channels import repository
 from app.channels.envelope import MAX_PROVIDER_ID, InboundEnvelope
 from app.channels.files import service as files
-from app.channels.going_on import store_going_on
+from app.channels.going_on import continuations
 from app.channels.schemas import AccountFacts
 from app.conversations.arrival import Arrival, NewMessage, Received, events_of
 from app.conversations.service import receiving
@@ -103,20 +103,21 @@ class Intake:
             await self._settle(await self._go_on([waiting for waiting in batch if waiting is not None]))
 
     async def _go_on(self, batch: list[_Waiting]) -> list[_Waiting]:
-        """Answer what can be stored the short way, and return the others: the long way tells what is wrong, if it is
-        not just something new."""
+        """Answer what goes on with an open conversation, stored in one statement, and return the others. Whatever is
+        wrong, the long way finds and tells it."""
+        asked = continuations([(each.envelope, each.request_id) for each in batch])
+        if not asked:
+            return batch
         try:
-            with tracing.batch("intake.store", (each.request_id for each in batch), messages=len(batch)):
-                act = system_act(self._clock, ACTOR)
-                incoming = [(each.envelope, each.request_id) for each in batch]
+            with tracing.batch("intake.store", (one.request_id for one in asked.values()), messages=len(asked)):
                 async with self.short_way.use() as connection, self._database.look(connection) as session:
-                    stored = await store_going_on(session, act, incoming)
+                    received = await receiving.go_on(session, system_act(self._clock, ACTOR), list(asked.values()))
         except Exception as error:
             raise_if_cancelled()
-            log.info("intake_takes_the_long_way", size=len(batch), error=repr(error))
+            log.info("intake_takes_the_long_way", size=len(asked), error=repr(error))
             return batch
-        if stored:
-            _answer([batch[number] for number in stored], list(stored.values()))
+        stored = {number: one for number, one in zip(asked, received, strict=True) if one is not None}
+        _answer([batch[number] for number in stored], list(stored.values()))
         return [waiting for number, waiting in enumerate(batch) if number not in stored]
 
     async def _settle(self, batch: list[_Waiting]) -> None:
@@ -156,6 +157,8 @@ class Intake:
 
 
 def _answer(batch: Sequence[_Waiting], received: Sequence[Received]) -> None:
+    if not batch:
+        return
     BATCH.observe(len(batch))
     again = sum(answer.duplicate for answer in received)
     TAKEN.labels("duplicate").inc(again)
