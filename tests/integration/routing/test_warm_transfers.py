@@ -14,7 +14,7 @@ from app.routing.schemas import AssignBody
 from app.routing.service import answers, by_hand, offers, presences, views, warm_transfers
 from app.routing.service.router import Router
 from app.routing.transfer_schemas import TransferBody
-from app.sla.service import opening
+from app.wiring import HOURS
 from tests.clocks import ManualClock
 from tests.integration.routing.test_router import metric, settled
 from tests.integration.routing.world import Routed, World, principal_of
@@ -59,7 +59,7 @@ async def refused(world: World, use_case: Any, *args: Any, **kwargs: Any) -> str
 
 async def look_after(world: World, offer: Offer) -> None:
     """As the worker does with a due row."""
-    await world.run(due_tables(opening.list_open)[0].record, offer.id, None)
+    await world.run(due_tables(HOURS)[0].record, offer.id, None)
 
 
 async def units(world: World, *agents: UUID) -> list[int]:

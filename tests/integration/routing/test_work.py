@@ -12,8 +12,8 @@ from app.core.log_signal import LogSignal
 from app.events import catalogue
 from app.events.conversations import ConversationOpened
 from app.events.event import Rights
-from app.routing.consumers import ROUTING, handle
 from app.routing.service import list_days, offers, presences
+from app.wiring import CONSUMERS
 from tests.clocks import ManualClock
 from tests.integration.routing.world import Routed, World
 
@@ -41,7 +41,7 @@ async def test_an_opened_conversation_makes_one_work_item_however_often_it_is_to
 async def test_the_consumer_reads_the_opened_conversation_from_the_log(
     world: World, signal: LogSignal, clock: ManualClock
 ) -> None:
-    assert ROUTING.handle is handle
+    [routing] = [each for each in CONSUMERS if each.name == "routing"]
     conversation = await world.add_conversation()
     event = ConversationOpened(
         conversation_id=conversation, number=1, customer_id=uuid4(), contact_point_id=uuid4(), channel="chat",
@@ -49,7 +49,7 @@ async def test_the_consumer_reads_the_opened_conversation_from_the_log(
     )  # fmt: skip
     await world.run(event_log.append, [event])
     running = asyncio.create_task(
-        ConsumerRunner(world.database, clock, signal, [ROUTING], known_events=frozenset(catalogue.BY_NAME)).run()
+        ConsumerRunner(world.database, clock, signal, [routing], known_events=frozenset(catalogue.BY_NAME)).run()
     )
     async with asyncio.timeout(20):
         while not await world.works(conversation):
