@@ -31,7 +31,8 @@ class OpeningHours(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DueTime:
-    """The virtual deadline of a work, and how it was counted; `never_opens` counts round the clock, too."""
+    """The virtual deadline of a work. `counted`: `opening_hours` where they moved it; `never_opens`, and so they could
+    not count."""
 
     at: datetime
     counted: Counted
@@ -43,4 +44,6 @@ def count(ready_at: datetime, target_seconds: float, hours: OpeningHours | None)
     if hours is None:
         return DueTime(clock_at, "round_the_clock")
     open_at = hours.add(ready_at, timedelta(seconds=target_seconds))
-    return DueTime(clock_at, "never_opens") if open_at is None else DueTime(open_at, "opening_hours")
+    if open_at is None:
+        return DueTime(clock_at, "never_opens")
+    return DueTime(open_at, "round_the_clock" if open_at == clock_at else "opening_hours")

@@ -195,8 +195,8 @@ def _build(placed: _Placed, spoken: Sequence[Sequence[str]], hours: OpeningHours
         created_at=act.now,
     )
     set_timer(work, queue, act.now)
-    moved = overflowed is None and due != count(ready_at, queue.target_seconds, None)
-    return Built(work, due_counted(act, work, queue, hours, due) if moved else None)
+    tells = overflowed is None and due.counted != "round_the_clock"
+    return Built(work, due_counted(act, work, queue, hours, due) if tells else None)
 
 
 async def _load_spoken(session: AsyncSession, queue_ids: Collection[UUID]) -> SpokenIn:
