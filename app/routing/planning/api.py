@@ -11,7 +11,7 @@ from app.core.database import SessionDep
 from app.core.http import PAGE_DEFAULT, CursorQuery, LimitQuery, Page
 from app.core.idempotency import OnceDep
 from app.routing import service
-from app.routing.api import READ_ONE, WRITE, IfMatch, Reader, Supervisor, version_of
+from app.routing.api import READ_ONE, WRITE, HoursDep, IfMatch, Reader, Supervisor, version_of
 from app.routing.planning.schemas import (
     AgentTermsPatch,
     AgentTermsView,
@@ -70,8 +70,10 @@ async def change_members(
 
 
 @router.post("/queue-looks", summary="Who could take a queue's work on unsaved settings", responses=READ_ONE)
-async def look_at_queue(body: QueueLookIn, _: Supervisor, session: SessionDep, act: ActDep) -> QueueLook:
-    return await service.look_at_queue(session, act, body)
+async def look_at_queue(
+    body: QueueLookIn, _: Supervisor, session: SessionDep, act: ActDep, hours: HoursDep
+) -> QueueLook:
+    return await service.look_at_queue(session, act, body, hours=hours)
 
 
 @router.get("/skills/{skill_id}/use", summary="Who has a skill, which queues and rules ask for it", responses=READ_ONE)

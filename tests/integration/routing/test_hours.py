@@ -4,11 +4,14 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+import httpx
 import pytest
 
 from app.core.database import driver_connection
+from app.routing import api as routing_api
+from app.routing.planning.schemas import QueueLookIn
 from app.routing.queue_schemas import QueueBody
-from app.routing.service import by_hand, offers, queues
+from app.routing.service import by_hand, offers, queue_looks, queues
 from app.routing.service.overflowing import look_at_lines
 from app.routing.service.recounting import CLEAN_LOOKS, Recounting
 from app.routing.service.work import Cause, follow_conversations
@@ -16,9 +19,13 @@ from app.routing.transfer_schemas import TransferBody
 from app.sla.calendar_spec import CalendarSpec
 from app.sla.service import administration
 from app.wiring import HOURS
+from app.workspace.service import get_wallboard
+from tests.access_apps import app_of
 from tests.clocks import ManualClock
 from tests.integration.routing.test_by_hand import principal_of
 from tests.integration.routing.test_deadlines import clock_due, hear
+from tests.integration.routing.test_explain import tell
+from tests.integration.routing.test_routing_api import ORIGIN, bearer
 from tests.integration.routing.world import Routed, World
 
 WORKDAYS = ("mon", "tue", "wed", "thu", "fri")
@@ -233,3 +240,44 @@ async def test_the_last_agent_is_asked_alone_for_half_the_target_not_for_half_th
     conversation = await world.add_waiting(customer_id=customer)
     work = await world.work(conversation)
     assert (work.sticky_agent_id, work.sticky_until) == (agent, clock.now() + TARGET / 2)
+
+
+async def test_explain_and_the_dry_look_say_in_which_hours_it_was_counted(
+    world: World, monday: datetime, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calendar = await make_calendar(world)
+    await save(world, world.queue_id, calendar_id=calendar)
+    conversation = await world.add_waiting()
+    due = monday + TARGET
+    told = await tell(world, capsys, conversation)
+    assert f"Due {due:%Y-%m-%d %H:%M:%S}: the target of its queue is counted in the opening hours of Office." in told
+    assert "营业时间" in await tell(world, capsys, conversation, language="zh-CN")
+    settings = {"name": "x", "target_seconds": 600, "calendar_id": str(calendar)}
+    look = await world.run(queue_looks.look_at_queue, QueueLookIn.model_validate({"settings": settings}))
+    assert (look.due.at, look.due.counted, look.due.calendar) == (due, "opening_hours", "Office")
+
+
+async def test_the_board_says_that_a_queue_is_closed_and_when_its_next_is_due(
+    world: World, clock: ManualClock, monday: datetime
+) -> None:
+    await save(world, world.queue_id, calendar_id=await make_calendar(world))
+    await world.add_waiting()
+    boss = principal_of(world.account_id)
+    async with world.database.transaction() as session:
+        [closed] = (await get_wallboard(session, boss, clock.now())).queues
+        [opened] = (await get_wallboard(session, boss, monday)).queues
+    assert (closed.is_open, closed.next_due_at, opened.is_open) == (False, monday + TARGET, True)
+
+
+async def test_over_http_the_hours_count_in_a_transfer_too(world: World, monday: datetime) -> None:
+    other = await world.add_queue(uuid4())
+    await save(world, other, calendar_id=await make_calendar(world))
+    conversation = await world.add_waiting()
+    headers = await bearer(world, await world.add_agent(), "supervisor")
+    transport = httpx.ASGITransport(app_of(world.database, world.clock, routing_api.router))
+    async with httpx.AsyncClient(transport=transport, base_url=ORIGIN) as client:
+        body = {"queue_id": str(other), "reason": "expertise"}
+        answer = await client.post(f"/v1/conversations/{conversation}/transfer", json=body, headers=headers)
+    told = answer.json()
+    assert datetime.fromisoformat(told["work"]["due_at"]) == monday + TARGET
+    assert "due_counted" in [one["outcome"] for one in told["decisions"]]
