@@ -114,8 +114,8 @@ class AssignBody(Body):
 
 
 class DecisionView(BaseModel):
-    """One stored trace. `outcome`: offer, wait, drain, unroutable; by hand picked, assigned, consulted, transferred,
-    taken_over; `forced` above capacity; due_counted in opening hours; for SLA due_advanced, ring_opened,
+    """One stored trace. `outcome`: offer, wait, drain, unroutable, routable again; by hand picked, assigned, consulted,
+    transferred, taken_over; `forced` above capacity; due_counted in opening hours; for SLA due_advanced, ring_opened,
     reassign_refused; of overflow overflowed, told.
     """
 

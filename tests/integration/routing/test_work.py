@@ -298,3 +298,17 @@ async def test_what_is_only_offered_is_not_interrupted_and_the_call_comes_after_
     assert [(await world.work(each)).state for each in (mail, call)] == ["parked", "offered"]
     assert await world.used_units(agent) == 100
     await world.assert_sound()
+
+
+async def test_unroutable_work_is_so_no_longer_when_somebody_could_take_it_though_busy(
+    world: World, routed: Routed
+) -> None:
+    conversations = [await world.add_waiting(language="zh") for _ in range(2)]
+    await world.execute("UPDATE work_item SET requirements = '{\"language:zh\": 1}'")
+    await routed()
+    assert {(await world.work(one)).unroutable_reason for one in conversations} == {"nobody_qualified"}
+    await world.add_agent(languages=("zh",), ready=False)
+    await routed()
+    assert {(await world.work(one)).unroutable_reason for one in conversations} == {None}
+    rows = await world.execute("SELECT outcome FROM routing_decision WHERE outcome = 'routable'")
+    assert len(rows) == 2
