@@ -29,6 +29,7 @@ from app.routing.service.queues import (
     update_queue,
 )
 from app.routing.service.rule_trials import try_rules
+from app.routing.service.rule_versions import list_rules_versions, restore_rules
 from app.routing.service.rules import get_rules, put_rules
 from app.routing.service.skill_use import get_skill_use
 from app.routing.service.views import (
@@ -72,12 +73,14 @@ __all__ = [
     "list_presences",
     "list_queue_lines",
     "list_queues",
+    "list_rules_versions",
     "list_versions",
     "look_at_queue",
     "pick",
     "put_rules",
     "remove_member",
     "restore_queue",
+    "restore_rules",
     "set_presence",
     "set_presence_of",
     "take_back_transfer",
