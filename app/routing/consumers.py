@@ -1,4 +1,4 @@
-"""Routing follows the log: work for conversations that open, wake or end, what they are about,
+"""Routing follows the log: work for conversations that open, wake or end, what they are about, who lost them,
 deadlines of SLA, disabled agents."""
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -18,10 +18,14 @@ from app.routing.service.presences import retire
 from app.routing.service.recategorising import Recategorised, reapply
 from app.routing.service.sla_orders import SLA_TYPES, Asked, asked_by
 from app.routing.service.waking import wake
+from app.routing.service.warm_transfers import note_lost
 from app.routing.service.work import Cause, follow_conversations
+from app.routing.work_states import ENDED_STATUSES
 
-CONVERSATION_TYPES = frozenset({"conversation.opened", "conversation.status_changed"})
+STATUS_CHANGED = "conversation.status_changed"
+CONVERSATION_TYPES = frozenset({"conversation.opened", STATUS_CHANGED})
 CATEGORISED = "conversation.categorised"
+RIGHTS_CHANGED = "conversation.rights_changed"
 MESSAGE_TYPES = frozenset({"message.received", "message.posted"})
 PACE_SECONDS = 0.02
 """A customer waits for what this consumer does."""
@@ -54,6 +58,7 @@ async def handle(session: AsyncSession, act: Act, events: list[StoredEvent], *, 
     for event in events:
         if event.type == "agent.disabled":
             await retire(session, act.under(event.request_id), event.key)
+    await note_lost(session, act, {event.key for event in events if _is_loss(event)})
 
 
 async def wake_chats(session: AsyncSession, act: Act, events: list[StoredEvent], *, hours: Hours) -> None:
@@ -71,6 +76,14 @@ async def _ask_again(
         await _until_uncrossed(session, lambda: reapply(session, act, told, hours=hours))
     if asked:
         await _until_uncrossed(session, lambda: obey(session, act, asked, hours=hours))
+
+
+def _is_loss(event: StoredEvent) -> bool:
+    """Whether who had the conversation has it no longer, or need not."""
+    if event.type == RIGHTS_CHANGED:
+        before = event.payload["before"]["owner_id"]
+        return before is not None and event.payload["after"]["owner_id"] != before
+    return event.type == STATUS_CHANGED and event.payload["after"] in ENDED_STATUSES
 
 
 def _recategorised(events: list[StoredEvent]) -> dict[UUID, Recategorised]:
@@ -97,7 +110,7 @@ async def _until_uncrossed(session: AsyncSession, work: Callable[[], Awaitable[N
 
 def consumers(hours: Hours) -> tuple[Consumer, ...]:
     """`hours`: the opening hours in which targets of new work are counted."""
-    types = CONVERSATION_TYPES | SLA_TYPES | {"agent.disabled", CATEGORISED}
+    types = CONVERSATION_TYPES | SLA_TYPES | {"agent.disabled", CATEGORISED, RIGHTS_CHANGED}
     return (
         Consumer("routing", types, partial(handle, hours=hours), start="beginning", pace_seconds=PACE_SECONDS),
         Consumer(

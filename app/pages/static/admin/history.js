@@ -1,4 +1,4 @@
-// The versions of a calendar, a policy, a queue or the routing rules: who, when, what it changed, and the way back to it.
+// The versions of a calendar, a policy, a queue or the rules: who, when, what it changed, and the way back to it.
 import { call } from "../shared/api.js";
 import { el } from "../shared/dom.js";
 import { fullMoment, moment, t } from "../shared/i18n.js";
@@ -17,9 +17,7 @@ function versionRow({ version, made_at: at, made_by: by, edits }, again) {
     edits.length ? el("ul", { class: "edits" }, ...edits.map(editWords)) : say("p", version === 1 ? "admin.history.first" : "admin.history.same", { class: "soft" }), again || "");
 }
 
-/** `it.versions`: their address, where it is not that of a thing among others. */
 export async function showHistory(it, opener) {
-  const address = it.versions ?? `${it.path}/${it.thing.id}/versions`;
   const list = el("ol", { class: "history" });
   const more = el("div", { class: "actions" });
   const dialog = el("dialog", { class: "wide", "aria-labelledby": "history-title" },
@@ -46,7 +44,7 @@ export async function showHistory(it, opener) {
   const again = ({ version }) => it.restore && version !== it.thing.version && button("admin.history.restore", () => restore(version), { look: "quiet", "aria-label": t("admin.history.restore_one", { version }) });
   const load = async (cursor) => {
     try {
-      const page = await call("GET", `${address}?limit=20${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`);
+      const page = await call("GET", `${[it.path, it.thing.id, "versions"].filter(Boolean).join("/")}?limit=20${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`);
       list.append(...page.items.map((one) => versionRow(one, again(one))));
       more.replaceChildren(...(page.next_cursor ? [button("admin.history.more", () => load(page.next_cursor))] : []));
     } catch (problem) {

@@ -2,7 +2,6 @@
 import { call } from "../shared/api.js";
 import { el } from "../shared/dom.js";
 import { t } from "../shared/i18n.js";
-import { showHistory } from "./history.js";
 import { loadNames } from "./names.js";
 import { button, failure, iconButton, say } from "./parts.js";
 import { trialPanel } from "./rule-trial.js";
@@ -60,14 +59,15 @@ function openList(place, given) {
     change(list.rules.map((one) => (one === rule ? turned : one)), t(rule.enabled ? "admin.rules.off_now" : "admin.rules.on_now", { name: rule.name }));
   }
 
-  function showVersions(opener) {
+  async function showVersions(opener) {
+    const { showHistory } = await import("./history.js");
     const restore = (version, options) => call("POST", `${PATH}/versions/${version}/restore`, undefined, options);
     const reopen = (stored) => {
       list = stored;
       status.textContent = t("admin.saved", { version: stored.version });
       draw();
     };
-    return showHistory({ versions: `${PATH}/versions`, thing: { name: t("admin.section.rules"), version: list.version }, restore, reopen }, opener);
+    return showHistory({ path: PATH, thing: { name: t("admin.section.rules"), version: list.version }, restore, reopen }, opener);
   }
 
   function row(rule, index) {
