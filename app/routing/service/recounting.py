@@ -23,7 +23,8 @@ from app.routing.repository.due_times import Stood
 from app.routing.service.desk import changed, set_timer
 from app.routing.service.hours import Hours, due_counted, hours_of
 
-SEEN_AT_ONCE = 5_000
+SEEN_AT_ONCE = 1_000
+"""The worker counts no longer than some milliseconds in one go: it routes as well."""
 WORKS_AT_ONCE = 200
 """Locked by one transaction; offers of these wait for it."""
 CLEAN_LOOKS = 2
