@@ -48,6 +48,8 @@ async def look_at_queue(session: AsyncSession, act: Act, body: QueueLookIn, *, h
 
 async def _due(session: AsyncSession, now: datetime, queue: Queue, hours: Hours) -> DueLook:
     opening = (await hours_of(session, [queue], hours)).get(queue.id)
+    if opening is None and queue.calendar_id is not None:
+        references.refuse_unknown([("body.calendar_id", references.NO_CALENDAR)])
     due = count(now, queue.target_seconds, opening)
     return DueLook(at=due.at, counted=due.counted, calendar=opening.name if opening else None)
 

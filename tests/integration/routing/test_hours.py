@@ -1,5 +1,6 @@
 """By when work is to be taken: the target counts the opening hours of its queue, also after they were edited."""
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -7,13 +8,16 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from app.core.database import driver_connection
+from app.core.clock import Clock
+from app.core.database import Database, driver_connection
+from app.core.errors import InvalidInput
 from app.routing import api as routing_api
+from app.routing import jobs
 from app.routing.planning.schemas import QueueLookIn
 from app.routing.queue_schemas import QueueBody
 from app.routing.service import by_hand, offers, queue_looks, queues
 from app.routing.service.overflowing import look_at_lines
-from app.routing.service.recounting import CLEAN_LOOKS, Recounting
+from app.routing.service.recounting import CLEAN_LOOKS
 from app.routing.service.work import Cause, follow_conversations
 from app.routing.transfer_schemas import TransferBody
 from app.sla.calendar_spec import CalendarSpec
@@ -30,6 +34,7 @@ from tests.integration.routing.world import Routed, World
 
 WORKDAYS = ("mon", "tue", "wed", "thu", "fri")
 TARGET = timedelta(seconds=600)
+Look = Callable[[Database, Clock], Awaitable[None]]
 
 
 def office(*days: str, spans: str = "09:00-17:00") -> CalendarSpec:
@@ -76,8 +81,13 @@ async def counted(world: World, conversation_id: UUID) -> list[tuple[str, str | 
     ]
 
 
+def new_worker() -> Look:
+    """As a worker that was just started looks."""
+    return next(job.run for job in jobs.periodic(HOURS) if job.name == "due_times")
+
+
 async def recount(world: World, looks: int = 1) -> None:
-    recounting = Recounting(HOURS)
+    recounting = new_worker()
     for _ in range(looks):
         await recounting(world.database, world.clock)
 
@@ -171,7 +181,7 @@ async def test_a_queue_that_changes_its_calendar_or_its_target_counts_anew(
     world: World, clock: ManualClock, monday: datetime
 ) -> None:
     conversation = await world.add_waiting()
-    recounting = Recounting(HOURS)
+    recounting = new_worker()
 
     async def settle() -> None:
         for _ in range(CLEAN_LOOKS + 1):
@@ -203,7 +213,7 @@ async def test_what_is_being_offered_is_counted_anew_when_it_waits_again(
     conversation = await world.add_waiting()
     came_at = clock.now()
     await routed()
-    recounting = Recounting(HOURS)
+    recounting = new_worker()
     opens = (came_at + timedelta(days=3)).replace(hour=9, minute=0, second=0, microsecond=0)
     once = {"timezone": "UTC", "weekly": {}, "open": {f"{opens:%Y-%m-%d}": ["09:00-17:00"]}}
     await save(world, world.queue_id, calendar_id=await make_calendar(world, CalendarSpec.model_validate(once)))
@@ -255,6 +265,9 @@ async def test_explain_and_the_dry_look_say_in_which_hours_it_was_counted(
     settings = {"name": "x", "target_seconds": 600, "calendar_id": str(calendar)}
     look = await world.run(queue_looks.look_at_queue, QueueLookIn.model_validate({"settings": settings}))
     assert (look.due.at, look.due.counted, look.due.calendar) == (due, "opening_hours", "Office")
+    unknown = QueueLookIn.model_validate({"settings": settings | {"calendar_id": str(uuid4())}})
+    with pytest.raises(InvalidInput, match="no such calendar"):
+        await world.run(queue_looks.look_at_queue, unknown)
 
 
 async def test_the_board_says_that_a_queue_is_closed_and_when_its_next_is_due(
