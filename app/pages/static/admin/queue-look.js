@@ -38,7 +38,7 @@ export function lookPanel(queueId, read) {
     if (!result) return;
     said.className = result.unroutable ? "warning" : "";
     said.textContent = verdict(result);
-    due.textContent = result.due.counted === "round_the_clock" ? "" : t(`console.why_due.${result.due.counted}`, { calendar: result.due.calendar, due: fullMoment(result.due.at) });
+    due.textContent = result.due.counted === "round_the_clock" ? "" : t(`admin.look.due.${result.due.counted}`, { calendar: result.due.calendar, due: fullMoment(result.due.at) });
     shown.replaceChildren(el("div", { class: "table", tabIndex: 0, role: "region", "aria-label": t("admin.look.title") }, el("table", {},
       el("thead", {}, el("tr", {}, ...["ring_head", ...COUNTS].map((name) => say("th", `admin.look.${name}`, { scope: "col", class: name === "ring_head" ? "" : "figure" })))), el("tbody", {}, ...result.rings.map(ringRow)))));
   }
