@@ -55,6 +55,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             app.state.database = runtime.database
             app.state.bus = runtime.bus
             app.state.signal = runtime.signal
+            app.state.hours = wiring.HOURS
             app.state.chat = ChatFront(
                 settings.secret_key.get_secret_value(), runtime.database, public_url=settings.public_url
             )

@@ -35,6 +35,7 @@ from app.routing import api as routing
 from app.routing import consumers as routing_consumers
 from app.routing import jobs as routing_jobs
 from app.routing.planning import api as routing_planning
+from app.routing.service.hours import Hours
 from app.sla import api as sla
 from app.sla import consumers as sla_consumers
 from app.sla import jobs as sla_jobs
@@ -68,12 +69,14 @@ ROUTERS: tuple[APIRouter, ...] = (
     pages.router,
 )
 
+HOURS: Hours = opening.load_hours
+"""When queues are open: routing asks, SLA's calendars answer."""
+
 HOT_ROUTES: dict[tuple[str, str], Endpoint] = chat.HOT_ROUTES
 HOT_SOCKETS: dict[str, SocketEndpoint] = {"/v1/socket": agent_socket.agent_socket}
 
 CONSUMERS: tuple[Consumer, ...] = (
-    routing_consumers.ROUTING,
-    routing_consumers.CHAT_WAKING,
+    *routing_consumers.consumers(HOURS),
     sla_consumers.SLA,
     ACKNOWLEDGEMENT,
     WEBHOOKS,
@@ -88,7 +91,7 @@ def channel_adapters(settings: Settings) -> dict[str, ChannelAdapter]:
 
 def due_tables(settings: Settings) -> tuple[DueTable, ...]:
     return (
-        *routing_jobs.due_tables(opening.list_open),
+        *routing_jobs.due_tables(HOURS),
         sla_jobs.CLOCK_TABLE,
         conversation_jobs.CONVERSATION_TABLE,
         channel_jobs.delivery_table(channel_adapters(settings)),
@@ -136,6 +139,6 @@ def periodic(settings: Settings, holder: str) -> tuple[Periodic, ...]:
         Periodic("idempotency_keys", 3600, _forget_idempotency_keys),
         Periodic("ended_sessions", 3600, _forget_ended_sessions),
         Periodic("unattached_files", 3600, forget_unattached_files),
-        *routing_jobs.periodic(opening.list_open),
+        *routing_jobs.periodic(HOURS),
         *webhook_jobs.PERIODIC,
     )

@@ -18,6 +18,7 @@ from app.core.bus import Bus
 from app.core.config import Settings
 from app.core.database import Database
 from app.core.http import Manners, install_error_handlers
+from app.wiring import HOURS
 from tests.clocks import ManualClock
 
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
@@ -30,6 +31,7 @@ def app_of(database: Database, clock: ManualClock, *routers: APIRouter) -> FastA
     app = FastAPI()
     app.state.settings = Settings(_env_file=None)
     app.state.database, app.state.clock = database, clock
+    app.state.hours = HOURS
     install_error_handlers(app)
     for router in routers:
         app.include_router(router)

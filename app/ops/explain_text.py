@@ -120,10 +120,17 @@ def _sentence(reader: Reader, decision: DecisionView) -> str:
     if decision.outcome in ("wait", "unroutable"):
         reason = reader.named("console.why_reason", trace.get("reason", "in_line"))
         return words(f"console.why_said.{decision.outcome}", reason=reason)
+    if decision.outcome == "due_counted":
+        return _due(reader, trace)
     key = f"console.why_said.{decision.outcome}"
     if not name and words.has(f"{key}_queue"):
         return words(f"{key}_queue")
     return words(key, name=name) if words.has(key) else decision.outcome
+
+
+def _due(reader: Reader, trace: Mapping[str, Any]) -> str:
+    calendar, due = (trace.get("calendar") or {}).get("name", ""), datetime.fromisoformat(trace["after"])
+    return reader.words(f"console.why_due.{trace['counted']}", calendar=calendar, due=reader.time(due))
 
 
 def _terms(reader: Reader, trace: Mapping[str, Any]) -> str:

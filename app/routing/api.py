@@ -25,6 +25,7 @@ from app.routing.schemas import (
     QueueLine,
     ReadinessBody,
 )
+from app.routing.service.hours import Hours
 from app.routing.transfer_schemas import TransferBody
 from app.routing.wrap_up_schemas import EndWrapUpBody, WrapUpAnswered
 
@@ -36,6 +37,14 @@ Writer = Annotated[Principal, Depends(require("conversations:write"))]
 IfMatch = Annotated[
     str | None, Header(alias="If-Match", pattern=r'^"?[0-9]{1,9}"?$', description="The `version` that was read")
 ]
+
+
+def _hours(request: Request) -> Hours:
+    hours: Hours = request.app.state.hours
+    return hours
+
+
+HoursDep = Annotated[Hours, Depends(_hours)]
 NowQuery = Annotated[
     bool, Query(description="Also what would be decided now, with the names behind each rule; reads every agent")
 ]
@@ -219,9 +228,11 @@ async def clear_penalty_of(agent_id: UUID, principal: Supervisor, session: Sessi
     responses=WRITE,
 )
 async def pick(
-    conversation_id: UUID, principal: Worker, session: SessionDep, act: ActDep, once: OnceDep
+    conversation_id: UUID, principal: Worker, session: SessionDep, act: ActDep, once: OnceDep, hours: HoursDep
 ) -> JSONResponse:
-    return await once(session, act, lambda: service.pick(session, act, principal, conversation_id=conversation_id))
+    return await once(
+        session, act, lambda: service.pick(session, act, principal, conversation_id=conversation_id, hours=hours)
+    )
 
 
 @router.post(
@@ -231,10 +242,18 @@ async def pick(
     responses=WRITE,
 )
 async def assign(
-    conversation_id: UUID, body: AssignBody, principal: Supervisor, session: SessionDep, act: ActDep, once: OnceDep
+    conversation_id: UUID,
+    body: AssignBody,
+    principal: Supervisor,
+    session: SessionDep,
+    act: ActDep,
+    once: OnceDep,
+    hours: HoursDep,
 ) -> JSONResponse:
     return await once(
-        session, act, lambda: service.assign(session, act, principal, conversation_id=conversation_id, body=body)
+        session,
+        act,
+        lambda: service.assign(session, act, principal, conversation_id=conversation_id, body=body, hours=hours),
     )
 
 
@@ -245,10 +264,18 @@ async def assign(
     responses=WRITE,
 )
 async def transfer(
-    conversation_id: UUID, body: TransferBody, principal: Writer, session: SessionDep, act: ActDep, once: OnceDep
+    conversation_id: UUID,
+    body: TransferBody,
+    principal: Writer,
+    session: SessionDep,
+    act: ActDep,
+    once: OnceDep,
+    hours: HoursDep,
 ) -> JSONResponse:
     return await once(
-        session, act, lambda: service.transfer(session, act, principal, conversation_id=conversation_id, body=body)
+        session,
+        act,
+        lambda: service.transfer(session, act, principal, conversation_id=conversation_id, body=body, hours=hours),
     )
 
 

@@ -1,7 +1,8 @@
-"""Routing follows the log: work for conversations that open, wake or end, what they are about,
+"""Routing follows the log: work for conversations that open, wake or end, what they are about, who lost them,
 deadlines of SLA, disabled agents."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -12,14 +13,19 @@ from app.core.event_log import StoredEvent
 from app.routing.idling import LIVE_CHAT_CHANNELS
 from app.routing.service.deadlines import obey
 from app.routing.service.desk import HolderChanged
+from app.routing.service.hours import Hours
 from app.routing.service.presences import retire
 from app.routing.service.recategorising import Recategorised, reapply
 from app.routing.service.sla_orders import SLA_TYPES, Asked, asked_by
 from app.routing.service.waking import wake
+from app.routing.service.warm_transfers import note_lost
 from app.routing.service.work import Cause, follow_conversations
+from app.routing.work_states import ENDED_STATUSES
 
-CONVERSATION_TYPES = frozenset({"conversation.opened", "conversation.status_changed"})
+STATUS_CHANGED = "conversation.status_changed"
+CONVERSATION_TYPES = frozenset({"conversation.opened", STATUS_CHANGED})
 CATEGORISED = "conversation.categorised"
+RIGHTS_CHANGED = "conversation.rights_changed"
 MESSAGE_TYPES = frozenset({"message.received", "message.posted"})
 PACE_SECONDS = 0.02
 """A customer waits for what this consumer does."""
@@ -29,7 +35,7 @@ MAX_CROSSINGS = 5
 """How often answers may cross one batch before it is given back to the consumer's own retry."""
 
 
-async def handle(session: AsyncSession, act: Act, events: list[StoredEvent]) -> None:
+async def handle(session: AsyncSession, act: Act, events: list[StoredEvent], *, hours: Hours) -> None:
     causes = {event.key: Cause(event.actor, event.request_id) for event in events if event.type in CONVERSATION_TYPES}
     told, asked = _recategorised(events), asked_by(events)
     # Work that is there already first: it may need locks of agents, which come before work that is being made.
@@ -38,35 +44,46 @@ async def handle(session: AsyncSession, act: Act, events: list[StoredEvent]) -> 
         act,
         {key: one for key, one in told.items() if key not in causes},
         {key: one for key, one in asked.items() if key not in causes},
+        hours,
     )
     if causes:
-        await _until_uncrossed(session, lambda: follow_conversations(session, act, causes))
+        await _until_uncrossed(session, lambda: follow_conversations(session, act, causes, hours=hours))
     await _ask_again(
         session,
         act,
         {key: one for key, one in told.items() if key in causes},
         {key: one for key, one in asked.items() if key in causes},
+        hours,
     )
     for event in events:
         if event.type == "agent.disabled":
             await retire(session, act.under(event.request_id), event.key)
+    await note_lost(session, act, {event.key for event in events if _is_loss(event)})
 
 
-async def wake_chats(session: AsyncSession, act: Act, events: list[StoredEvent]) -> None:
+async def wake_chats(session: AsyncSession, act: Act, events: list[StoredEvent], *, hours: Hours) -> None:
     """One statement for a page of messages, and no more where none of their chats is idle."""
     chats = [event for event in events if event.payload["channel"] in LIVE_CHAT_CHANNELS]
     written = {event.key: Cause(event.actor, event.request_id) for event in chats}
-    await _until_uncrossed(session, lambda: wake(session, act, written))
+    await _until_uncrossed(session, lambda: wake(session, act, written, hours=hours))
 
 
 async def _ask_again(
-    session: AsyncSession, act: Act, told: Mapping[UUID, Recategorised], asked: Mapping[UUID, Asked]
+    session: AsyncSession, act: Act, told: Mapping[UUID, Recategorised], asked: Mapping[UUID, Asked], hours: Hours
 ) -> None:
     """Rules of those whose category was told, then what SLA asks of these."""
     if told:
-        await _until_uncrossed(session, lambda: reapply(session, act, told))
+        await _until_uncrossed(session, lambda: reapply(session, act, told, hours=hours))
     if asked:
-        await _until_uncrossed(session, lambda: obey(session, act, asked))
+        await _until_uncrossed(session, lambda: obey(session, act, asked, hours=hours))
+
+
+def _is_loss(event: StoredEvent) -> bool:
+    """Whether who had the conversation has it no longer, or need not."""
+    if event.type == RIGHTS_CHANGED:
+        before = event.payload["before"]["owner_id"]
+        return before is not None and event.payload["after"]["owner_id"] != before
+    return event.type == STATUS_CHANGED and event.payload["after"] in ENDED_STATUSES
 
 
 def _recategorised(events: list[StoredEvent]) -> dict[UUID, Recategorised]:
@@ -91,11 +108,16 @@ async def _until_uncrossed(session: AsyncSession, work: Callable[[], Awaitable[N
                 raise
 
 
-ROUTING = Consumer(
-    "routing",
-    CONVERSATION_TYPES | SLA_TYPES | {"agent.disabled", CATEGORISED},
-    handle,
-    start="beginning",
-    pace_seconds=PACE_SECONDS,
-)
-CHAT_WAKING = Consumer("chat_waking", MESSAGE_TYPES, wake_chats, start="head", pace_seconds=WAKING_PACE_SECONDS)
+def consumers(hours: Hours) -> tuple[Consumer, ...]:
+    """`hours`: the opening hours in which targets of new work are counted."""
+    types = CONVERSATION_TYPES | SLA_TYPES | {"agent.disabled", CATEGORISED, RIGHTS_CHANGED}
+    return (
+        Consumer("routing", types, partial(handle, hours=hours), start="beginning", pace_seconds=PACE_SECONDS),
+        Consumer(
+            "chat_waking",
+            MESSAGE_TYPES,
+            partial(wake_chats, hours=hours),
+            start="head",
+            pace_seconds=WAKING_PACE_SECONDS,
+        ),
+    )

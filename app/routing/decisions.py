@@ -101,4 +101,10 @@ class Unroutable(NamedTuple):
     reason: UnroutableReason
 
 
-Decision = Offer | Drain | Wait | Unroutable
+class Routable(NamedTuple):
+    """What was told to be unroutable could be taken by somebody now."""
+
+    work_id: UUID
+
+
+Decision = Offer | Drain | Wait | Unroutable | Routable

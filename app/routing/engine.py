@@ -75,7 +75,7 @@ class Engine(Matching):
         work = self._works[number] = Work(facts)
         if facts.sticky_agent_id is not None:
             self._sticky.setdefault(facts.sticky_agent_id, {})[work] = None
-        line = None if self._draining else self._roster.line_for(facts)
+        line = None if self._draining or facts.unroutable else self._roster.line_for(facts)
         if line is not None:
             self._stand_in_line(line, work)
             return

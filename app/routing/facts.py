@@ -89,7 +89,7 @@ class WorkFacts:
     skills rank beside the queue's; `language` is
     a skill and its minimum that holds at every ring which does not name that skill. Until `sticky_until_at`
     only the sticky agent is asked while connected (ring 0); afterwards being sticky only ranks first.
-    `least_ring` is open whatever the age.
+    `least_ring` is open whatever the age. `unroutable`: why nobody could ever take it, as last told.
     """
 
     id: UUID
@@ -110,6 +110,7 @@ class WorkFacts:
     cool_downs: Mapping[UUID, datetime] = field(default_factory=dict)
     tries: Mapping[UUID, int] = field(default_factory=dict)
     least_ring: int = 0
+    unroutable: str | None = None
 
 
 def virtual_due_at(ready_at: datetime, target_seconds: float, sla_due_at: datetime | None = None) -> datetime:

@@ -38,8 +38,8 @@ class Work:
         self.drainer: Agent | None = None
         self.offered: tuple[Agent, Fit] | None = None
         self.timer = 0
-        self.told_wait = False
-        self.told_unroutable = False
+        self.told_unroutable = facts.unroutable
+        self.told_wait = facts.unroutable is not None
 
 
 class Agent:

@@ -18,9 +18,10 @@ from app.core.partitions import month_of
 from app.core.tasks import Periodic
 from app.routing.repository import checks, old_decisions
 from app.routing.service.due_works import run_timers
-from app.routing.service.overflow_facts import Hours
+from app.routing.service.hours import Hours
 from app.routing.service.overflowing import look_at_lines
 from app.routing.service.presences import check_silence
+from app.routing.service.recounting import Recounting
 from app.routing.service.waits import keep_estimates, measure_estimates
 from app.routing.service.warm_transfers import look_after
 
@@ -30,6 +31,7 @@ CHECK_SECONDS = 60
 BALANCED_WITHIN = timedelta(minutes=5)
 """Longer than between two checks, so that none is missed."""
 ESTIMATE_SECONDS = 5
+RECOUNT_SECONDS = 5
 LEDGER_RULE = "ledger_drift"
 DELETED_AT_ONCE = 5_000
 VIOLATIONS = Counter("switchboard_routing_violations_total", "Broken invariants found by the checker", ["rule"])
@@ -48,7 +50,7 @@ async def _check_silence(session: AsyncSession, act: Act, agent_id: UUID, _: Any
 
 
 def due_tables(hours: Hours) -> tuple[DueTable, ...]:
-    """`hours`: which business calendars are open, for overflow outside hours."""
+    """`hours`: when the queues are open."""
     return (
         DueTable("offer", _look_after_offer),
         DueTable("agent_presence", _check_silence, id_column="agent_id"),
@@ -85,6 +87,7 @@ def periodic(hours: Hours) -> tuple[Periodic, ...]:
     return (
         Periodic("routing_invariants", CHECK_SECONDS, check_invariants),
         Periodic("wait_estimates", ESTIMATE_SECONDS, keep_estimates),
+        Periodic("due_times", RECOUNT_SECONDS, Recounting(hours)),
         Periodic("overflow", ESTIMATE_SECONDS, partial(look_at_lines, hours=hours)),
         Periodic("wait_accuracy", CHECK_SECONDS, measure_estimates),
     )

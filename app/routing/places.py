@@ -3,7 +3,7 @@
 import heapq
 from uuid import UUID
 
-from app.routing.decisions import Decision, Unroutable
+from app.routing.decisions import Decision, Routable, Unroutable
 from app.routing.index import Agent, Work
 from app.routing.lanes import Lane, asks_nothing_special
 from app.routing.loads import State
@@ -207,8 +207,7 @@ class Places:
             judged = work.lane.judged if work.lane is not None else None
             known = judged is not None and judged[0] == version
             reason = judged[1] if known and judged is not None else self._roster.unroutable_reason(work)
-            if reason is None:
-                work.told_unroutable = False
-            elif not work.told_unroutable:
-                work.told_unroutable = work.told_wait = True
-                decided.append(Unroutable(work.facts.id, reason))
+            if reason == work.told_unroutable:
+                continue
+            work.told_unroutable, work.told_wait = reason, reason is not None
+            decided.append(Routable(work.facts.id) if reason is None else Unroutable(work.facts.id, reason))

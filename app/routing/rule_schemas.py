@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
+from app.core.edits import Edit
 from app.core.numbers import WholeNumber
 from app.core.plain_text import NO_NUL
 from app.routing.rules import ATTRIBUTES_LIMIT, RULES_LIMIT, VALUES_LIMIT, Rule, Word
@@ -74,6 +75,18 @@ class RulesView(BaseModel):
     made_by: str | None
     rules: list[Rule]
     warnings: list[RuleWarning]
+
+
+class RulesVersionView(BaseModel):
+    """`edits`: beside the version before it, by the rules' names; `order` where rules changed places. `body` has the
+    rules as they were.
+    """
+
+    version: int
+    made_at: datetime
+    made_by: str
+    edits: list[Edit]
+    body: dict[str, JsonValue]
 
 
 class FactsIn(Body):

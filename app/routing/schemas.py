@@ -114,9 +114,9 @@ class AssignBody(Body):
 
 
 class DecisionView(BaseModel):
-    """One stored trace. `outcome`: offer, wait, drain, unroutable; by hand picked, assigned, consulted, transferred,
-    taken_over; `forced` above capacity; for SLA due_advanced, ring_opened, reassign_refused; of overflow overflowed,
-    told.
+    """One stored trace. `outcome`: offer, wait, drain, unroutable, routable again; by hand picked, assigned, consulted,
+    transferred, taken_over; `forced` above capacity; due_counted in opening hours; for SLA due_advanced, ring_opened,
+    reassign_refused; of overflow overflowed, told.
     """
 
     id: UUID
@@ -248,14 +248,17 @@ class QueueLine(BaseModel):
     """A queue on the wallboard, now. Load counts the units of its connected members.
 
     `staffed` = `ready` + `away`; `busy` are the ready ones who have no room. `eta_p50_seconds`, `eta_p90_seconds`:
-    what who came now would be told; null when nothing can be said.
+    what who came now would be told; null when nothing can be said. `next_due_at`: the soonest due time in the line,
+    counted in the hours of `calendar_id` (null: round the clock).
     """
 
     queue: QueueName
+    calendar_id: UUID | None
     waiting: int
     offered: int
     unroutable: int
     longest_since: datetime | None
+    next_due_at: datetime | None
     target_seconds: int
     staffed: int
     ready: int

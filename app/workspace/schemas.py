@@ -51,8 +51,9 @@ class AgentLine(BaseModel):
 
 class BoardLine(QueueLine):
     """`due_soon` and `breached` count open clocks of the conversations in this queue that the caller may see. `today`
-    and `measured`, what became of estimates, are counted every ten seconds."""
+    and `measured`, what became of estimates, are counted every ten seconds. `is_open` by the queue's calendar."""
 
+    is_open: bool
     due_soon: int
     breached: int
     today: QueueDay

@@ -21,8 +21,9 @@ from app.routing.schemas import MeasuredWaits, QueueDay, QueueLine
 from app.routing.service_levels import Formula
 from app.routing.waits import Pace
 from app.sla.schemas import ClockedSummary
-from app.sla.service import faces
+from app.sla.service import faces, opening
 from app.sla.service.faces import Pressing, Standing
+from app.sla.service.opening import OpeningHours
 from app.workspace import repository
 from app.workspace.schemas import (
     AgentLine,
@@ -57,6 +58,7 @@ class Day:
     queues: Mapping[UUID, QueueDay]
     measured: Mapping[UUID, MeasuredWaits]
     moving: Mapping[UUID, Pace]
+    hours: Mapping[UUID, OpeningHours]
 
 
 class Wallboards:
@@ -111,7 +113,9 @@ async def _wallboard(session: AsyncSession, principal: Principal, now: datetime,
     return Wallboard(
         as_of=now,
         timezone=zone.key,
-        queues=[_board_line(line, pressing, day) for line in await routing.list_queue_lines(session, now, day.moving)],
+        queues=[
+            _board_line(line, pressing, day, now) for line in await routing.list_queue_lines(session, now, day.moving)
+        ],
         agents=sorted(lines, key=lambda line: line.agent.name.casefold()),
         sla=SlaFigures(
             due_soon=sum(one.due_soon for one in pressing.values()),
@@ -121,10 +125,12 @@ async def _wallboard(session: AsyncSession, principal: Principal, now: datetime,
     )
 
 
-def _board_line(line: QueueLine, pressing: Mapping[UUID | None, Pressing], day: Day) -> BoardLine:
+def _board_line(line: QueueLine, pressing: Mapping[UUID | None, Pressing], day: Day, now: datetime) -> BoardLine:
     counted = pressing.get(line.queue.id, Pressing())
+    hours = day.hours.get(line.calendar_id) if line.calendar_id else None
     return BoardLine(
         **dict(line),
+        is_open=hours is None or hours.is_open(now),
         due_soon=counted.due_soon,
         breached=counted.breached,
         # A queue made a moment ago is in the next count.
@@ -146,6 +152,7 @@ async def _load_day(session: AsyncSession, now: datetime, zone: ZoneInfo) -> Day
         queues=await routing.list_days(session, since, now),
         measured=await routing.list_measured(session, now),
         moving=await routing.list_paces(session, now),
+        hours=await opening.load_hours(session, await routing.list_calendar_ids(session)),
     )
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from playwright.async_api import Locator, Page, expect
@@ -41,6 +42,9 @@ async def test_a_queue_is_looked_at_before_it_is_saved_staffed_changed_by_two_an
     terms = {"skills": [{"skill_id": made["id"], "proficiency": 4}]}
     assert (await root.client.patch(f"/v1/agents/{desk.ids['anna']}/terms", json=terms)).status_code == 200
     lead = await floor.agent(desk, "lin")
+    far = f"{datetime.now(UTC) + timedelta(days=9):%Y-%m-%d}"
+    fair = {"timezone": "UTC", "weekly": {}, "open": {far: ["09:00-17:00"]}}
+    await lead.post("/v1/sla/calendars", {"name": f"Fair {desk.number}", "spec": fair})
     page = await open_page(expected=REFUSED)
     await enter(page, floor, desk.login("lin"), "queues")
     await expect(page.locator("tr", has_text=desk.queue_name).locator("td").nth(2)).to_have_text("0 / 0")
@@ -48,6 +52,9 @@ async def test_a_queue_is_looked_at_before_it_is_saved_staffed_changed_by_two_an
     verdict = page.locator(".look [role=status]")
     await expect(verdict).to_contain_text("add members once the queue is made")
     await part(page, "name").locator("input").first.fill("Refund desk")
+    await part(page, "calendar_id").locator("select").select_option(label=f"Fair {desk.number}")
+    await expect(page.locator(".look")).to_contain_text(f"counted in the opening hours of Fair {desk.number}")
+    await part(page, "calendar_id").locator("select").select_option(index=0)
     await page.locator("form").get_by_role("button", name="Add a skill").first.click()
     await part(page, "requirements").first.locator("[data-part=level] input").fill("6")
     ring = await add_ring(page, "1 min", "7")

@@ -95,5 +95,10 @@ async def test_a_rule_is_written_tried_saved_and_met_by_the_next_customer(floor:
         await expect(page.locator(".trial .steps li")).to_contain_text("is off")
         await row.get_by_role("button", name="Remove").click()
         await expect(page.locator(".empty")).to_contain_text("There are no rules")
+        await page.get_by_role("button", name="Versions").click()
+        versions = page.locator("dialog .history > li")
+        await expect(versions.first).to_contain_text("Chinese to the second desk")
+        await versions.nth(1).get_by_role("button", name="current again").click()
+        await expect(row).to_contain_text("Off")
     finally:
         await lead.client.put(PATH, json={"rules": []})

@@ -23,7 +23,7 @@ from app.routing.service import by_hand, offers, presences, queues
 from app.routing.service.matching import ROUTER, commit_decisions
 from app.routing.service.overflowing import look_at_lines
 from app.routing.transfer_schemas import TransferBody
-from app.sla.service import opening
+from app.wiring import HOURS
 from tests.clocks import ManualClock
 from tests.conftest import fresh_clone
 from tests.integration.routing.world import World, principal_of
@@ -83,7 +83,7 @@ class RouterMachine(RuleBasedStateMachine):
         self.database = Database(url, application_name="machine", pool_size=2)
         self.stack.push_async_callback(self.database.close)
         self.world = World(self.database, self.clock)
-        self.tables = jobs.due_tables(opening.list_open)
+        self.tables = jobs.due_tables(HOURS)
         self.due = DueRowRunner(self.database, self.clock, self.tables)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
@@ -165,7 +165,7 @@ class RouterMachine(RuleBasedStateMachine):
     @rule()
     def look_at_the_lines(self) -> None:
         """What waits too long goes on elsewhere."""
-        self.run(look_at_lines(self.database, self.clock, hours=opening.list_open))
+        self.run(look_at_lines(self.database, self.clock, hours=HOURS))
 
     @rule()
     def another_asks_for_the_role_too_soon(self) -> None:

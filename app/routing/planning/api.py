@@ -11,7 +11,7 @@ from app.core.database import SessionDep
 from app.core.http import PAGE_DEFAULT, CursorQuery, LimitQuery, Page
 from app.core.idempotency import OnceDep
 from app.routing import service
-from app.routing.api import READ_ONE, WRITE, IfMatch, Reader, Supervisor, version_of
+from app.routing.api import READ, READ_ONE, WRITE, HoursDep, IfMatch, Reader, Supervisor, version_of
 from app.routing.planning.schemas import (
     AgentTermsPatch,
     AgentTermsView,
@@ -22,8 +22,9 @@ from app.routing.planning.schemas import (
     SkillUse,
 )
 from app.routing.queue_schemas import Members, QueueView
+from app.routing.rule_schemas import RulesVersionView, RulesView
 
-VersionNumber = Annotated[int, Path(ge=1, lt=2**31, description="Of the queue's settings")]
+VersionNumber = Annotated[int, Path(ge=1, lt=2**31, description="Of the settings")]
 
 router = APIRouter(prefix="/v1", tags=["routing"])
 
@@ -57,6 +58,32 @@ async def restore_queue_version(
     )
 
 
+@router.get("/routing-rules/versions", summary="Versions of the routing rules, newest first", responses=READ)
+async def list_rules_versions(
+    _: Reader, session: SessionDep, cursor: CursorQuery = None, limit: LimitQuery = PAGE_DEFAULT
+) -> Page[RulesVersionView]:
+    return await service.list_rules_versions(session, cursor=cursor, limit=limit)
+
+
+@router.post(
+    "/routing-rules/versions/{version}/restore",
+    summary="Make old routing rules current again, as a new version",
+    response_model=RulesView,
+    responses=WRITE | problems(412),
+)
+async def restore_rules_version(
+    version: VersionNumber,
+    _: Supervisor,
+    session: SessionDep,
+    act: ActDep,
+    once: OnceDep,
+    if_match: IfMatch = None,
+) -> JSONResponse:
+    return await once(
+        session, act, lambda: service.restore_rules(session, act, restored=version, version=version_of(if_match))
+    )
+
+
 @router.post(
     "/queues/{queue_id}/members",
     summary="Let many agents serve in a queue, or take them out",
@@ -70,8 +97,10 @@ async def change_members(
 
 
 @router.post("/queue-looks", summary="Who could take a queue's work on unsaved settings", responses=READ_ONE)
-async def look_at_queue(body: QueueLookIn, _: Supervisor, session: SessionDep, act: ActDep) -> QueueLook:
-    return await service.look_at_queue(session, act, body)
+async def look_at_queue(
+    body: QueueLookIn, _: Supervisor, session: SessionDep, act: ActDep, hours: HoursDep
+) -> QueueLook:
+    return await service.look_at_queue(session, act, body, hours=hours)
 
 
 @router.get("/skills/{skill_id}/use", summary="Who has a skill, which queues and rules ask for it", responses=READ_ONE)

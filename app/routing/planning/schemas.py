@@ -10,6 +10,7 @@ from app.agents.schemas import SKILLS_MAX, AgentSkillLevel, AutoAccept
 from app.core.edits import Edit
 from app.core.numbers import WholeNumber
 from app.routing.decisions import UnroutableReason
+from app.routing.due_times import Counted
 from app.routing.queue_schemas import QueueBody
 from app.routing.schemas import Body, QueueName
 
@@ -85,10 +86,21 @@ class RingLookView(BaseModel):
     lacking: dict[str, int]
 
 
+class DueLook(BaseModel):
+    """By when work that came now would be due. `counted`: `opening_hours` where those of the calendar moved it,
+    `never_opens` where it opens no more, so that the target counts round the clock.
+    """
+
+    at: datetime
+    counted: Counted
+    calendar: str | None
+
+
 class QueueLook(BaseModel):
     """Who could take this queue's work. `unroutable`: nobody ever, at no ring, and why."""
 
     channel: str
+    due: DueLook
     unroutable: UnroutableReason | None
     rings: list[RingLookView]
 

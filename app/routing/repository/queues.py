@@ -43,6 +43,12 @@ async def list_queues_after(session: AsyncSession, after: tuple[str, UUID] | Non
     return (await session.scalars(statement)).all()
 
 
+async def list_calendar_ids(session: AsyncSession) -> set[UUID]:
+    """The business calendars in whose hours any queue is open."""
+    named = select(Queue.calendar_id).where(Queue.calendar_id.is_not(None)).distinct()
+    return {each for each in await session.scalars(named) if each is not None}
+
+
 def add_queue(session: AsyncSession, queue: Queue) -> None:
     session.add(queue)
 
@@ -111,7 +117,7 @@ COUNTERS = text(
         SELECT queue_id, count(*) FILTER (WHERE state = 'queued') AS waiting,
                count(*) FILTER (WHERE state = 'offered') AS offered,
                count(*) FILTER (WHERE state = 'queued' AND unroutable_reason IS NOT NULL) AS unroutable,
-               min(ready_at) AS longest_since, min(units) AS least_units
+               min(ready_at) AS longest_since, min(due_at) AS next_due_at, min(units) AS least_units
         FROM work_item WHERE state IN ('queued', 'offered') GROUP BY queue_id
     ), people AS (
         SELECT member.queue_id, count(*) FILTER (WHERE presence.session = 'connected') AS staffed,
@@ -126,9 +132,9 @@ COUNTERS = text(
         JOIN agent_presence AS presence USING (agent_id) JOIN agent_ledger AS ledger USING (agent_id)
         GROUP BY member.queue_id
     )
-    SELECT queue.id, queue.name, queue.names, queue.target_seconds,
+    SELECT queue.id, queue.name, queue.names, queue.target_seconds, queue.calendar_id,
            coalesce(work.waiting, 0) AS waiting, coalesce(work.offered, 0) AS offered,
-           coalesce(work.unroutable, 0) AS unroutable, work.longest_since,
+           coalesce(work.unroutable, 0) AS unroutable, work.longest_since, work.next_due_at,
            coalesce(people.staffed, 0) AS staffed, coalesce(people.ready, 0) AS ready,
            coalesce(people.staffed - people.ready, 0) AS away,
            (SELECT count(*) FROM unnest(people.room_units) AS room

@@ -1,7 +1,7 @@
 """Statements on the versions of the routing rules, and on what rules look at."""
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -33,6 +33,17 @@ async def find_current_text(session: AsyncSession) -> tuple[int, str] | None:
 async def find_current(session: AsyncSession) -> RoutingRulesVersion | None:
     statement = select(RoutingRulesVersion).order_by(RoutingRulesVersion.version.desc()).limit(1)
     return (await session.scalars(statement)).first()
+
+
+async def find_version(session: AsyncSession, version: int) -> RoutingRulesVersion | None:
+    statement = select(RoutingRulesVersion).where(RoutingRulesVersion.version == version)
+    return (await session.scalars(statement)).first()
+
+
+async def list_versions(session: AsyncSession, *, below: int, limit: int) -> Sequence[RoutingRulesVersion]:
+    """Newest first."""
+    found = select(RoutingRulesVersion).where(RoutingRulesVersion.version < below)
+    return (await session.scalars(found.order_by(RoutingRulesVersion.version.desc()).limit(limit))).all()
 
 
 async def add_version(session: AsyncSession, version: RoutingRulesVersion) -> bool:

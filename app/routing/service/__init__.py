@@ -29,9 +29,17 @@ from app.routing.service.queues import (
     update_queue,
 )
 from app.routing.service.rule_trials import try_rules
+from app.routing.service.rule_versions import list_rules_versions, restore_rules
 from app.routing.service.rules import get_rules, put_rules
 from app.routing.service.skill_use import get_skill_use
-from app.routing.service.views import explain, get_presence, list_offers, list_presences, list_queue_lines
+from app.routing.service.views import (
+    explain,
+    get_presence,
+    list_calendar_ids,
+    list_offers,
+    list_presences,
+    list_queue_lines,
+)
 from app.routing.service.waits import list_measured, list_paces, list_places
 
 __all__ = [
@@ -55,6 +63,7 @@ __all__ = [
     "get_rules",
     "get_skill_use",
     "get_terms",
+    "list_calendar_ids",
     "list_days",
     "list_measured",
     "list_members",
@@ -64,12 +73,14 @@ __all__ = [
     "list_presences",
     "list_queue_lines",
     "list_queues",
+    "list_rules_versions",
     "list_versions",
     "look_at_queue",
     "pick",
     "put_rules",
     "remove_member",
     "restore_queue",
+    "restore_rules",
     "set_presence",
     "set_presence_of",
     "take_back_transfer",

@@ -16,6 +16,7 @@ from app.routing.repository import queues as queue_rows
 from app.routing.schemas import AssignBody, Explanation
 from app.routing.service import warm_transfers
 from app.routing.service.handing import UNRESOLVED, give, lock_or_make, move_to_queue
+from app.routing.service.hours import Hours
 from app.routing.service.views import explain, explain_work
 from app.routing.service.work import manual_decision
 from app.routing.transfer_schemas import TransferBody
@@ -23,13 +24,15 @@ from app.routing.transfer_schemas import TransferBody
 OVERRIDE_SCOPE = "routing:write"
 
 
-async def pick(session: AsyncSession, act: Act, principal: Principal, *, conversation_id: UUID) -> Explanation:
+async def pick(
+    session: AsyncSession, act: Act, principal: Principal, *, conversation_id: UUID, hours: Hours
+) -> Explanation:
     """An agent takes what nobody owns, without an offer.
 
     Raises Conflict `already_owned`, `offered_to_another`, `no_capacity`, `conversation_not_open`.
     """
     facts = await _get_visible(session, principal, conversation_id)
-    work, desks = await lock_or_make(session, act, conversation_id, facts, agents={principal.id})
+    work, desks = await lock_or_make(session, act, conversation_id, facts, agents={principal.id}, hours=hours)
     if work.state in ("assigned", "parked", "wrapping"):
         if work.agent_id == principal.id:
             return await explain(session, principal, conversation_id=conversation_id)
@@ -41,7 +44,7 @@ async def pick(session: AsyncSession, act: Act, principal: Principal, *, convers
 
 
 async def assign(
-    session: AsyncSession, act: Act, principal: Principal, *, conversation_id: UUID, body: AssignBody
+    session: AsyncSession, act: Act, principal: Principal, *, conversation_id: UUID, body: AssignBody, hours: Hours
 ) -> Explanation:
     """A supervisor decides who owns it, taking it from an offer or from its owner.
 
@@ -50,7 +53,7 @@ async def assign(
     """
     facts = await _get_visible(session, principal, conversation_id)
     await _check_agent(session, body.agent_id)
-    work, desks = await lock_or_make(session, act, conversation_id, facts, agents={body.agent_id})
+    work, desks = await lock_or_make(session, act, conversation_id, facts, agents={body.agent_id}, hours=hours)
     if work.state not in ("assigned", "parked") or work.agent_id != body.agent_id:
         is_mine = body.agent_id == principal.id and facts.rights.owner_id is not None
         await give(
@@ -68,7 +71,7 @@ async def assign(
 
 
 async def transfer(
-    session: AsyncSession, act: Act, principal: Principal, *, conversation_id: UUID, body: TransferBody
+    session: AsyncSession, act: Act, principal: Principal, *, conversation_id: UUID, body: TransferBody, hours: Hours
 ) -> Explanation:
     """By the owner or a supervisor, to a queue or to an agent. Raises InvalidInput `one_target`, `warm_needs_agent`.
 
@@ -83,9 +86,9 @@ async def transfer(
         await _check_agent(session, body.agent_id)
         await warm_transfers.ask(session, act, principal, conversation_id=conversation_id, body=body)
     elif body.agent_id is not None and body.queue_id is None:
-        await _to_agent(session, act, principal, conversation_id, facts, body)
+        await _to_agent(session, act, principal, conversation_id, facts, body, hours)
     elif body.queue_id is not None and body.agent_id is None:
-        await _to_queue(session, act, principal, conversation_id, facts, body)
+        await _to_queue(session, act, principal, conversation_id, facts, body, hours)
     else:
         raise InvalidInput("one_target", "Name either a queue_id or an agent_id.")
     return await explain_work(session, conversation_id)
@@ -114,12 +117,13 @@ async def _to_agent(
     conversation_id: UUID,
     facts: ConversationFacts,
     body: TransferBody,
+    hours: Hours,
 ) -> None:
     """The colleague must be there and have the units. Raises Conflict `agent_not_routable`, `no_capacity`."""
     agent_id = body.agent_id
     assert agent_id is not None
     await _check_agent(session, agent_id)
-    work, desks = await lock_or_make(session, act, conversation_id, facts, agents={agent_id})
+    work, desks = await lock_or_make(session, act, conversation_id, facts, agents={agent_id}, hours=hours)
     if work.agent_id == agent_id and work.state != "offered":
         return
     if not desks[agent_id].presence.is_routable:
@@ -145,14 +149,15 @@ async def _to_queue(
     conversation_id: UUID,
     facts: ConversationFacts,
     body: TransferBody,
+    hours: Hours,
 ) -> None:
     assert body.queue_id is not None
     queue = await queue_rows.get_queue(session, body.queue_id)
-    work, desks = await lock_or_make(session, act, conversation_id, facts, agents=set())
+    work, desks = await lock_or_make(session, act, conversation_id, facts, agents=set(), hours=hours)
     await warm_transfers.leave_note(session, act, principal, conversation_id, body.note)
     more = {"taken_from": str(work.agent_id or ""), "to_queue": str(queue.id), "reason": body.reason}
     live_rows.add_decisions(session, [manual_decision(act, work, None, "transferred", **more)])
-    await move_to_queue(session, act, work, desks, facts, queue, reason="transferred", note=body.reason)
+    await move_to_queue(session, act, work, desks, facts, queue, hours=hours, reason="transferred", note=body.reason)
 
 
 async def _get_visible(session: AsyncSession, principal: Principal, conversation_id: UUID) -> ConversationFacts:

@@ -14,6 +14,7 @@ from app.routing.repository import batches
 from app.routing.repository import live as live_rows
 from app.routing.repository import queues as queue_rows
 from app.routing.service.desk import changed, lock_work, set_timer
+from app.routing.service.hours import Hours
 from app.routing.service.publish import publish
 from app.routing.service.rerouting import load_movers, reroute
 from app.routing.service.sla_orders import Asked
@@ -23,14 +24,14 @@ WORTH_ADVANCING = timedelta(seconds=1)
 WAITING = frozenset({"queued", "offered"})
 
 
-async def obey(session: AsyncSession, act: Act, asked: Mapping[UUID, Asked]) -> None:
+async def obey(session: AsyncSession, act: Act, asked: Mapping[UUID, Asked], *, hours: Hours) -> None:
     """Deadlines only ever come nearer, rings only open. Raises HolderChanged; asking again is safe."""
     wanted = {key: one for key, one in asked.items() if not one.is_nothing}
     for key in await _advance_queued(session, act, {key: one for key, one in wanted.items() if one.is_only_sooner}):
         del wanted[key]
     if not wanted:
         return
-    movers = await load_movers(session, act, wanted)
+    movers = await load_movers(session, act, wanted, hours)
     live = await live_rows.find_live_work_ids(session, list(wanted))
     works, desks = await lock_work(session, set(live.values()), act.now, agents=movers.agent_ids)
     for conversation_id in sorted(live):
@@ -39,7 +40,7 @@ async def obey(session: AsyncSession, act: Act, asked: Mapping[UUID, Asked]) -> 
             own_act = act.under(one.request_id)
             await publish(session, own_act, await _change_waiting(session, own_act, work, one))
             if one.destination is not None:
-                await reroute(session, own_act, work, desks, movers, one.destination)
+                await reroute(session, own_act, work, desks, movers, one.destination, hours)
 
 
 async def _advance_queued(session: AsyncSession, act: Act, asked: Mapping[UUID, Asked]) -> set[UUID]:

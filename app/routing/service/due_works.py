@@ -14,7 +14,7 @@ from app.routing.idling import idle_check_at, is_idle
 from app.routing.models import WorkItem
 from app.routing.repository import live as live_rows
 from app.routing.service.desk import Desk, changed, free, lock_free_desks, note_freed, set_timer, settle
-from app.routing.service.overflow_facts import Hours
+from app.routing.service.hours import Hours
 from app.routing.service.overflowing import list_queues_of, overflow
 from app.routing.service.publish import publish
 from app.routing.service.wrap_ups import end

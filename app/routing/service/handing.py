@@ -15,6 +15,7 @@ from app.routing.idling import idle_check_at
 from app.routing.models import Queue, WorkItem
 from app.routing.repository import live as live_rows
 from app.routing.service.desk import Desk, HolderChanged, let_go, lock_desks, lock_work, move, note_answer, settle
+from app.routing.service.hours import Hours
 from app.routing.service.making import Wanted, make_queued
 from app.routing.service.publish import publish
 from app.routing.service.work import manual_decision, take, withdraw
@@ -70,6 +71,7 @@ async def move_to_queue(
     facts: ConversationFacts,
     queue: Queue,
     *,
+    hours: Hours,
     reason: str,
     note: str = "",
     by_rules: bool = False,
@@ -84,7 +86,7 @@ async def move_to_queue(
         successor = Wanted(
             work.conversation_id, facts, act, queue_id=queue.id, ready_at=work.ready_at, keeps_queue=not by_rules
         )
-        await make_queued(session, [successor], reason=reason)
+        await make_queued(session, [successor], hours, reason=reason)
     await conversations.set_queue(
         session,
         act,
@@ -98,14 +100,21 @@ async def move_to_queue(
 
 
 async def lock_or_make(
-    session: AsyncSession, act: Act, conversation_id: UUID, facts: ConversationFacts, *, agents: Collection[UUID]
+    session: AsyncSession,
+    act: Act,
+    conversation_id: UUID,
+    facts: ConversationFacts,
+    *,
+    agents: Collection[UUID],
+    hours: Hours,
 ) -> tuple[WorkItem, dict[UUID, Desk]]:
     """The conversation's live work under lock. A conversation that waits for the customer may have none yet."""
     live = await live_rows.find_live_work_ids(session, [conversation_id])
     if not live:
         # Before the work item, as everywhere: the consumer may be making the same one under these locks.
         await lock_desks(session, agents, act.now)
-        await make_queued(session, [Wanted(conversation_id, facts, act, keeps_queue=True)], reason="by_hand")
+        wanted = Wanted(conversation_id, facts, act, keeps_queue=True)
+        await make_queued(session, [wanted], hours, reason="by_hand")
         live = await live_rows.find_live_work_ids(session, [conversation_id])
     if not live:
         raise Conflict("conversation_without_queue", "Move the conversation to a queue first.")

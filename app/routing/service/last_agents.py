@@ -40,6 +40,7 @@ def keep_for(work: WorkItem, agent_id: UUID, queue: Queue, now: datetime, *, ser
         now,
         served_at=served_at,
         memory_seconds=memory.total_seconds(),
-        due_at=work.due_at,
+        # Half the target, not half the night: of what comes while it is closed the deadline is far.
+        due_at=min(work.due_at, now + timedelta(seconds=queue.target_seconds)),
         patience_seconds=queue.last_agent_hold_seconds,
     )

@@ -119,6 +119,7 @@ def _waiting(row: Mapping[str, Any], queue: Queue, numbers: Sequence[int]) -> Wo
         cool_downs={} if row["cool_downs"] == "{}" else _instants(json.loads(row["cool_downs"])),
         tries={} if row["tries"] == "{}" else {UUID(agent): n for agent, n in json.loads(row["tries"]).items()},
         least_ring=numbers[min(row["least_ring"], len(numbers) - 1)],
+        unroutable=row["unroutable_reason"],
     )
 
 

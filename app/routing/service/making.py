@@ -13,13 +13,15 @@ from app.conversations.schemas import ConversationFacts, Placement
 from app.core import event_log
 from app.core.act import Act
 from app.routing import capacity, languages
-from app.routing.facts import virtual_due_at
-from app.routing.models import Queue, WorkItem
+from app.routing.due_times import OpeningHours, count
+from app.routing.models import Queue, RoutingDecision, WorkItem
+from app.routing.repository import batches
 from app.routing.repository import live as live_rows
 from app.routing.repository import queues as queue_rows
 from app.routing.rule_evidence import Ruled, document
 from app.routing.rules import Outcome
 from app.routing.service.desk import changed, set_timer
+from app.routing.service.hours import Hours, due_counted, hours_of
 from app.routing.service.last_agents import keep_for_last_agents
 from app.routing.service.ruling import judge
 
@@ -81,16 +83,24 @@ class _Placed:
         return self.outcome.language or self.wanted.facts.language
 
 
-async def make_queued(session: AsyncSession, wanted: Sequence[Wanted], *, reason: str = "opened") -> None:
+@dataclass(frozen=True, slots=True)
+class Built:
+    """Work that is not stored yet; `counted` tells of its due time, where opening hours moved it."""
+
+    work: WorkItem
+    counted: RoutingDecision | None
+
+
+async def make_queued(session: AsyncSession, wanted: Sequence[Wanted], hours: Hours, *, reason: str = "opened") -> None:
     """Queued work for each that has a queue and no live work yet, and their conversations go where rules want them."""
     placed = await _place(session, wanted)
-    works = await _build_all(session, placed)
+    built = await _build_all(session, placed, hours)
     # What goes on elsewhere was sent away from whoever had it.
-    fresh = [(work, one.wanted.facts.customer_id, one.queue)
-             for one, work in zip(placed, works, strict=True) if one.wanted.queue_id is None]  # fmt: skip
+    fresh = [(new.work, one.wanted.facts.customer_id, one.queue)
+             for one, new in zip(placed, built, strict=True) if one.wanted.queue_id is None]  # fmt: skip
     await keep_for_last_agents(session, fresh)
-    added = await add_works(session, works, {each.conversation_id: each.act for each in wanted}, reason=reason)
-    made = [one for one, work in zip(placed, works, strict=True) if work.id in added]
+    added = await add_works(session, built, {each.conversation_id: each.act for each in wanted}, reason=reason)
+    made = [one for one, new in zip(placed, built, strict=True) if new.work.id in added]
     places = [(one.wanted.act, place) for one in made if (place := _place_of(one)) is not None]
     await conversations.place(session, places, note="rules")
 
@@ -111,22 +121,22 @@ def _place_of(placed: _Placed) -> Placement | None:
 
 
 async def add_works(
-    session: AsyncSession, works: Sequence[WorkItem], acts: Mapping[UUID, Act], *, reason: str
+    session: AsyncSession, built: Sequence[Built], acts: Mapping[UUID, Act], *, reason: str
 ) -> set[UUID]:
     """The ids of those added; the others' conversations had got live work meanwhile. `acts` by conversation."""
-    added = await live_rows.add_works(session, works)
+    added = await live_rows.add_works(session, [new.work for new in built])
+    made = [new for new in built if new.work.id in added]
     entries = [
-        (acts[work.conversation_id], changed(work, None, reason, agent_id=work.agent_id))
-        for work in works
-        if work.id in added
+        (acts[new.work.conversation_id], changed(new.work, None, reason, agent_id=new.work.agent_id)) for new in made
     ]
+    await batches.insert_decisions(session, [new.counted for new in made if new.counted is not None])
     await event_log.append_each(session, entries)
     return added
 
 
-async def build_works(session: AsyncSession, wanted: Sequence[Wanted]) -> list[WorkItem]:
-    """Not stored yet, in the order of `wanted`, without those that have no queue."""
-    return await _build_all(session, await _place(session, wanted))
+async def build_works(session: AsyncSession, wanted: Sequence[Wanted], hours: Hours) -> list[Built]:
+    """In the order of `wanted`, without those that have no queue."""
+    return await _build_all(session, await _place(session, wanted), hours)
 
 
 async def _place(session: AsyncSession, wanted: Sequence[Wanted]) -> list[_Placed]:
@@ -148,14 +158,16 @@ async def _place(session: AsyncSession, wanted: Sequence[Wanted]) -> list[_Place
     ]
 
 
-async def _build_all(session: AsyncSession, placed: Sequence[_Placed]) -> list[WorkItem]:
+async def _build_all(session: AsyncSession, placed: Sequence[_Placed], hours: Hours) -> list[Built]:
     spoken = await _load_spoken(session, {one.queue.id for one in placed if one.language})
-    return [_build(one, spoken.get(one.queue.id, [])) for one in placed]
+    opening = await hours_of(session, [one.queue for one in placed], hours)
+    return [_build(one, spoken.get(one.queue.id, []), opening.get(one.queue.id)) for one in placed]
 
 
-def _build(placed: _Placed, spoken: Sequence[Sequence[str]]) -> WorkItem:
+def _build(placed: _Placed, spoken: Sequence[Sequence[str]], hours: OpeningHours | None) -> Built:
     facts, act, queue, said = placed.wanted.facts, placed.wanted.act, placed.queue, placed.outcome
     ready_at, overflowed = placed.wanted.came_at, placed.wanted.overflowed
+    due = count(ready_at, queue.target_seconds, hours)
     work = WorkItem(
         id=overflowed.work_id if overflowed else act.new_id(),
         conversation_id=placed.wanted.conversation_id,
@@ -169,7 +181,7 @@ def _build(placed: _Placed, spoken: Sequence[Sequence[str]]) -> WorkItem:
         requirements=languages.requirement(placed.language, spoken) | dict(said.requirements),
         preferred=[str(skill) for skill in said.preferred],
         ready_at=ready_at,
-        due_at=overflowed.due_at if overflowed else virtual_due_at(ready_at, queue.target_seconds),
+        due_at=overflowed.due_at if overflowed else due.at,
         cool_downs=dict(overflowed.cool_downs) if overflowed else {},
         tries=dict(overflowed.tries) if overflowed else {},
         rules=document(placed.ruled) if placed.ruled else None,
@@ -183,7 +195,8 @@ def _build(placed: _Placed, spoken: Sequence[Sequence[str]]) -> WorkItem:
         created_at=act.now,
     )
     set_timer(work, queue, act.now)
-    return work
+    tells = overflowed is None and due.counted != "round_the_clock"
+    return Built(work, due_counted(act, work, queue, hours, due) if tells else None)
 
 
 async def _load_spoken(session: AsyncSession, queue_ids: Collection[UUID]) -> SpokenIn:

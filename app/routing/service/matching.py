@@ -23,7 +23,7 @@ from app.routing.offer_rules import unmet
 from app.routing.repository import batches
 from app.routing.repository import queues as queue_rows
 from app.routing.rings import COOL_DOWN_ALONE_SECONDS, COOL_DOWN_SECONDS, Terms, terms_at
-from app.routing.service.desk import Desk, hold, move, park
+from app.routing.service.desk import Desk, changed, hold, move, park
 from app.routing.service.loading import LoadedAgent, demand_of, held_units, loaded, queue_facts, skills_of
 from app.routing.service.offers import accept, new_token, offer_made
 
@@ -211,7 +211,9 @@ def _new_offer(act: Act, decision: decisions.Offer, work: WorkItem, queue: Queue
     return batches.unattached(Offer, values)
 
 
-def _tell(act: Act, decision: decisions.Wait | decisions.Unroutable | decisions.Drain, table: _Table) -> list[Event]:
+def _tell(
+    act: Act, decision: decisions.Wait | decisions.Unroutable | decisions.Routable | decisions.Drain, table: _Table
+) -> list[Event]:
     """Store why nothing was offered. Said again by a new owner it is no new event."""
     work = table.works.get(decision.work_id)
     if work is None or work.state != "queued":
@@ -227,6 +229,8 @@ def _tell(act: Act, decision: decisions.Wait | decisions.Unroutable | decisions.
             document = {**traces.document(decision.trace), "reason": decision.reason}
             table.decisions.append(_decision_row(act, work, None, "wait", document))
         return []
+    if isinstance(decision, decisions.Routable):
+        return _tell_routable(act, work, table)
     if work.unroutable_reason == decision.reason:
         return []
     work.unroutable_reason = decision.reason
@@ -237,6 +241,15 @@ def _tell(act: Act, decision: decisions.Wait | decisions.Unroutable | decisions.
             conversation_id=work.conversation_id, work_id=work.id, queue_id=work.queue_id, reason=decision.reason
         )
     ]
+
+
+def _tell_routable(act: Act, work: WorkItem, table: _Table) -> list[Event]:
+    if work.unroutable_reason is None:
+        return []
+    work.unroutable_reason = None
+    table.changed[work.id] = work
+    table.decisions.append(_decision_row(act, work, None, "routable", {}))
+    return [changed(work, "queued", "routable", agent_id=None)]
 
 
 def _decision_row(

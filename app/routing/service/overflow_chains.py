@@ -10,6 +10,7 @@ from app.routing.overflow import find_cycle, parse_steps
 from app.routing.overflow_schemas import OverflowStep
 from app.routing.queue_schemas import QueueBody
 from app.routing.repository import overflow as overflow_rows
+from app.routing.service.references import NO_CALENDAR
 
 
 async def check_overflow(session: AsyncSession, body: QueueBody, *, queue_id: UUID | None) -> None:
@@ -18,7 +19,7 @@ async def check_overflow(session: AsyncSession, body: QueueBody, *, queue_id: UU
     Raises InvalidInput `unknown_reference`, Conflict `overflow_cycle` with the names of the queues.
     """
     if body.calendar_id is not None and not await overflow_rows.has_calendar(session, body.calendar_id):
-        raise _unknown("body.calendar_id", "there is no such calendar")
+        raise _unknown("body.calendar_id", NO_CALENDAR)
     named = _named_by(body.overflow)
     if not named:
         return

@@ -1,8 +1,7 @@
 """What overflow is decided by: each queue's line and hours, and where a work stands in it; only what steps ask for."""
 
-from collections.abc import Awaitable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import Protocol
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -12,28 +11,22 @@ from app.routing.models import Queue, WorkItem
 from app.routing.overflow import Line, Step, Waiting, first_place, is_exhausted, parse_steps
 from app.routing.repository import overflow as overflow_rows
 from app.routing.service.desk import past_of
+from app.routing.service.hours import Hours, hours_of
 from app.routing.service.loading import load_agents, load_waiting, queue_facts
 from app.routing.service.waits import list_paces
 from app.routing.waits import estimate
 
 
-class Hours(Protocol):
-    """Business calendars are SLA's; app/wiring.py brings the two together."""
-
-    def __call__(self, session: AsyncSession, calendar_ids: Collection[UUID], at: datetime, /) -> Awaitable[set[UUID]]:
-        """Those of these calendars that are open at the instant."""
-
-
 async def load_lines(session: AsyncSession, now: datetime, queues: Collection[Queue], hours: Hours) -> dict[UUID, Line]:
     by_staff = _asking(queues, "nobody_staffed")
     staffed = await overflow_rows.list_staffed(session, by_staff) if by_staff else set()
-    calendars = {queue.calendar_id for queue in queues if queue.id in _asking(queues, "outside_hours")} - {None}
-    opened = await hours(session, {each for each in calendars if each is not None}, now) if calendars else set()
+    by_hours = _asking(queues, "outside_hours")
+    opening = await hours_of(session, [queue for queue in queues if queue.id in by_hours], hours)
     paces = await list_paces(session, now) if _asking(queues, "estimated_wait_over_seconds") else {}
     return {
         queue.id: Line(
             is_staffed=queue.id not in by_staff or queue.id in staffed,
-            is_open=queue.calendar_id not in calendars or queue.calendar_id in opened,
+            is_open=queue.id not in opening or opening[queue.id].is_open(now),
             pace=paces.get(queue.id),
         )
         for queue in queues

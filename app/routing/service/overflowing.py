@@ -26,8 +26,9 @@ from app.routing.repository import overflow as overflow_rows
 from app.routing.repository import queues as queue_rows
 from app.routing.service import gauges
 from app.routing.service.desk import move
+from app.routing.service.hours import Hours
 from app.routing.service.making import Overflowed, Wanted, make_queued
-from app.routing.service.overflow_facts import Hours, list_candidates, load_facts, load_lines
+from app.routing.service.overflow_facts import list_candidates, load_facts, load_lines
 
 WORKS_AT_ONCE = 100
 """Locked by one transaction; offers of these wait for it."""
@@ -100,18 +101,19 @@ async def overflow(
         if work.conversation_id in facts and facts[work.conversation_id].status == "open"
         if (steps := due_steps(parse_steps(asked[work.queue_id].overflow), seen[work.id], act.now))
     ]
-    await _do(session, act, cases)
+    await _do(session, act, cases, hours)
     return len(cases)
 
 
-async def _do(session: AsyncSession, act: Act, cases: Sequence[_Case]) -> None:
+async def _do(session: AsyncSession, act: Act, cases: Sequence[_Case], hours: Hours) -> None:
     ways = {case.way for case in cases if case.way is not None}
     targets = {queue.id: queue for queue in await queue_rows.list_queues(session, ways)} if ways else {}
     entries = [(act, event) for case in cases for event in _record(session, act, case)]
     said = {case.work.conversation_id: _said(case) for case in cases if case.says}
     leaving = [(case, targets[case.way]) for case in cases if case.way is not None]
     await event_log.append_each(session, entries)
-    await make_queued(session, [_successor(act, case, queue) for case, queue in leaving], reason="overflowed")
+    successors = [_successor(act, case, queue) for case, queue in leaving]
+    await make_queued(session, successors, hours, reason="overflowed")
     await conversations.place(session, [(act, _placement(case, queue)) for case, queue in leaving], note="overflow")
     await conversations.announce(session, act, said)
     for case in cases:

@@ -12,15 +12,17 @@ from app.agents.schemas import AgentProfile
 from app.core.act import Act
 from app.routing import dry_look
 from app.routing.capacity import default_weight, ledger_of
+from app.routing.due_times import count
 from app.routing.facts import AgentFacts
 from app.routing.models import Queue
-from app.routing.planning.schemas import QueueLook, QueueLookIn, RingLookView
+from app.routing.planning.schemas import DueLook, QueueLook, QueueLookIn, RingLookView
 from app.routing.repository import queues as queue_rows
 from app.routing.service import loading, references
+from app.routing.service.hours import Hours, hours_of
 from app.routing.service.queues import fill
 
 
-async def look_at_queue(session: AsyncSession, act: Act, body: QueueLookIn) -> QueueLook:
+async def look_at_queue(session: AsyncSession, act: Act, body: QueueLookIn, *, hours: Hours) -> QueueLook:
     """Of all agents who are not disabled, also those who never logged in.
 
     Raises NotFound `queue_not_found`, InvalidInput `unknown_reference` and for rings that contradict one another.
@@ -40,7 +42,16 @@ async def look_at_queue(session: AsyncSession, act: Act, body: QueueLookIn) -> Q
         at=act.now,
     )
     views = [RingLookView.model_validate(ring) for ring in rings]
-    return QueueLook(channel=body.channel, unroutable=unroutable, rings=views)
+    due = await _due(session, act.now, queue, hours)
+    return QueueLook(channel=body.channel, due=due, unroutable=unroutable, rings=views)
+
+
+async def _due(session: AsyncSession, now: datetime, queue: Queue, hours: Hours) -> DueLook:
+    opening = (await hours_of(session, [queue], hours)).get(queue.id)
+    if opening is None and queue.calendar_id is not None:
+        references.refuse_unknown([("body.calendar_id", references.NO_CALENDAR)])
+    due = count(now, queue.target_seconds, opening)
+    return DueLook(at=due.at, counted=due.counted, calendar=opening.name if opening else None)
 
 
 async def _members(session: AsyncSession, body: QueueLookIn) -> set[UUID]:

@@ -41,7 +41,7 @@ async def create_queue(session: AsyncSession, act: Act, body: QueueBody, *, synt
 async def update_queue(
     session: AsyncSession, act: Act, *, queue_id: UUID, body: QueueBody, version: int | None = None
 ) -> QueueView:
-    """Waiting work keeps its deadlines.
+    """Waiting work has its due time counted anew, a few seconds later (`recounting`).
 
     Raises as `create_queue`, Conflict `overflow_cycle`, PreconditionFailed if somebody changed it since `version`.
     """

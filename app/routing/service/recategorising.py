@@ -16,6 +16,7 @@ from app.routing.rule_evidence import Ruled, document, effects
 from app.routing.rules import Outcome, apply
 from app.routing.service.desk import Desk, changed, lock_work, set_timer
 from app.routing.service.handing import move_to_queue
+from app.routing.service.hours import Hours
 from app.routing.service.making import Wanted, build_works
 from app.routing.service.publish import publish
 from app.routing.service.ruling import Known, find_rules, load_known
@@ -41,7 +42,7 @@ class _Turn:
     queue_id: UUID | None
 
 
-async def reapply(session: AsyncSession, act: Act, told: Mapping[UUID, Recategorised]) -> None:
+async def reapply(session: AsyncSession, act: Act, told: Mapping[UUID, Recategorised], *, hours: Hours) -> None:
     """Only what waits, and only if another category changes the outcome. Repeating it changes nothing.
 
     Raises HolderChanged when an answer crossed it; the caller asks again.
@@ -58,9 +59,11 @@ async def reapply(session: AsyncSession, act: Act, told: Mapping[UUID, Recategor
         own_act = act.under(told[conversation_id].request_id)
         queue = queues.get(turn.queue_id) if turn.queue_id is not None else None
         if queue is not None and queue.id != work.queue_id:
-            await move_to_queue(session, own_act, work, desks, turn.facts, queue, reason="rules", by_rules=True)
+            await move_to_queue(
+                session, own_act, work, desks, turn.facts, queue, hours=hours, reason="rules", by_rules=True
+            )
         else:
-            await _change(session, own_act, work, desks, turn)
+            await _change(session, own_act, work, desks, turn, hours)
 
 
 async def _find_turns(session: AsyncSession, told: Mapping[UUID, Recategorised]) -> dict[UUID, _Turn]:
@@ -85,10 +88,13 @@ def _queue_of(before: Outcome, after: Outcome, known: Known) -> UUID | None:
     return known.account_queue_id
 
 
-async def _change(session: AsyncSession, act: Act, work: WorkItem, desks: Mapping[UUID, Desk], turn: _Turn) -> None:
+async def _change(
+    session: AsyncSession, act: Act, work: WorkItem, desks: Mapping[UUID, Desk], turn: _Turn, hours: Hours
+) -> None:
     """The same queue, other terms: an offer made under the old ones is withdrawn."""
     wanted = Wanted(work.conversation_id, turn.facts, act, queue_id=work.queue_id, ready_at=work.ready_at)
-    [fresh] = await build_works(session, [wanted])
+    [built] = await build_works(session, [wanted], hours)
+    fresh = built.work
     if _terms(fresh) == _terms(work):
         return
     if work.state == "offered" and work.agent_id is not None:

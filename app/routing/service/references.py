@@ -11,6 +11,7 @@ from app.routing.queue_schemas import QueueBody
 
 NO_SKILL = "there is no such skill"
 NO_TEAM = "there is no such team"
+NO_CALENDAR = "there is no such calendar"
 
 
 def refuse_unknown(lost: Sequence[tuple[str, str]]) -> None:

@@ -18,6 +18,7 @@ from app.routing.repository import live as live_rows
 from app.routing.repository import queues as queue_rows
 from app.routing.service.desk import Desk, lock_desks
 from app.routing.service.handing import UNRESOLVED, give, move_to_queue
+from app.routing.service.hours import Hours
 from app.routing.service.making import Wanted, make_queued
 from app.routing.service.publish import publish
 from app.routing.service.sla_orders import Asked, Destination
@@ -36,7 +37,7 @@ class Movers:
     queues: Mapping[UUID, Queue]
 
 
-async def load_movers(session: AsyncSession, act: Act, asked: Mapping[UUID, Asked]) -> Movers:
+async def load_movers(session: AsyncSession, act: Act, asked: Mapping[UUID, Asked], hours: Hours) -> Movers:
     """A conversation nobody waits for may have no work yet: where an agent is to have it, it is made here."""
     going = {key: one.destination for key, one in asked.items() if one.destination is not None}
     if not going:
@@ -47,7 +48,7 @@ async def load_movers(session: AsyncSession, act: Act, asked: Mapping[UUID, Aske
     serving = frozenset(profile.id for profile in profiles if not profile.disabled)
     queue_ids = {place.queue_id for place in going.values() if place.queue_id is not None}
     queues = {queue.id: queue for queue in await queue_rows.list_queues(session, queue_ids)} if queue_ids else {}
-    await _make_missing(session, act, going, facts, serving)
+    await _make_missing(session, act, going, facts, serving, hours)
     return Movers(facts, serving, queues)
 
 
@@ -57,6 +58,7 @@ async def _make_missing(
     going: Mapping[UUID, Destination],
     facts: Mapping[UUID, ConversationFacts],
     serving: frozenset[UUID],
+    hours: Hours,
 ) -> None:
     to_agents = [key for key, place in going.items() if place.agent_id in serving and _is_unresolved(facts, key)]
     live = await live_rows.find_live_work_ids(session, to_agents) if to_agents else {}
@@ -64,7 +66,7 @@ async def _make_missing(
     if missing:
         # Before the work items, as everywhere.
         await lock_desks(session, serving, act.now)
-        await make_queued(session, missing, reason="by_hand")
+        await make_queued(session, missing, hours, reason="by_hand")
 
 
 def _is_unresolved(facts: Mapping[UUID, ConversationFacts], conversation_id: UUID) -> bool:
@@ -72,7 +74,13 @@ def _is_unresolved(facts: Mapping[UUID, ConversationFacts], conversation_id: UUI
 
 
 async def reroute(
-    session: AsyncSession, act: Act, work: WorkItem, desks: Mapping[UUID, Desk], movers: Movers, place: Destination
+    session: AsyncSession,
+    act: Act,
+    work: WorkItem,
+    desks: Mapping[UUID, Desk],
+    movers: Movers,
+    place: Destination,
+    hours: Hours,
 ) -> None:
     """One that was resolved meanwhile goes nowhere. Repeating it changes nothing."""
     if not _is_unresolved(movers.facts, work.conversation_id):
@@ -83,7 +91,8 @@ async def reroute(
     elif place.queue_id is None or place.queue_id == work.queue_id:
         await _give_back(session, act, work, desks, facts)
     elif place.queue_id in movers.queues:
-        await move_to_queue(session, act, work, desks, facts, movers.queues[place.queue_id], reason="sla")
+        queue = movers.queues[place.queue_id]
+        await move_to_queue(session, act, work, desks, facts, queue, hours=hours, reason="sla")
     else:
         await _refuse(session, act, work, desks, facts, place, "queue_unknown")
 

@@ -178,6 +178,10 @@ async def list_queue_lines(
     return [_queue_line(row, known) for row in await queue_rows.list_counters(session)]
 
 
+async def list_calendar_ids(session: AsyncSession) -> set[UUID]:
+    return await queue_rows.list_calendar_ids(session)
+
+
 def _queue_line(row: Row[Any], moving: Mapping[UUID, Pace]) -> QueueLine:
     pace = moving.get(row.id)
     told = estimate(row.waiting + 1, pace) if pace is not None else None

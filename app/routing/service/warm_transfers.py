@@ -3,6 +3,7 @@
 The colleague's offer holds units of their own, in a work item `consulted` beside the conversation's live one.
 """
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access.schemas import Principal
 from app.conversations import service as conversations
 from app.core.act import Act
+from app.core.due_rows import announce
 from app.core.errors import Conflict, Forbidden, InvalidInput
 from app.events.event import Event
 from app.events.routing import TransferOffered
@@ -39,8 +41,8 @@ from app.routing.transfer_schemas import TransferBody
 from app.routing.work_states import OWNED
 
 WATCH_SECONDS = 5
-"""How often it is looked whether who asks still owns it: a conversation is lost in many ways, all without the
-colleague's lock."""
+"""How often it is looked whether who asks still owns it, should the event of the loss be late. A conversation is lost
+in many ways, all without the colleague's lock."""
 
 
 async def ask(
@@ -199,6 +201,12 @@ async def look_after(session: AsyncSession, act: Act, offer_id: UUID) -> None:
         await _withdraw(session, act, works[offer.work_id], desks, "owner_changed")
     else:
         offer.run_at = _next_look(offer.deadline_at, act.now)
+
+
+async def note_lost(session: AsyncSession, act: Act, conversation_ids: Collection[UUID]) -> None:
+    """Their owners are no longer who they were, or they are over: the questions about them are looked at now."""
+    if conversation_ids and await rows.bring_forward(session, conversation_ids, act.now):
+        announce(session, "offer", act.now)
 
 
 async def _lock(

@@ -32,6 +32,7 @@ from app.routing.service.desk import (
     set_timer,
     settle,
 )
+from app.routing.service.hours import Hours
 from app.routing.service.last_agents import keep_for
 from app.routing.service.making import Wanted, add_works, build_works, make_queued
 from app.routing.service.offers import put_back
@@ -60,7 +61,7 @@ class _Case:
     is_idle: bool
 
 
-async def follow_conversations(session: AsyncSession, act: Act, causes: Mapping[UUID, Cause]) -> None:
+async def follow_conversations(session: AsyncSession, act: Act, causes: Mapping[UUID, Cause], *, hours: Hours) -> None:
     """Bring the work of these conversations to what their present state asks for. Repeating it changes nothing.
 
     Raises HolderChanged when an offer or answer crossed it; the caller asks again.
@@ -86,8 +87,8 @@ async def follow_conversations(session: AsyncSession, act: Act, causes: Mapping[
         if work is None and next_step(fact.status, fact.rights.owner_id, None) == "make_queued":
             unowned.append(Wanted(conversation_id, fact, own_act))
         else:
-            await _follow(session, own_act, conversation_id, case)
-    await make_queued(session, unowned)
+            await _follow(session, own_act, conversation_id, case, hours)
+    await make_queued(session, unowned, hours)
 
 
 async def _list_idle(session: AsyncSession, works: Iterable[WorkItem]) -> set[UUID]:
@@ -106,19 +107,19 @@ def _goes_on_elsewhere(facts: ConversationFacts, work: WorkItem, desks: Mapping[
     return cause.actor != f"agent:{work.agent_id}" and not may_go_on(desks[work.agent_id].presence)
 
 
-async def _follow(session: AsyncSession, act: Act, conversation_id: UUID, case: _Case) -> None:
+async def _follow(session: AsyncSession, act: Act, conversation_id: UUID, case: _Case, hours: Hours) -> None:
     work, owner = case.work, case.owner
     live = None
     if work is not None:
         live = Live(cast(WorkState, work.state), work.agent_id, work.units_held, case.is_idle)
     step = next_step(case.facts.status, case.facts.rights.owner_id, live, actor=case.cause.actor)
     if step == "make_owned" and owner is not None:
-        await _make_owned(session, act, conversation_id, case, owner)
+        await _make_owned(session, act, conversation_id, case, owner, hours)
     elif step == "resume" and work is not None and owner is not None:
         await _resume(session, act, case, work, owner)
     elif step == "reopen" and work is not None and owner is not None:
         await publish(session, act, go_on(owner, work, act.now))
-        await _follow(session, act, conversation_id, case)
+        await _follow(session, act, conversation_id, case, hours)
     elif work is not None:
         await publish(session, act, await _end_or_release(session, act, step, case, work))
 
@@ -147,22 +148,24 @@ def release_units(desk: Desk, work: WorkItem, act: Act, *, reason: str) -> list[
     return [changed(work, "assigned", reason, agent_id=desk.agent_id), *settle(desk, act.now)]
 
 
-async def _make_owned(session: AsyncSession, act: Act, conversation_id: UUID, case: _Case, owner: Desk) -> None:
+async def _make_owned(
+    session: AsyncSession, act: Act, conversation_id: UUID, case: _Case, owner: Desk, hours: Hours
+) -> None:
     """It opened or reopened with an owner, who goes on if possible."""
-    built = await build_works(session, [Wanted(conversation_id, case.facts, act, keeps_queue=True)])
+    built = await build_works(session, [Wanted(conversation_id, case.facts, act, keeps_queue=True)], hours)
     if not built:
         return
-    work = built[0]
+    work = built[0].work
     if may_resume(owner, work, case.cause.actor):
         work.state, work.agent_id, work.run_at = "assigned", owner.agent_id, idle_check_at(work.channel, act.now)
-        if await add_works(session, [work], {conversation_id: act}, reason="reopened"):
+        if await add_works(session, built, {conversation_id: act}, reason="reopened"):
             stored = (await live_rows.lock_works(session, [work.id]))[work.id]
             await publish(session, act, take(session, act, owner, stored))
         return
     queue = await queue_rows.get_queue(session, work.queue_id)
     keep_for(work, owner.agent_id, queue, act.now, served_at=act.now)
     set_timer(work, queue, act.now)
-    if await add_works(session, [work], {conversation_id: act}, reason="reopened"):
+    if await add_works(session, built, {conversation_id: act}, reason="reopened"):
         await conversations.set_owner(session, act, conversation_id=conversation_id, owner_id=None, reason="released")
 
 

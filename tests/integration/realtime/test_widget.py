@@ -13,6 +13,7 @@ from app.channels.chat.visitor_tokens import VisitorPrincipal, VisitorTokens
 from app.realtime.service import lines
 from app.routing import service as routing
 from app.routing.service.work import Cause, follow_conversations
+from app.wiring import HOURS
 from tests.integration.realtime.world import SECRET_KEY, Client, Person, Running, World
 
 ORIGIN = "https://shop.example"
@@ -221,7 +222,7 @@ async def test_visitors_are_told_their_place_and_wait_and_when_it_moves(
         await visitor.next()
         sent = await command(visitor, "message.send", client_id="c1", body="hello")
         conversations.append(UUID(sent["data"]["conversation_id"]))
-        await world.run(follow_conversations, {conversations[-1]: Cause("visitor", "request-1")})
+        await world.run(follow_conversations, {conversations[-1]: Cause("visitor", "request-1")}, hours=HOURS)
         world.clock.advance(1)
     # The one agent has room: it rings for a minute at most.
     assert await in_line(visitors[0]) == {
@@ -236,7 +237,7 @@ async def test_visitors_are_told_their_place_and_wait_and_when_it_moves(
     boss = Principal(
         kind="agent", id=agent.id, role="agent", scopes=frozenset({"work"}), visibility="all", team_id=None
     )
-    await world.run(routing.pick, boss, conversation_id=conversations[0])
+    await world.run(routing.pick, boss, conversation_id=conversations[0], hours=HOURS)
     assert (await in_line(visitors[1]) or {})["position"] == 1
     frames = await visitors[0].until("queue")
     while frames[-1]["queue"] is not None:

@@ -9,6 +9,7 @@ from app.core.act import Act
 from app.events.sla import ClockFacts, ClocksChanged, SlaBreached
 from app.routing.service.deadlines import obey
 from app.routing.service.sla_orders import asked_by
+from app.wiring import HOURS
 from tests.event_logs import stored
 from tests.integration.routing.world import Routed, World
 
@@ -29,7 +30,7 @@ def clock_due(conversation_id: UUID, due_at: datetime, *, metric: str = "first_r
 
 async def hear(world: World, *events: ClocksChanged | SlaBreached) -> None:
     async def obeyed(session: AsyncSession, act: Act) -> None:
-        await obey(session, act, asked_by([stored(event, act.now) for event in events]))
+        await obey(session, act, asked_by([stored(event, act.now) for event in events]), hours=HOURS)
 
     await world.run(obeyed)
 

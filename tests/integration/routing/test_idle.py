@@ -13,16 +13,14 @@ from app.core.due_rows import DueRowRunner
 from app.core.log_signal import LogSignal
 from app.events import catalogue
 from app.events.conversations import MessageReceived
-from app.routing.consumers import CHAT_WAKING
 from app.routing.jobs import due_tables
 from app.routing.service import presences
 from app.routing.service.desk import lock_desks
-from app.sla.service import opening
-from app.wiring import CONSUMERS
+from app.wiring import CONSUMERS, HOURS
 from tests.clocks import ManualClock
 from tests.integration.routing.world import Routed, World
 
-DUE_TABLES = due_tables(opening.list_open)
+DUE_TABLES = due_tables(HOURS)
 [WORK_ITEMS] = [table for table in DUE_TABLES if table.name == "work_item"]
 
 
@@ -188,9 +186,9 @@ async def test_work_whose_agent_is_locked_is_looked_at_again_and_nobody_is_waite
 async def test_the_consumer_wakes_an_idle_chat_from_the_log(
     world: World, routed: Routed, signal: LogSignal, clock: ManualClock
 ) -> None:
-    assert CHAT_WAKING in CONSUMERS
+    [waking] = [each for each in CONSUMERS if each.name == "chat_waking"]
     agent, conversation = await idle(world, routed, clock)
-    runner = ConsumerRunner(world.database, clock, signal, [CHAT_WAKING], known_events=frozenset(catalogue.BY_NAME))
+    runner = ConsumerRunner(world.database, clock, signal, [waking], known_events=frozenset(catalogue.BY_NAME))
     await runner.prepare()
     await world.execute("UPDATE conversation SET last_public_sequence = 2, last_sequence = 2")
     event = MessageReceived(

@@ -10,6 +10,7 @@ from app.routing.models import Offer
 from app.routing.service import by_hand, offers, presences
 from app.routing.service.work import Cause, follow_conversations
 from app.routing.transfer_schemas import TransferBody
+from app.wiring import HOURS
 from tests.clocks import ManualClock
 from tests.integration.routing.world import Routed, World, principal_of
 
@@ -191,7 +192,8 @@ async def count_statements(world: World, conversations: list[UUID]) -> int:
     async with world.database.transaction() as session:
         connection = await driver_connection(session)
         connection.add_query_logger(lambda record: asked.append(record.query))
-        await follow_conversations(session, world.act(), {one: Cause("customer", "request-1") for one in conversations})
+        causes = {one: Cause("customer", "request-1") for one in conversations}
+        await follow_conversations(session, world.act(), causes, hours=HOURS)
     assert sum("LATERAL" in one for one in asked) == 1
     return len(asked)
 

@@ -19,7 +19,8 @@ from app.routing.repository import live as live_rows
 from app.routing.service import offers, queues, views
 from app.routing.service.overflowing import list_queues_of, look_at_lines, overflow
 from app.sla.calendar_spec import CalendarSpec
-from app.sla.service import administration, opening
+from app.sla.service import administration
+from app.wiring import HOURS
 from tests.integration.routing.test_races import commit, engine_of
 from tests.integration.routing.world import Routed, World
 
@@ -38,11 +39,11 @@ async def second_queue(world: World) -> UUID:
 
 
 async def look(world: World) -> None:
-    await look_at_lines(world.database, world.clock, hours=opening.list_open)
+    await look_at_lines(world.database, world.clock, hours=HOURS)
 
 
 async def run_timers(world: World) -> None:
-    tables = jobs.due_tables(opening.list_open)
+    tables = jobs.due_tables(HOURS)
     runner = DueRowRunner(world.database, world.clock, tables)
     for table in tables:
         await runner.drain(table)
@@ -347,7 +348,7 @@ async def test_a_crash_amid_a_step_leaves_nothing_and_the_next_look_does_it_once
         async with world.database.transaction() as session:
             works = (await live_rows.lock_works(session, [work_id])).values()
             queues_of = await list_queues_of(session, works)
-            assert await overflow(session, world.act(), works, queues_of, opening.list_open) == 1
+            assert await overflow(session, world.act(), works, queues_of, HOURS) == 1
             raise Crash
 
     with pytest.raises(Crash):

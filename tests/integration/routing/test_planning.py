@@ -1,6 +1,7 @@
 """Queues as versions, members in bulk, dry looks, skills in use and agents' terms, over HTTP."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID, uuid4
@@ -329,3 +330,55 @@ async def test_decisions_name_the_version_of_the_settings_they_were_made_under(
     assert (trace["policy"], trace["policy_version"]) == ("longest_idle", changed.json()["version"])
     versions = (await client.get(f"{path}/versions", headers=headers)).json()["items"]
     assert versions[0]["version"] == trace["policy_version"]
+
+
+async def test_each_save_of_the_rules_is_a_version_that_tells_what_it_changed_and_comes_back(
+    world: World, client: httpx.AsyncClient, clock: ManualClock
+) -> None:
+    headers = await lead(world)
+    path = "/v1/routing-rules"
+    assert (await client.get(f"{path}/versions", headers=headers)).json() == {"items": [], "next_cursor": None}
+    vip = {"name": "VIP", "conditions": {"segments": ["vip"]}, "effects": {"tier": 1}}
+    night = {"name": "Night", "effects": {"priority": 2}}
+    for rules in ([vip], [vip, night], [night, vip | {"effects": {"tier": 0}}]):
+        clock.advance(1)
+        assert (await client.put(path, json={"rules": rules}, headers=headers)).status_code == 200
+    first = (await client.get(f"{path}/versions?limit=2", headers=headers)).json()
+    assert [one["version"] for one in first["items"]] == [3, 2]
+    assert first["items"][0]["edits"] == [
+        {"path": "order", "before": ["VIP", "Night"], "after": ["Night", "VIP"]},
+        {"path": "rules.VIP.effects.tier", "before": 1, "after": 0},
+    ]
+    assert [(edit["path"], edit["before"]) for edit in first["items"][1]["edits"]] == [("rules.Night", None)]
+    assert first["items"][0]["made_by"].startswith("agent:")
+    rest = (await client.get(f"{path}/versions?cursor={first['next_cursor']}", headers=headers)).json()
+    assert ([one["version"] for one in rest["items"]], rest["next_cursor"]) == ([1], None)
+    stale = await client.post(f"{path}/versions/1/restore", headers=headers | {"If-Match": "2"})
+    assert code(stale) == (412, "routing_rules_changed")
+    again = headers | {"Idempotency-Key": "back"}
+    answers = [await client.post(f"{path}/versions/1/restore", headers=again) for _ in range(2)]
+    assert [(one.status_code, one.json()["version"]) for one in answers] == [(200, 4), (200, 4)]
+    assert [one["name"] for one in (await client.get(path, headers=headers)).json()["rules"]] == ["VIP"]
+    missing = await client.post(f"{path}/versions/9/restore", headers=headers)
+    assert code(missing) == (404, "routing_rules_version_not_found")
+    agent = await bearer(world, await world.add_agent(), "agent")
+    assert (await client.post(f"{path}/versions/1/restore", headers=agent)).status_code == 403
+
+
+async def test_rules_that_may_not_be_said_any_more_do_not_come_back(world: World, client: httpx.AsyncClient) -> None:
+    headers = await lead(world)
+    gone = {"name": "Old", "conditions": {}, "effects": {"queue_id": str(uuid4())}, "enabled": True, "stop": False}
+    for version, rule in ((1, gone), (2, {"name": "Older", "wish": 1})):
+        await world.execute(
+            "INSERT INTO routing_rules_version (id, version, rules, made_at, made_by)"
+            " VALUES (:id, :version, CAST(:rules AS jsonb), :now, 'agent:lead')",
+            id=uuid4(),
+            version=version,
+            rules=json.dumps([rule]),
+            now=world.clock.now(),
+        )
+    body = [
+        await client.post(f"/v1/routing-rules/versions/{version}/restore", headers=headers | {"If-Match": "2"})
+        for version in (1, 2)
+    ]
+    assert [code(one) for one in body] == [(422, "unknown_reference"), (409, "routing_rules_version_outdated")]

@@ -9,18 +9,18 @@ from app.core.due_rows import DueRowRunner
 from app.core.errors import InvalidInput
 from app.routing import jobs
 from app.routing.service import presences
-from app.sla.service import opening
+from app.wiring import HOURS
 from tests.clocks import ManualClock
 from tests.integration.routing.world import Routed, World
 
 
 @pytest.fixture
 def due(world: World, clock: ManualClock) -> Any:
-    runner = DueRowRunner(world.database, clock, jobs.due_tables(opening.list_open))
+    runner = DueRowRunner(world.database, clock, jobs.due_tables(HOURS))
 
     async def run() -> None:
         """Everything that is due now, in every table."""
-        for table in jobs.due_tables(opening.list_open):
+        for table in jobs.due_tables(HOURS):
             while await runner.run_once(table):
                 pass
 

@@ -16,7 +16,7 @@ from app.routing.service import answers, by_hand, ending, offers, presences, que
 from app.routing.service.overflowing import look_at_lines
 from app.routing.transfer_schemas import TransferBody
 from app.routing.wrap_up_schemas import EndWrapUpBody
-from app.sla.service import opening
+from app.wiring import HOURS
 from tests.clocks import ManualClock
 from tests.integration.routing.world import Routed, World, principal_of
 
@@ -36,7 +36,7 @@ class Day:
         self.random = random.Random(seed)
         self.agents: list[UUID] = []
         self.queues: list[UUID] = [world.queue_id]
-        self.due = DueRowRunner(world.database, clock, jobs.due_tables(opening.list_open))
+        self.due = DueRowRunner(world.database, clock, jobs.due_tables(HOURS))
         self.refused: set[str] = set()
 
     async def begin(self) -> None:
@@ -155,12 +155,12 @@ class Day:
         for agent in self.agents:
             if self.random.random() < 0.7:
                 await self.world.beat(agent)
-        for table in jobs.due_tables(opening.list_open):
+        for table in jobs.due_tables(HOURS):
             while await self.due.run_once(table):
                 pass
 
     async def overflow(self) -> None:
-        await look_at_lines(self.world.database, self.clock, hours=opening.list_open)
+        await look_at_lines(self.world.database, self.clock, hours=HOURS)
 
     async def any_conversation(self) -> UUID | None:
         rows = await self.world.execute("SELECT id FROM conversation ORDER BY id")

@@ -14,6 +14,7 @@ from app.routing.rules import DAYS
 from app.routing.service import by_hand, get_rules, put_rules
 from app.routing.service.work import Cause, follow_conversations
 from app.routing.transfer_schemas import TransferBody
+from app.wiring import HOURS
 from tests.integration.routing.world import Routed, World, principal_of
 
 
@@ -49,7 +50,7 @@ async def categorise(world: World, conversation: UUID, before: str, after: str) 
         ).model_dump_json(),
     )  # fmt: skip
     async with world.database.transaction() as session:
-        await handle(session, world.act(), [event])
+        await handle(session, world.act(), [event], hours=HOURS)
 
 
 async def test_the_rules_put_new_work_into_their_queue_and_say_so(world: World) -> None:
@@ -234,7 +235,8 @@ async def test_a_batch_costs_as_many_statements_as_one(world: World) -> None:
             asked: list[str] = []
             connection = await driver_connection(session)
             connection.add_query_logger(lambda record, asked=asked: asked.append(record.query))
-            await follow_conversations(session, world.act(), {one: Cause("customer", "request-1") for one in ids})
+            causes = {one: Cause("customer", "request-1") for one in ids}
+            await follow_conversations(session, world.act(), causes, hours=HOURS)
             counts.append(len(asked))
         assert all([(await row(world, one)).queue_id == gold for one in ids])
     assert counts[0] == counts[1] > 0

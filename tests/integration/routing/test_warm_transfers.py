@@ -6,16 +6,21 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from app.core.due_rows import DueRowRunner
 from app.core.errors import Conflict, Forbidden, InvalidInput, NotFound, SwitchboardError
 from app.core.log_signal import LogSignal
+from app.events.conversations import ConversationRightsChanged, ConversationStatusChanged
+from app.events.event import Event, Rights
+from app.routing import consumers
 from app.routing.jobs import due_tables
 from app.routing.models import Offer
 from app.routing.schemas import AssignBody
 from app.routing.service import answers, by_hand, offers, presences, views, warm_transfers
 from app.routing.service.router import Router
 from app.routing.transfer_schemas import TransferBody
-from app.sla.service import opening
+from app.wiring import HOURS
 from tests.clocks import ManualClock
+from tests.event_logs import stored
 from tests.integration.routing.test_router import metric, settled
 from tests.integration.routing.world import Routed, World, principal_of
 
@@ -59,7 +64,7 @@ async def refused(world: World, use_case: Any, *args: Any, **kwargs: Any) -> str
 
 async def look_after(world: World, offer: Offer) -> None:
     """As the worker does with a due row."""
-    await world.run(due_tables(opening.list_open)[0].record, offer.id, None)
+    await world.run(due_tables(HOURS)[0].record, offer.id, None)
 
 
 async def units(world: World, *agents: UUID) -> list[int]:
@@ -227,6 +232,47 @@ async def test_once_the_owner_has_lost_it_nobody_can_accept_and_the_units_come_b
     assert await last_ended(world, conversation) == "withdrawn"
     assert await world.used_units(colleague) == 0
     await world.assert_sound()
+
+
+@pytest.mark.parametrize("loss", ["resolved", "taken_over"])
+async def test_the_event_of_the_loss_ends_the_question_without_waiting_for_the_next_look(
+    world: World, loss: str
+) -> None:
+    owner, conversation = await owned(world)
+    colleague = await world.add_agent()
+    await ask(world, owner, conversation, colleague)
+    rights = Rights(queue_id=world.queue_id, owner_id=owner)
+    told: Event
+    if loss == "resolved":
+        await world.set_status(conversation, "resolved", actor=f"agent:{owner}")
+        told = ConversationStatusChanged(
+            conversation_id=conversation, before="open", after="resolved", effective_at=world.clock.now(),
+            rights=rights, channel="chat", priority=5,
+        )  # fmt: skip
+    else:
+        boss = await world.add_agent()
+        principal = principal_of(boss, scopes=OWNER | {"routing:write"})
+        await world.run(by_hand.assign, principal, conversation_id=conversation, body=AssignBody(agent_id=boss))
+        after = Rights(queue_id=world.queue_id, owner_id=boss)
+        told = ConversationRightsChanged(conversation_id=conversation, before=rights, after=after, reason="taken_over")
+    await world.run(consumers.handle, [stored(told, world.clock.now())])
+    runner = DueRowRunner(world.database, world.clock, due_tables(HOURS))
+    await runner.drain(due_tables(HOURS)[0])
+    assert await last_ended(world, conversation) == "withdrawn"
+    assert await world.used_units(colleague) == 0
+    await world.assert_sound()
+
+
+async def test_a_first_acceptance_elsewhere_asks_nothing(world: World) -> None:
+    owner, conversation = await owned(world)
+    colleague = await world.add_agent()
+    await ask(world, owner, conversation, colleague)
+    before = (await pending(world, conversation)).run_at
+    accepted = ConversationRightsChanged(
+        conversation_id=conversation, before=Rights(), after=Rights(owner_id=owner), reason="accepted"
+    )
+    await world.run(consumers.handle, [stored(accepted, world.clock.now())])
+    assert (await pending(world, conversation)).run_at == before
 
 
 async def test_while_the_owner_has_it_the_question_is_looked_at_again_and_again(

@@ -12,8 +12,8 @@ from app.core.log_signal import LogSignal
 from app.events import catalogue
 from app.events.conversations import ConversationOpened
 from app.events.event import Rights
-from app.routing.consumers import ROUTING, handle
 from app.routing.service import list_days, offers, presences
+from app.wiring import CONSUMERS
 from tests.clocks import ManualClock
 from tests.integration.routing.world import Routed, World
 
@@ -41,7 +41,7 @@ async def test_an_opened_conversation_makes_one_work_item_however_often_it_is_to
 async def test_the_consumer_reads_the_opened_conversation_from_the_log(
     world: World, signal: LogSignal, clock: ManualClock
 ) -> None:
-    assert ROUTING.handle is handle
+    [routing] = [each for each in CONSUMERS if each.name == "routing"]
     conversation = await world.add_conversation()
     event = ConversationOpened(
         conversation_id=conversation, number=1, customer_id=uuid4(), contact_point_id=uuid4(), channel="chat",
@@ -49,7 +49,7 @@ async def test_the_consumer_reads_the_opened_conversation_from_the_log(
     )  # fmt: skip
     await world.run(event_log.append, [event])
     running = asyncio.create_task(
-        ConsumerRunner(world.database, clock, signal, [ROUTING], known_events=frozenset(catalogue.BY_NAME)).run()
+        ConsumerRunner(world.database, clock, signal, [routing], known_events=frozenset(catalogue.BY_NAME)).run()
     )
     async with asyncio.timeout(20):
         while not await world.works(conversation):
@@ -298,3 +298,17 @@ async def test_what_is_only_offered_is_not_interrupted_and_the_call_comes_after_
     assert [(await world.work(each)).state for each in (mail, call)] == ["parked", "offered"]
     assert await world.used_units(agent) == 100
     await world.assert_sound()
+
+
+async def test_unroutable_work_is_so_no_longer_when_somebody_could_take_it_though_busy(
+    world: World, routed: Routed
+) -> None:
+    conversations = [await world.add_waiting(language="zh") for _ in range(2)]
+    await world.execute("UPDATE work_item SET requirements = '{\"language:zh\": 1}'")
+    await routed()
+    assert {(await world.work(one)).unroutable_reason for one in conversations} == {"nobody_qualified"}
+    await world.add_agent(languages=("zh",), ready=False)
+    await routed()
+    assert {(await world.work(one)).unroutable_reason for one in conversations} == {None}
+    rows = await world.execute("SELECT outcome FROM routing_decision WHERE outcome = 'routable'")
+    assert len(rows) == 2

@@ -13,12 +13,12 @@ from app.routing.schemas import AssignBody
 from app.routing.service import by_hand, ending, presences
 from app.routing.transfer_schemas import TransferBody
 from app.routing.wrap_up_schemas import EndWrapUpBody
-from app.sla.service import opening
+from app.wiring import HOURS
 from tests.clocks import ManualClock
 from tests.integration.routing.world import Routed, World, principal_of
 
 SUPERVISOR = frozenset({"work", "routing:write", "conversations:write"})
-DUE_TABLES = due_tables(opening.list_open)
+DUE_TABLES = due_tables(HOURS)
 [WORK_ITEMS] = [table for table in DUE_TABLES if table.name == "work_item"]
 
 

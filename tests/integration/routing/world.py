@@ -1,5 +1,6 @@
 """A small contact centre in the tables: agents, queues, conversations, and the acts upon them."""
 
+import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -21,6 +22,7 @@ from app.routing.service import offers, presences, views
 from app.routing.service.matching import ROUTER
 from app.routing.service.waking import wake
 from app.routing.service.work import Cause, follow_conversations
+from app.wiring import HOURS
 
 Routed = Callable[[], Awaitable[None]]
 """Rebuild and decide until nothing follows any more."""
@@ -39,7 +41,9 @@ class World:
     async def run(
         self, use_case: Callable[..., Awaitable[Any]], *args: Any, actor: str = "tests", **kwargs: Any
     ) -> Any:
-        """One use-case in a transaction of its own."""
+        """One use-case in a transaction of its own, with the hours of queues as the application brings them."""
+        if "hours" in inspect.signature(use_case).parameters:
+            kwargs.setdefault("hours", HOURS)
         async with self.database.transaction() as session:
             return await use_case(session, self.act(actor), *args, **kwargs)
 

@@ -11,6 +11,7 @@ from app.core.act import Act
 from app.routing import consumers as routing
 from app.routing.repository import checks
 from app.routing.service import presences
+from app.wiring import HOURS
 from tests.integration.sla.world import World
 
 Role = Literal["agent", "supervisor", "admin"]
@@ -85,7 +86,7 @@ class Floor:
             if event.position > self.heard
         ]:
             async with self.world.database.transaction() as session:
-                await routing.handle(session, Act(self.world.clock.now(), "routing"), events)
+                await routing.handle(session, Act(self.world.clock.now(), "routing"), events, hours=HOURS)
             self.heard = events[-1].position
             await self.world.position()
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from app.core.errors import InvalidInput, NotFound
 from app.routing.capacity import default_weight, ledger_of
-from app.routing.decisions import Decision, Drain, Offer, Unroutable, Wait
+from app.routing.decisions import Decision, Drain, Offer, Routable, Unroutable, Wait
 from app.routing.engine import Engine
 from app.routing.facts import AgentFacts, QueueFacts, Ring, WorkFacts
 from app.routing.rings import meets, terms_at
@@ -264,6 +264,21 @@ def test_work_becomes_unroutable_when_the_last_who_could_take_it_is_removed() ->
     assert [type(each) for each in engine.decide(NOON)] == [Unroutable]
     engine.put_agent(agent(ANNE))
     assert offers(engine.decide(NOON)) == [(1, ANNE)]
+
+
+def test_what_was_unroutable_is_told_routable_as_soon_as_somebody_could_take_it_busy_or_not() -> None:
+    engine = engine_with(queue(), work(1), work(2))
+    assert [type(each) for each in engine.decide(NOON)] == [Unroutable, Unroutable]
+    engine.put_agent(agent(ANNE, ledger=ledger_of([("chat", 100)])))
+    assert [type(each) for each in engine.decide(NOON)] == [Routable, Routable, Wait, Wait]
+    assert engine.decide(at(1)) == []
+
+
+def test_what_an_earlier_owner_told_is_not_told_again_but_ended_when_it_holds_no_more() -> None:
+    engine = engine_with(queue(), work(1, unroutable="nobody_qualified"))
+    assert engine.decide(NOON) == []
+    engine.put_agent(agent(ANNE, routable=False))
+    assert [type(each) for each in engine.decide(NOON)] == [Routable, Wait]
 
 
 def test_explain_says_who_would_be_chosen_and_changes_nothing() -> None:

@@ -1,4 +1,4 @@
-// The versions of a calendar, a policy or a queue: who, when, what it changed, and the way back to it.
+// The versions of a calendar, a policy, a queue or the rules: who, when, what it changed, and the way back to it.
 import { call } from "../shared/api.js";
 import { el } from "../shared/dom.js";
 import { fullMoment, moment, t } from "../shared/i18n.js";
@@ -33,6 +33,7 @@ export async function showHistory(it, opener) {
       dialog.close();
       it.reopen(stored);
       const bar = document.querySelector(".editor .bar");
+      if (!bar) return;
       bar.querySelector("[role=status]").textContent = t("admin.saved", { version: stored.version });
       bar.querySelector("button:has([data-icon=clock])").focus();
     } catch (problem) {
@@ -43,7 +44,7 @@ export async function showHistory(it, opener) {
   const again = ({ version }) => it.restore && version !== it.thing.version && button("admin.history.restore", () => restore(version), { look: "quiet", "aria-label": t("admin.history.restore_one", { version }) });
   const load = async (cursor) => {
     try {
-      const page = await call("GET", `${it.path}/${it.thing.id}/versions?limit=20${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`);
+      const page = await call("GET", `${[it.path, it.thing.id, "versions"].filter(Boolean).join("/")}?limit=20${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`);
       list.append(...page.items.map((one) => versionRow(one, again(one))));
       more.replaceChildren(...(page.next_cursor ? [button("admin.history.more", () => load(page.next_cursor))] : []));
     } catch (problem) {

@@ -1,7 +1,7 @@
 // Who could take a queue's work on the settings as they stand in the form, ring by ring; nothing is stored.
 import { call } from "../shared/api.js";
 import { el } from "../shared/dom.js";
-import { number, t } from "../shared/i18n.js";
+import { fullMoment, number, t } from "../shared/i18n.js";
 import { CHANNELS } from "./controls.js";
 import { durationText } from "./durations.js";
 import { nameById } from "./names.js";
@@ -24,8 +24,8 @@ function ringRow(ring, index, rings) {
 /** { element, soon, redraw }: `soon` looks anew after a pause in the typing; `read` gives the settings or raises. */
 export function lookPanel(queueId, read) {
   const channel = el("select", {}, ...CHANNELS.map((name) => el("option", { value: name })));
-  const said = el("p", { role: "status" }), shown = el("div");
-  const element = el("section", { class: "preview look", data: { part: "" } }, say("h3", "admin.look.title"), say("p", "admin.look.about", { class: "soft" }), field("channel", "admin.rules.condition.channel", channel), said, shown);
+  const said = el("p", { role: "status" }), due = el("p", { class: "soft" }), shown = el("div");
+  const element = el("section", { class: "preview look", data: { part: "" } }, say("h3", "admin.look.title"), say("p", "admin.look.about", { class: "soft" }), field("channel", "admin.rules.condition.channel", channel), said, due, shown);
   let timer = null, turn = 0, result = null;
 
   function verdict({ unroutable, rings }) {
@@ -38,6 +38,7 @@ export function lookPanel(queueId, read) {
     if (!result) return;
     said.className = result.unroutable ? "warning" : "";
     said.textContent = verdict(result);
+    due.textContent = result.due.counted === "round_the_clock" ? "" : t(`admin.look.due.${result.due.counted}`, { calendar: result.due.calendar, due: fullMoment(result.due.at) });
     shown.replaceChildren(el("div", { class: "table", tabIndex: 0, role: "region", "aria-label": t("admin.look.title") }, el("table", {},
       el("thead", {}, el("tr", {}, ...["ring_head", ...COUNTS].map((name) => say("th", `admin.look.${name}`, { scope: "col", class: name === "ring_head" ? "" : "figure" })))), el("tbody", {}, ...result.rings.map(ringRow)))));
   }
@@ -55,6 +56,7 @@ export function lookPanel(queueId, read) {
       // What is wrong is told at its field when it is saved; while somebody types it is only not known yet.
       result = null;
       shown.replaceChildren();
+      due.textContent = "";
       said.className = "soft";
       said.textContent = t(problem.status && problem.status !== 422 ? "problem.network" : "admin.look.unfinished");
     }

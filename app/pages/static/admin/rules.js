@@ -59,6 +59,17 @@ function openList(place, given) {
     change(list.rules.map((one) => (one === rule ? turned : one)), t(rule.enabled ? "admin.rules.off_now" : "admin.rules.on_now", { name: rule.name }));
   }
 
+  async function showVersions(opener) {
+    const { showHistory } = await import("./history.js");
+    const restore = (version, options) => call("POST", `${PATH}/versions/${version}/restore`, undefined, options);
+    const reopen = (stored) => {
+      list = stored;
+      status.textContent = t("admin.saved", { version: stored.version });
+      draw();
+    };
+    return showHistory({ path: PATH, thing: { name: t("admin.section.rules"), version: list.version }, restore, reopen }, opener);
+  }
+
   function row(rule, index) {
     const warning = list.warnings.find((one) => one.rule === index + 1);
     const effects = [effectWords(rule.effects), rule.stop ? t("admin.rules.stops") : ""].filter(Boolean).join(" · ");
@@ -81,7 +92,7 @@ function openList(place, given) {
   }
 
   place.replaceChildren(
-    el("div", { class: "head" }, say("h2", "admin.section.rules"), el("span", { class: "gap" }), button("admin.rules.new", () => { location.hash = "rules/new"; }, { look: "filled", shape: "plus" })),
+    el("div", { class: "head" }, say("h2", "admin.section.rules"), el("span", { class: "gap" }), button("admin.history.open", (event) => showVersions(event.currentTarget), { shape: "clock" }), button("admin.rules.new", () => { location.hash = "rules/new"; }, { look: "filled", shape: "plus" })),
     say("p", "admin.rules.about", { class: "soft" }), status, trouble, shown, trial.element);
   draw();
   return { redraw: () => { draw(); trial.redraw(); } };

@@ -34,6 +34,7 @@ function sentence(decision, nameOf) {
     return trace.decided_by === "only_candidate" ? t("console.why_said.only", { name }) : t("console.why_said.offer", { name, count: trace.eligible ?? 0, rule });
   }
   if (outcome === "wait" || outcome === "unroutable") return t(`console.why_said.${outcome}`, { reason: reasonName(trace.reason ?? "in_line") });
+  if (outcome === "due_counted") return t(`console.why_due.${trace.counted}`, { calendar: trace.calendar?.name ?? "", due: fullMoment(trace.after) });
   if (outcome === "transferred" && !name) return t("console.why_said.transferred_queue");
   return has(`console.why_said.${outcome}`) ? t(`console.why_said.${outcome}`, { name }) : outcome;
 }

@@ -31,12 +31,12 @@ export function inLine(queue) {
   return queue.waiting + queue.offered;
 }
 
-/** ok, warn at half the target's wait or with a clock due soon, bad past the target, with any breach, or when nobody is ready for, or able to take, those who wait. */
+/** ok, warn at half the target before the next due time or with a clock due soon, bad past it, with any breach, or when nobody is ready for, or able to take, those who wait. Due times count opening hours; while a queue is closed nobody need be there. */
 export function queueState(queue, now) {
-  const wait = longestSeconds(queue, now);
-  const target = queue.target_seconds;
-  if (queue.breached > 0 || (inLine(queue) > 0 && queue.ready === 0) || queue.unroutable > 0 || (wait !== null && wait >= target)) return "bad";
-  if (queue.due_soon > 0 || (wait !== null && wait >= target / 2)) return "warn";
+  const left = queue.next_due_at ? (Date.parse(queue.next_due_at) - now) / 1000 : Infinity;
+  const nobody = queue.is_open && inLine(queue) > 0 && queue.ready === 0;
+  if (queue.breached > 0 || nobody || queue.unroutable > 0 || left <= 0) return "bad";
+  if (queue.due_soon > 0 || left <= queue.target_seconds / 2) return "warn";
   return "ok";
 }
 

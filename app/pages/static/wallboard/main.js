@@ -219,7 +219,7 @@ function drawQueue(row, queue, now) {
   const cells = row.cells_;
   const state = steady.of(queue.queue.id, queueState(queue, now), now);
   const wait = longestSeconds(queue, now);
-  setText(cells.queue, nameOf(queue.queue));
+  setText(cells.queue, queue.is_open ? nameOf(queue.queue) : t("wallboard.closed", { queue: nameOf(queue.queue) }));
   drawChip(cells.state, state, STATE_ICONS[state], t(`wallboard.state.${state}`));
   setText(cells.waiting, number(inLine(queue)));
   cells.waiting.title = queue.unroutable ? t("wallboard.unroutable", { count: queue.unroutable }) : "";
