@@ -10,6 +10,9 @@ from sqlalchemy import text
 from app.core.errors import Forbidden, Unavailable
 from app.core.http import problems
 
+SOCKETS_STAND_STILL_SECONDS = 15.0
+"""The hub looks at the log each second, if only to find nothing; the largest fan-outs take it a few."""
+
 router = APIRouter(tags=["operations"])
 PUBLIC: dict[str, Any] = {"security": []}
 
@@ -25,7 +28,7 @@ async def healthz() -> Health:
 
 @router.get(
     "/readyz",
-    summary="The process can serve: its database answers",
+    summary="The process can serve: its database answers, and its sockets hear what happens",
     responses=problems(503),
     openapi_extra=PUBLIC,
 )
@@ -35,6 +38,10 @@ async def readyz(request: Request) -> Health:
             await connection.execute(text("SELECT 1"))
     except Exception as error:
         raise Unavailable("database_unavailable", "The database does not answer. Try again in a moment.") from error
+    if request.app.state.hub.seconds_since_look() > SOCKETS_STAND_STILL_SECONDS:
+        raise Unavailable(
+            "sockets_stand_still", "The sockets of this process hear nothing new. Restart it if this lasts."
+        )
     return Health()
 
 

@@ -1,6 +1,7 @@
 """One tailer of the log per process: what happened goes to the sockets that may have it."""
 
 import asyncio
+import time
 from contextlib import suppress
 from typing import Any
 from uuid import UUID
@@ -72,6 +73,7 @@ class Hub:
         self.boards = Boards(database, clock, self.tail.roster, board_source) if board_source else None
         self.lines = Lines(database, clock, self.tail.roster)
         self._doubtful: asyncio.Queue[UUID] = asyncio.Queue()
+        self._looked_at = time.monotonic()
         bus.subscribe("session", self._doubt)
 
     # --- the tail -----------------------------------------------------------------------------------------------
@@ -97,6 +99,7 @@ class Hub:
         try:
             await self._begin(await event_log.incarnation(connection), await event_log.head(connection))
             while True:
+                self._looked_at = time.monotonic()
                 heard = self._signal.position
                 assert self._cursor is not None
                 try:
@@ -117,6 +120,10 @@ class Hub:
                     await self._signal.wait(self._signal.position)
         finally:
             connection.terminate()
+
+    def seconds_since_look(self) -> float:
+        """How long ago it looked at the log: about a second at most, or it stands still."""
+        return time.monotonic() - self._looked_at
 
     async def _begin(self, incarnation: int, head: Position) -> None:
         if self._cursor is None or incarnation != self.tail.incarnation or head.number < self.tail.position:
