@@ -43,7 +43,6 @@ class Matching(Places):
                 self._tell_the_rest(decided)
                 break
             if lane.barred:
-                self._enter_all()
                 work = lane.first()
                 decided.append(self._offer(lane, work, self._find(lane, work)))
             else:
@@ -52,7 +51,6 @@ class Matching(Places):
         agent.content_with = 0
 
     def _match(self, limit: int, decided: list[Decision]) -> None:
-        self._enter_all()
         todo = self._todo()
         offers = 0
         while todo and offers < limit:
@@ -87,7 +85,7 @@ class Matching(Places):
             decided.append(self._offer_alone(asking, lane))
         else:
             found = self._find(lane, work)
-            if not found.ranked:
+            if found.winner is None:
                 self._block(lane, work, found, todo, decided)
                 return False
             decided.append(self._offer(lane, work, found))
@@ -161,7 +159,8 @@ class Matching(Places):
         return chosen
 
     def _offer(self, lane: Lane, work: Work, found: Findings) -> Offer:
-        agent = found.ranked[0][1]
+        agent = found.winner
+        assert agent is not None
         before, kind = agent.state, lane.kind
         fit = before.fits[kind]
         assert fit is not None
@@ -204,12 +203,10 @@ class Matching(Places):
         if work.drainer is not None:
             self._end_drain(work.drainer)
         after = agent.state.offered(kind)
-        if agent.slot is None and agent.draining_for is None:
-            agent.state = after
-        else:
+        if agent.inside or agent.draining_for is not None:
             agent.leave()
-            agent.state = after
-            agent.enter()
+            self._outside[agent] = None
+        agent.state = after
         work.offered = (agent, fit)
         agent.offers[work] = fit
         self._offered += 1
@@ -232,7 +229,7 @@ class Matching(Places):
         ]
         if not asking:
             del self._late[lane]
-        elif drainable(lane) is None:
+        elif self._drainable(lane) is None:
             return
         for work in asking:
             heapq.heappush(todo, self._entry(work.key, work))
@@ -241,7 +238,7 @@ class Matching(Places):
         lane = work.lane
         if lane is None or work.drainer is not None:
             return
-        agent = drainable(lane)
+        agent = self._drainable(lane)
         if agent is None:
             return
         agent.leave()
@@ -272,7 +269,12 @@ class Matching(Places):
             return "tries_exhausted"
         return "cooling_down" if found.cooling_down == found.staffed else "no_free_units"
 
+    def _drainable(self, lane: Lane) -> Agent | None:
+        self._enter_all()
+        return drainable(lane)
+
     def _find(self, lane: Lane, work: Work) -> Findings:
+        self._enter_all()
         return find(lane, work, self._roster.agents, draining=self._draining > 0)
 
     def _evidence(self, lane: Lane, found: Findings, before: State | None = None, after: State | None = None) -> Found:

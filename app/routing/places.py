@@ -163,7 +163,7 @@ class Places:
         if agent not in self._dirty_agents:
             agent.content_with = agent.state.fitting
             self._dirty_agents[agent] = None
-        if agent.slot is not None or agent.draining_for is not None:
+        if agent.inside or agent.draining_for is not None:
             agent.leave()
         agent.state = state
         self._outside[agent] = None

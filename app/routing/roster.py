@@ -44,9 +44,10 @@ class Roster(Demands):
         self._reaches_asking, self._groups_with = {}, {}
         self._plain_lanes = {}
         for kind in self.loads.kinds.values():
-            kind.room.clear()
+            for lists in kind.lists:
+                lists.clear()
         for agent in self.agents.values():
-            agent.group, agent.slot, agent.lanes, agent.content_with = None, None, [], 0
+            agent.group, agent.inside, agent.lanes, agent.content_with = None, False, [], 0
         for agent in self.agents.values():
             self._join(agent)
 
@@ -122,7 +123,8 @@ class Roster(Demands):
                 del self._groups_with[skill][group]
             del self.groups[group.key]
             for kind in self.loads.kinds.values():
-                del kind.room[group]
+                for lists in kind.lists:
+                    del lists[group]
 
     def _new_group(self, key: object, facts: AgentFacts) -> Group:
         served = (self.queues[queue_id] for queue_id in facts.queues if queue_id in self.queues)
@@ -138,7 +140,8 @@ class Roster(Demands):
             ),
         )
         for kind in self.loads.kinds.values():
-            kind.room[group] = 0
+            for lists in kind.lists:
+                lists[group] = []
         for skill in (None, *facts.skills):
             self._groups_with.setdefault(skill, {})[group] = None
             for reach in self._reaches_asking.get(skill, ()):
@@ -208,13 +211,17 @@ class Roster(Demands):
         return lane
 
     def _kind(self, channel: str, weight: int, policy: str) -> Kind:
-        known = len(self.loads.kinds)
-        kind = self.loads.kind(channel, weight, policy)
-        if len(self.loads.kinds) > known:
-            for group in self.groups.values():
-                kind.room[group] = sum(
-                    len(members) for state, members in group.buckets.items() if state.fits[kind] is not None
-                )
+        kind = self.loads.kinds.get((channel, weight, policy))
+        if kind is None:
+            # Whoever stands in the lists takes their places again, for now there are more of them.
+            inside = [agent for agent in self.agents.values() if agent.inside]
+            for agent in inside:
+                agent.leave()
+            kind = self.loads.kind(channel, weight, policy)
+            for lists in kind.lists:
+                lists.update((group, []) for group in self.groups.values())
+            for agent in inside:
+                agent.enter()
         return kind
 
     def retire(self, lane: Lane) -> None:
