@@ -132,7 +132,8 @@ class Lane:
             works.clear()
             self.keys.clear()
             self.start, self.head = 0, NOBODY
-        self.show()
+        if not self.dirty:
+            self.show()
 
     def first(self) -> Work:
         return self.works[self.start]

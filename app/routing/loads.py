@@ -52,6 +52,11 @@ class Loads:
     def __init__(self) -> None:
         self.states: dict[Ledger, State] = {}
         self.kinds: dict[tuple[str, int, str], Kind] = {}
+        self._ranks: dict[tuple[float, ...], tuple[float, ...]] = {}
+
+    def once(self, rank: tuple[float, ...]) -> tuple[float, ...]:
+        """Equal ones are one and the same, so that nothing need look into them to find them equal."""
+        return self._ranks.setdefault(rank, rank)
 
     def state(self, ledger: Ledger) -> "State":
         state = self.states.get(ledger)
@@ -95,10 +100,10 @@ class State:
         if fit is not None:
             self.fitting |= kind.bit
             for blended, places in enumerate(self.places):
-                places.append((kind.policy.load(fit, bool(blended), kind.whole), kind.free))
+                places.append((self._loads.once(kind.policy.load(fit, bool(blended), kind.whole)), kind.free))
         if kind.whole and not self.whole and self.could_hold(kind):
             for places in self.places:
-                places.append(((self.ledger.used_share,), kind.drainable))
+                places.append((self._loads.once((self.ledger.used_share,)), kind.drainable))
 
     def fit(self, kind: Kind) -> Fit | None:
         return self.fits[kind]

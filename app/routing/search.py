@@ -5,6 +5,7 @@ from itertools import compress
 from operator import itemgetter
 from typing import NamedTuple
 
+from app.routing.decisions import made
 from app.routing.index import Agent, Group, Work
 from app.routing.lanes import Lane
 from app.routing.loads import Slot
@@ -58,7 +59,7 @@ def find(lane: Lane, work: Work, agents: Mapping[int, Agent], *, draining: bool)
     if lane.barred or draining or work.facts.sticky_agent_id:
         return _find_with_exceptions(lane, work, agents, eligible, fronts, draining=draining)
     found = _first(fronts, TRACED_CANDIDATES) if eligible else []
-    return Findings(_best(found), found, None, eligible, reach.staffed, 0, 0)
+    return made(Findings, (_best(found), found, None, eligible, reach.staffed, 0, 0))
 
 
 def drainable(lane: Lane) -> Agent | None:
