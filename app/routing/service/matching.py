@@ -95,7 +95,8 @@ async def commit_decisions(
             events += _make(act, decision, table, fit)
             committed.made.append(decision.work_id)
     await _store(session, table)
-    await event_log.append_each(session, [(_act_of(event, act, causes or {}), event) for event in events])
+    acts = [_act_of(event, act, causes) for event in events] if causes else [act] * len(events)
+    await event_log.append_each(session, list(zip(acts, events, strict=True)))
     if table.owners:
         await conversations.set_owners(session, act, table.owners, reason="accepted")
     committed.agents = [_as_loaded(profile, table) for profile in table.profiles.values() if not profile.disabled]
