@@ -8,7 +8,7 @@ from app.routing.decisions import UnroutableReason
 from app.routing.demands import Demands, told_apart_by
 from app.routing.facts import AgentFacts, QueueFacts, WorkFacts
 from app.routing.index import Agent, Group, Reach, Work, profile_key
-from app.routing.lanes import Lane, asks_nothing_special
+from app.routing.lanes import Lane, asks_nothing_special, judge
 from app.routing.lines import Board
 from app.routing.loads import Kind, Loads, State
 from app.routing.ranking import get_policy
@@ -255,7 +255,7 @@ class Roster(Demands):
         if lane is None:
             return None if work.facts.queue_id in self.queues else "unknown_queue"
         if lane.judged is None or lane.judged[0] != self.version:
-            lane.judged = (self.version, _judge(lane))
+            lane.judged = (self.version, judge(lane))
             lane.sound_at = self.version if lane.judged[1] is None else 0
         return lane.judged[1]
 
@@ -289,17 +289,6 @@ class Roster(Demands):
     def _connect(self, reach: Reach, group: Group) -> None:
         if reach.admits(group) and meets(group.skills, reach.terms.requirements):
             reach.add(group)
-
-
-def _judge(lane: Lane) -> UnroutableReason | None:
-    agents = [agent for reach in lane.chain for group in reach.groups for agent in group.agents]
-    if lane.only is not None:
-        agents.append(lane.only)
-    if not agents:
-        return "nobody_qualified"
-    if not any(could_ever_fit(agent.state.ledger, lane.kind.channel, lane.kind.weight) for agent in agents):
-        return "nobody_has_the_capacity"
-    return None
 
 
 def same_profile(old: AgentFacts, new: AgentFacts) -> bool:
