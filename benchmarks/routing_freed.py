@@ -8,9 +8,11 @@ round trip over the bus, one after another, in the same run.
 import asyncio
 import json
 import secrets
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 
@@ -30,6 +32,7 @@ from app.ops.bench.socket_load import SocketConnection, subscribe
 from app.ops.bench.world import World, let_write, make_senders, make_world
 from app.routing import service as routing
 from benchmarks.figures import figure
+from benchmarks.routing_stages import Trip, time_stages, wall
 
 MUST, STRETCH = 8.0, 3.0
 """As P5's, which is one such step."""
@@ -52,6 +55,7 @@ class Server:
     offers: "asyncio.Queue[tuple[float, dict[str, Any]]]"
     socket: SocketConnection | None = None
     held: list[str] = field(default_factory=list)
+    trips: list[Trip] = field(default_factory=list)
 
     def note(self, frame: bytes) -> None:
         seen = now()
@@ -63,10 +67,13 @@ class Server:
         if status >= HTTPStatus.BAD_REQUEST:
             raise RuntimeError(f"{method} {path} answered {status}: {answer[:300]!r}")
 
-    async def take_next(self) -> float:
-        """When the offer's frame was there; it is accepted."""
+    async def take_next(self, *, after: tuple[str, datetime] | None = None) -> float:
+        """When the offer's frame was there; it is accepted. `after`: the conversation resolved for it, and when."""
         async with asyncio.timeout(OFFERED_WITHIN_SECONDS):
             seen, offer = await self.offers.get()
+        if after is not None:
+            since = timedelta(seconds=now() - seen)
+            self.trips.append(Trip(after[0], offer["id"], after[1], wall() - since))
         await self.ask("POST", f"/v1/offers/{offer['id']}/accept", {"token": offer["token"]})
         self.held.append(offer["conversation_id"])
         return seen
@@ -75,9 +82,10 @@ class Server:
         """Seconds from the resolution's sending to the frame of the offer that takes its place."""
         assert self.socket is not None
         self.socket.send({"type": "ping"})
-        started = now()
-        await self.ask("POST", f"/v1/conversations/{self.held.pop(0)}/resolve", {"disposition": "answered"})
-        return await self.take_next() - started
+        conversation_id = self.held.pop(0)
+        began_at, started = wall(), now()
+        await self.ask("POST", f"/v1/conversations/{conversation_id}/resolve", {"disposition": "answered"})
+        return await self.take_next(after=(conversation_id, began_at)) - started
 
 
 @dataclass(slots=True)
@@ -163,6 +171,7 @@ async def _measure(
 ) -> dict[str, Any]:
     async with _serving(installation, logins, address, seconds) as freed:
         pairs = [pair async for pair in interleave(freed.resolutions, freed.bare_way)]
+        told = await time_stages(freed.plain, [trip for server in freed.servers for trip in server.trips])
     milliseconds = [1000 * each for took in freed.took[1:] for each in took]
     return figure(
         "freed",
@@ -175,6 +184,7 @@ async def _measure(
         at_most=True,
         p50_ms=round(percentile(milliseconds, 0.5), 1),
         resolutions=len(milliseconds),
+        stages_ms=told,
     )
 
 
@@ -222,4 +232,4 @@ async def _fill(server: Server) -> None:
 
 
 if __name__ == "__main__":
-    print(json.dumps(measure(30)))
+    print(json.dumps(measure(float(sys.argv[1]) if len(sys.argv) > 1 else 30)))

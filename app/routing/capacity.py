@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import NamedTuple
 
 from app.core.errors import Conflict
@@ -22,6 +23,7 @@ WHOLE_AGENT_CHANNELS = frozenset({"phone", "voice"})
 INTERRUPTING_CHANNELS = WHOLE_AGENT_CHANNELS | {"chat"}
 INTERRUPTIBLE_CHANNELS = frozenset({"email", "task"})
 MAX_PARKED = 2
+LEDGERS_KEPT = 4_096
 
 Held = tuple[str, int]
 """One engagement or live offer: channel and units."""
@@ -71,13 +73,24 @@ def ledger_of(
     parked: int = 0,
 ) -> Ledger:
     """The ledger as the sum over live offers and engagements, which is what it must always equal."""
-    engaged = tuple(engaged)
+    return _sum(tuple(engaged), tuple(offered), capacity_units, tuple(sorted((limits or {}).items())), parked)
+
+
+@lru_cache(maxsize=LEDGERS_KEPT)
+def _sum(
+    engaged: tuple[Held, ...],
+    offered: tuple[Held, ...],
+    capacity_units: int,
+    limits: tuple[tuple[str, int], ...],
+    parked: int,
+) -> Ledger:
+    """Agents move among few distinct loads, and each commit asks for those of all its agents twice."""
     items = (*engaged, *offered)
     return Ledger(
         capacity_units=capacity_units,
         used_units=sum(units for _, units in items),
         counts=tuple(sorted(Counter(channel for channel, _ in items).items())),
-        limits=tuple(sorted((limits or {}).items())),
+        limits=limits,
         interruptible=_heaviest_first(
             (units, channel) for channel, units in engaged if channel in INTERRUPTIBLE_CHANNELS
         ),

@@ -14,6 +14,10 @@ WaitReason = Literal[
 UnroutableReason = Literal["unknown_queue", "nobody_qualified", "nobody_has_the_capacity"]
 
 
+made = tuple.__new__
+"""For what is decided most: past a named tuple's own constructor, which takes thrice as long."""
+
+
 class Candidate(NamedTuple):
     agent_id: UUID
     rank: Rank

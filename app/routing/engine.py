@@ -119,7 +119,7 @@ class Engine(Matching):
         self._move(agent, agent.state.credited(channel, weight, engaged=True))
 
     def _engage(self, agent: Agent, work: WorkFacts, at: datetime) -> None:
-        if agent.slot is not None or agent.draining_for is not None:
+        if agent.inside or agent.draining_for is not None:
             agent.leave()
         agent.idle = at.timestamp()
         if work.channel in INTERRUPTIBLE_CHANNELS:

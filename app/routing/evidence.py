@@ -37,7 +37,7 @@ class Found(NamedTuple):
             self.asked_alone,
             self.reach.policy.rules,
             found.eligible,
-            tuple([Candidate(agent.facts.id, rank) for rank, agent in found.ranked]),
+            tuple([Candidate(agent.facts.id, rank) for rank, agent in found.ranked()]),
             removed,
             self.before.ledger if self.before else None,
             self.after.ledger if self.after else None,
@@ -60,4 +60,6 @@ def trace_of_lone(
     not_sticky = 1 if sticky_agent_id is None else int(sticky_agent_id != agent.facts.id)
     load = kind.policy.load(fit, group.blended, kind.whole)
     rank = (not_sticky, *reach.standing_of(group), load, idle, agent.idle_hash)
-    return Found(reach, False, counts, Findings([(rank, agent)], 1, counts.staffed, 0, 0), before, after).as_trace()
+    return Found(
+        reach, False, counts, Findings(agent, [], (rank, agent), 1, counts.staffed, 0, 0), before, after
+    ).as_trace()

@@ -1,8 +1,8 @@
 """The router's memory: agents of one profile together, waiting work of one demand together.
 
 A profile is an agent as the demands in use see it, so all agents of a `Group` stand alike for every demand,
-and inside a group agents of equal load share one list in the order of the last rank rules. A `Reach` is one
-demand and the groups that meet it.
+and inside a group those who have the units for a kind of work share one list in the order of the rank rules that tell
+them apart. A `Reach` is one demand and the groups that meet it.
 """
 
 from bisect import bisect_left, insort
@@ -13,15 +13,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from app.routing.capacity import Fit
 from app.routing.facts import AgentFacts, QueueFacts, WorkFacts, order_key
 from app.routing.lines import Board, Line
-from app.routing.loads import Kind, State
+from app.routing.loads import Slot, State
 from app.routing.ranking import Policy, Standing, band, stable_hash
 from app.routing.rings import Terms
 
 if TYPE_CHECKING:
     from app.routing.lanes import Lane
-
-Slot = tuple[float, int, "Agent"]
-Bucket = tuple[tuple[float, ...], list[Slot]]
 
 
 class Work:
@@ -43,8 +40,8 @@ class Work:
 
 
 class Agent:
-    """An agent's place in the index. `slot` is set while it stands in its group's list. `content_with`
-    are the kinds (their bits) of which nothing waited for it, from a change of load until the next decision.
+    """An agent's place in the index. `inside` while it stands in its group's lists. `content_with` are the kinds (their
+    bits) of which nothing waited for it, from a change of load until the next decision.
     """
 
     __slots__ = (
@@ -54,9 +51,9 @@ class Agent:
         "group",
         "idle",
         "idle_hash",
+        "inside",
         "lanes",
         "offers",
-        "slot",
         "state",
     )
 
@@ -67,24 +64,23 @@ class Agent:
         self.idle = facts.idle_since_at.timestamp()
         self.idle_hash = stable_hash(facts.id)
         self.group: Group | None = None
-        self.slot: Slot | None = None
+        self.inside = False
         self.draining_for: Work | None = None
         self.lanes: list[Lane] = []
         self.offers: dict[Work, Fit] = {}
 
     def enter(self) -> None:
-        """Take the place that facts and load call for: in a list while routable, apart while draining."""
+        """Take the places that facts and load call for: in the lists while routable, apart while draining."""
         group = self.group
-        if group is None or not self.facts.routable or self.slot is not None:
+        if group is None or self.inside or not self.facts.routable:
             return
         if self.draining_for is not None:
             group.draining[self] = None
-        else:
-            self.slot = (self.idle, self.idle_hash, self)
-            insort(group.buckets.setdefault(self.state, []), self.slot)
-            group.found.clear()
-            for room in self.state.rooms:
-                room[group] += 1
+            return
+        self.inside = True
+        idle, idle_hash = self.idle, self.idle_hash
+        for load, lists in self.state.places[group.blended]:
+            insort(lists[group], (load, idle, idle_hash, self))
 
     def leave(self) -> None:
         group = self.group
@@ -92,23 +88,20 @@ class Agent:
             return
         if self.draining_for is not None:
             group.draining.pop(self, None)
-        if self.slot is not None:
-            members = group.buckets[self.state]
-            del members[bisect_left(members, self.slot)]
-            if not members:
-                del group.buckets[self.state]
-            self.slot = None
-            group.found.clear()
-            for room in self.state.rooms:
-                room[group] -= 1
+        if self.inside:
+            self.inside = False
+            idle, idle_hash = self.idle, self.idle_hash
+            for load, lists in self.state.places[group.blended]:
+                slots = lists[group]
+                del slots[bisect_left(slots, (load, idle, idle_hash))]
 
 
 class Group:
     """All agents of one profile."""
 
     __slots__ = (
-        "agents", "blended", "buckets", "draining", "found", "key", "line", "queues", "queues_served", "reaches",
-        "routable", "skills", "teams",
+        "agents", "blended", "draining", "key", "line", "queues", "queues_served", "reaches", "routable", "skills",
+        "teams",
     )  # fmt: skip
 
     def __init__(self, key: object, facts: AgentFacts, board: Board, *, blended: bool, queues_served: int) -> None:
@@ -120,22 +113,12 @@ class Group:
         self.queues_served = queues_served
         self.agents: dict[Agent, None] = {}
         self.routable = 0
-        self.buckets: dict[State, list[Slot]] = {}
         self.draining: dict[Agent, None] = {}
-        self.found: dict[Kind, list[Bucket]] = {}
         self.reaches: dict[Reach, None] = {}
         self.line = Line(board)
 
-    def fitting(self, kind: Kind) -> list[Bucket]:
-        """The lists of those who have the units, by load; remembered until somebody moves."""
-        found = self.found.get(kind)
-        if found is None:
-            found = self.found[kind] = [
-                (kind.policy.load(fit, self.blended, kind.whole), members)
-                for state, members in self.buckets.items()
-                if (fit := state.fits[kind]) is not None
-            ]
-        return found
+
+Look = Callable[[Mapping[Group, list[Slot]]], Sequence[list[Slot]]]
 
 
 class Counts(NamedTuple):
@@ -184,7 +167,7 @@ class Reach:
         self.lanes: dict[Lane, None] = {}
         self.manned = 0
         self.staffed = 0
-        self._look: Callable[[Mapping[Group, int]], Sequence[int]] | None = None
+        self._look: Look | None = None
         self.counts: Counts | None = None
         self.watchers: dict[Lane, None] = {}
 
@@ -203,14 +186,14 @@ class Reach:
             self.counts = Counts(version, presence, agents, admitted, qualified, self.staffed)
         return self.counts
 
-    def room_for(self, kind: Kind) -> Sequence[int]:
-        """How many of each group, in the order of `ranked`, have the units: one pass at the interpreter's speed."""
+    def look(self, lists: Mapping[Group, list[Slot]]) -> Sequence[list[Slot]]:
+        """The lists of its groups, in the order of `ranked`: one pass at the interpreter's speed."""
         look = self._look
         if look is None:
             groups = [group for _, group in self.ranked]
             # With one key `itemgetter` gives no tuple, with none it cannot be made.
-            look = self._look = itemgetter(*groups) if len(groups) > 1 else lambda room: [room[each] for each in groups]
-        return look(kind.room)
+            look = self._look = itemgetter(*groups) if len(groups) > 1 else lambda all_: [all_[each] for each in groups]
+        return look(lists)
 
     def standing_of(self, group: Group) -> tuple[float, ...]:
         """What the policy's standing rules say of a group, the same at any time."""

@@ -4,6 +4,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from uuid import UUID
 
+from app.routing.capacity import could_ever_fit
 from app.routing.decisions import UnroutableReason
 from app.routing.facts import OrderKey, WorkFacts
 from app.routing.index import Agent, Reach, Work
@@ -132,7 +133,8 @@ class Lane:
             works.clear()
             self.keys.clear()
             self.start, self.head = 0, NOBODY
-        self.show()
+        if not self.dirty:
+            self.show()
 
     def first(self) -> Work:
         return self.works[self.start]
@@ -152,3 +154,15 @@ def asks_nothing_special(facts: WorkFacts) -> bool:
         or facts.language
         or facts.sticky_until_at
     )
+
+
+def judge(lane: Lane) -> UnroutableReason | None:
+    """Why nobody could ever take such work, at any ring to come; None if somebody could."""
+    agents = [agent for reach in lane.chain for group in reach.groups for agent in group.agents]
+    if lane.only is not None:
+        agents.append(lane.only)
+    if not agents:
+        return "nobody_qualified"
+    if not any(could_ever_fit(agent.state.ledger, lane.kind.channel, lane.kind.weight) for agent in agents):
+        return "nobody_has_the_capacity"
+    return None

@@ -16,15 +16,21 @@ from app.routing.capacity import (
 from app.routing.ranking import Policy, get_policy
 
 if TYPE_CHECKING:
-    from app.routing.index import Group
+    from app.routing.index import Agent, Group
+
+Slot = tuple[tuple[float, ...], float, int, "Agent"]
+"""(load, since when idle, stable hash, agent): in this order the last rank rules put agents of one profile."""
+Lists = dict["Group", list[Slot]]
+Place = tuple[tuple[float, ...], Lists]
 
 
 class Kind:
     """A channel, a weight and the policy's load rule: what decides which loads fit and in which order. `bit` stands
-    for it in `State.fitting`; `room` tells how many agents of each group have the units for it just now.
+    for it in `State.fitting`; `free` lists who of each group has the units for it just now, the best first, and
+    `drainable` of whole-agent work who could drain for it, the lowest used share first.
     """
 
-    __slots__ = ("bit", "channel", "policy", "room", "weight", "whole")
+    __slots__ = ("bit", "channel", "drainable", "free", "policy", "weight", "whole")
 
     def __init__(self, channel: str, weight: int, policy: Policy, bit: int) -> None:
         self.channel = channel
@@ -32,7 +38,12 @@ class Kind:
         self.policy = policy
         self.bit = bit
         self.whole = channel in WHOLE_AGENT_CHANNELS
-        self.room: dict[Group, int] = {}
+        self.free: Lists = {}
+        self.drainable: Lists = {}
+
+    @property
+    def lists(self) -> tuple[Lists, ...]:
+        return (self.free, self.drainable) if self.whole else (self.free,)
 
 
 class Loads:
@@ -41,6 +52,11 @@ class Loads:
     def __init__(self) -> None:
         self.states: dict[Ledger, State] = {}
         self.kinds: dict[tuple[str, int, str], Kind] = {}
+        self._ranks: dict[tuple[float, ...], tuple[float, ...]] = {}
+
+    def once(self, rank: tuple[float, ...]) -> tuple[float, ...]:
+        """Equal ones are one and the same, so that nothing need look into them to find them equal."""
+        return self._ranks.setdefault(rank, rank)
 
     def state(self, ledger: Ledger) -> "State":
         state = self.states.get(ledger)
@@ -60,17 +76,18 @@ class Loads:
 
 class State:
     """One ledger with its arithmetic remembered. `fits` tells how work of each kind fits, `fitting` has the bits of the
-    kinds that do and `rooms` the places where those who have this load are counted.
+    kinds that do and `places` the lists where those who have this load stand, each with the load by which they stand
+    there: of agents without a whole-agent channel, and of those with one.
     """
 
-    __slots__ = ("_credited", "_debited", "_loads", "_offered", "fits", "fitting", "ledger", "rooms", "whole")
+    __slots__ = ("_credited", "_debited", "_loads", "_offered", "fits", "fitting", "ledger", "places", "whole")
 
     def __init__(self, ledger: Ledger, loads: Loads) -> None:
         self.ledger = ledger
         self.whole = ledger.holds_whole_agent_work
         self.fits: dict[Kind, Fit | None] = {}
         self.fitting = 0
-        self.rooms: list[dict[Group, int]] = []
+        self.places: tuple[list[Place], list[Place]] = ([], [])
         self._offered: dict[Kind, State] = {}
         self._loads = loads
         self._debited: dict[tuple[str, int], State] = {}
@@ -82,7 +99,11 @@ class State:
         fit = self.fits[kind] = fits(self.ledger, kind.channel, kind.weight)
         if fit is not None:
             self.fitting |= kind.bit
-            self.rooms.append(kind.room)
+            for blended, places in enumerate(self.places):
+                places.append((self._loads.once(kind.policy.load(fit, bool(blended), kind.whole)), kind.free))
+        if kind.whole and not self.whole and self.could_hold(kind):
+            for places in self.places:
+                places.append((self._loads.once((self.ledger.used_share,)), kind.drainable))
 
     def fit(self, kind: Kind) -> Fit | None:
         return self.fits[kind]

@@ -4,7 +4,7 @@ import heapq
 from functools import partial
 
 from app.routing.capacity import Fit
-from app.routing.decisions import Decision, Drain, Offer, Wait, WaitReason
+from app.routing.decisions import Decision, Drain, Offer, Wait, WaitReason, made
 from app.routing.evidence import Found, trace_of_lone
 from app.routing.facts import OrderKey
 from app.routing.index import Agent, Counts, Reach, Work
@@ -18,10 +18,6 @@ from app.routing.search import Findings, drainable, find
 Todo = tuple[OrderKey, int, Lane | Work, Agent | None]
 """What may be done, first key first: place the head of a lane, take it for an agent, or find somebody who
 drains for a late call (a work). An agent stands with the lane it would take."""
-
-
-made = tuple.__new__
-"""For what is decided most: past a named tuple's own constructor, which takes thrice as long."""
 
 
 class Matching(Places):
@@ -43,7 +39,6 @@ class Matching(Places):
                 self._tell_the_rest(decided)
                 break
             if lane.barred:
-                self._enter_all()
                 work = lane.first()
                 decided.append(self._offer(lane, work, self._find(lane, work)))
             else:
@@ -52,7 +47,6 @@ class Matching(Places):
         agent.content_with = 0
 
     def _match(self, limit: int, decided: list[Decision]) -> None:
-        self._enter_all()
         todo = self._todo()
         offers = 0
         while todo and offers < limit:
@@ -87,7 +81,7 @@ class Matching(Places):
             decided.append(self._offer_alone(asking, lane))
         else:
             found = self._find(lane, work)
-            if not found.ranked:
+            if found.winner is None:
                 self._block(lane, work, found, todo, decided)
                 return False
             decided.append(self._offer(lane, work, found))
@@ -161,7 +155,8 @@ class Matching(Places):
         return chosen
 
     def _offer(self, lane: Lane, work: Work, found: Findings) -> Offer:
-        agent = found.ranked[0][1]
+        agent = found.winner
+        assert agent is not None
         before, kind = agent.state, lane.kind
         fit = before.fits[kind]
         assert fit is not None
@@ -170,7 +165,7 @@ class Matching(Places):
         after = self._debit(agent, work, kind, fit)
         facts = work.facts
         evidence = self._evidence(lane, found, before, after).as_trace
-        return Offer(facts.id, facts.version, agent.facts.id, lane.reach.ring, fit.parks, evidence)
+        return made(Offer, (facts.id, facts.version, agent.facts.id, lane.reach.ring, fit.parks, evidence))
 
     def _offer_alone(self, agent: Agent, lane: Lane) -> Offer:
         """The head of the lane when it is known that nobody but this agent has the units: the others need not be
@@ -204,12 +199,10 @@ class Matching(Places):
         if work.drainer is not None:
             self._end_drain(work.drainer)
         after = agent.state.offered(kind)
-        if agent.slot is None and agent.draining_for is None:
-            agent.state = after
-        else:
+        if agent.inside or agent.draining_for is not None:
             agent.leave()
-            agent.state = after
-            agent.enter()
+            self._outside[agent] = None
+        agent.state = after
         work.offered = (agent, fit)
         agent.offers[work] = fit
         self._offered += 1
@@ -232,7 +225,7 @@ class Matching(Places):
         ]
         if not asking:
             del self._late[lane]
-        elif drainable(lane) is None:
+        elif self._drainable(lane) is None:
             return
         for work in asking:
             heapq.heappush(todo, self._entry(work.key, work))
@@ -241,7 +234,7 @@ class Matching(Places):
         lane = work.lane
         if lane is None or work.drainer is not None:
             return
-        agent = drainable(lane)
+        agent = self._drainable(lane)
         if agent is None:
             return
         agent.leave()
@@ -272,11 +265,16 @@ class Matching(Places):
             return "tries_exhausted"
         return "cooling_down" if found.cooling_down == found.staffed else "no_free_units"
 
+    def _drainable(self, lane: Lane) -> Agent | None:
+        self._enter_all()
+        return drainable(lane)
+
     def _find(self, lane: Lane, work: Work) -> Findings:
+        self._enter_all()
         return find(lane, work, self._roster.agents, draining=self._draining > 0)
 
     def _evidence(self, lane: Lane, found: Findings, before: State | None = None, after: State | None = None) -> Found:
-        return Found(lane.reach, lane.only is not None, self._counts(lane.reach), found, before, after)
+        return made(Found, (lane.reach, lane.only is not None, self._counts(lane.reach), found, before, after))
 
     def _counts(self, reach: Reach) -> Counts:
         roster, counts = self._roster, reach.counts

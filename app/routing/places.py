@@ -163,7 +163,7 @@ class Places:
         if agent not in self._dirty_agents:
             agent.content_with = agent.state.fitting
             self._dirty_agents[agent] = None
-        if agent.slot is not None or agent.draining_for is not None:
+        if agent.inside or agent.draining_for is not None:
             agent.leave()
         agent.state = state
         self._outside[agent] = None
@@ -173,14 +173,16 @@ class Places:
         return work.timer == serial and work.offered is None and self._works.get(work.facts.id.int) is work
 
     def _mark(self, lane: Lane) -> None:
-        lane.dirty = True
-        lane.show()
-        self._dirty_lanes[lane] = None
+        if not lane.dirty:
+            lane.dirty = True
+            lane.show()
+            self._dirty_lanes[lane] = None
 
     def _clean(self, lane: Lane) -> None:
-        lane.dirty = False
-        lane.show()
         self._dirty_lanes.pop(lane, None)
+        lane.dirty = False
+        if lane.size:
+            lane.show()
 
     def _end_drain(self, agent: Agent) -> None:
         work = agent.draining_for

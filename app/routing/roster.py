@@ -8,7 +8,7 @@ from app.routing.decisions import UnroutableReason
 from app.routing.demands import Demands, told_apart_by
 from app.routing.facts import AgentFacts, QueueFacts, WorkFacts
 from app.routing.index import Agent, Group, Reach, Work, profile_key
-from app.routing.lanes import Lane, asks_nothing_special
+from app.routing.lanes import Lane, asks_nothing_special, judge
 from app.routing.lines import Board
 from app.routing.loads import Kind, Loads, State
 from app.routing.ranking import get_policy
@@ -44,9 +44,10 @@ class Roster(Demands):
         self._reaches_asking, self._groups_with = {}, {}
         self._plain_lanes = {}
         for kind in self.loads.kinds.values():
-            kind.room.clear()
+            for lists in kind.lists:
+                lists.clear()
         for agent in self.agents.values():
-            agent.group, agent.slot, agent.lanes, agent.content_with = None, None, [], 0
+            agent.group, agent.inside, agent.lanes, agent.content_with = None, False, [], 0
         for agent in self.agents.values():
             self._join(agent)
 
@@ -122,7 +123,8 @@ class Roster(Demands):
                 del self._groups_with[skill][group]
             del self.groups[group.key]
             for kind in self.loads.kinds.values():
-                del kind.room[group]
+                for lists in kind.lists:
+                    del lists[group]
 
     def _new_group(self, key: object, facts: AgentFacts) -> Group:
         served = (self.queues[queue_id] for queue_id in facts.queues if queue_id in self.queues)
@@ -138,7 +140,8 @@ class Roster(Demands):
             ),
         )
         for kind in self.loads.kinds.values():
-            kind.room[group] = 0
+            for lists in kind.lists:
+                lists[group] = []
         for skill in (None, *facts.skills):
             self._groups_with.setdefault(skill, {})[group] = None
             for reach in self._reaches_asking.get(skill, ()):
@@ -208,13 +211,17 @@ class Roster(Demands):
         return lane
 
     def _kind(self, channel: str, weight: int, policy: str) -> Kind:
-        known = len(self.loads.kinds)
-        kind = self.loads.kind(channel, weight, policy)
-        if len(self.loads.kinds) > known:
-            for group in self.groups.values():
-                kind.room[group] = sum(
-                    len(members) for state, members in group.buckets.items() if state.fits[kind] is not None
-                )
+        kind = self.loads.kinds.get((channel, weight, policy))
+        if kind is None:
+            # Whoever stands in the lists takes their places again, for now there are more of them.
+            inside = [agent for agent in self.agents.values() if agent.inside]
+            for agent in inside:
+                agent.leave()
+            kind = self.loads.kind(channel, weight, policy)
+            for lists in kind.lists:
+                lists.update((group, []) for group in self.groups.values())
+            for agent in inside:
+                agent.enter()
         return kind
 
     def retire(self, lane: Lane) -> None:
@@ -248,7 +255,7 @@ class Roster(Demands):
         if lane is None:
             return None if work.facts.queue_id in self.queues else "unknown_queue"
         if lane.judged is None or lane.judged[0] != self.version:
-            lane.judged = (self.version, _judge(lane))
+            lane.judged = (self.version, judge(lane))
             lane.sound_at = self.version if lane.judged[1] is None else 0
         return lane.judged[1]
 
@@ -282,17 +289,6 @@ class Roster(Demands):
     def _connect(self, reach: Reach, group: Group) -> None:
         if reach.admits(group) and meets(group.skills, reach.terms.requirements):
             reach.add(group)
-
-
-def _judge(lane: Lane) -> UnroutableReason | None:
-    agents = [agent for reach in lane.chain for group in reach.groups for agent in group.agents]
-    if lane.only is not None:
-        agents.append(lane.only)
-    if not agents:
-        return "nobody_qualified"
-    if not any(could_ever_fit(agent.state.ledger, lane.kind.channel, lane.kind.weight) for agent in agents):
-        return "nobody_has_the_capacity"
-    return None
 
 
 def same_profile(old: AgentFacts, new: AgentFacts) -> bool:

@@ -2,6 +2,7 @@
 
 from app.routing.capacity import Ledger
 from app.routing.decisions import Trace
+from app.routing.ranking import Rank
 
 
 def document(trace: Trace) -> dict[str, object]:
@@ -23,22 +24,21 @@ def document(trace: Trace) -> dict[str, object]:
 
 def candidates(trace: Trace) -> list[dict[str, object]]:
     """Each with its rank named by rule, the winner first."""
-    return [
-        {
-            "agent_id": str(candidate.agent_id),
-            "rank": dict(zip(trace.rules, map(_plain, candidate.rank), strict=False)),
-        }
-        for candidate in trace.candidates
-    ]
+    return [{"agent_id": str(agent_id), "rank": _named(trace.rules, rank)} for agent_id, rank in trace.candidates]
+
+
+def _named(rules: tuple[str, ...], rank: Rank) -> dict[str, object]:
+    """JSON of a rank vector: its parts that are vectors as lists, whole numbers beyond JSON's as text."""
+    return {rule: value if type(value) is float else _plain(value) for rule, value in zip(rules, rank, strict=False)}
 
 
 def _plain(value: object) -> object:
-    if type(value) is float:  # nearly all
-        return value
+    if isinstance(value, tuple):
+        return list(value)
     if isinstance(value, int):
         # A hash is wider than JSON's numbers are exact.
         return value if -(2**53) <= value <= 2**53 else str(value)
-    return [_plain(part) for part in value] if isinstance(value, tuple) else value
+    return value
 
 
 def _ledger(ledger: Ledger | None) -> dict[str, object] | None:

@@ -19,7 +19,7 @@ from benchmarks.prove.records import Curve, Measured, Outcome, counted
 from benchmarks.routing import World
 from benchmarks.routing_shell import clone, fill
 
-AGENTS = (500, 1_000, 2_000, 5_000, 10_000, 20_000)
+AGENTS = (100, 500, 1_000, 2_000, 5_000, 10_000, 20_000)
 WAITING = (100, 1_000, 10_000, 100_000, 1_000_000)
 PROFILES = (20, 200, 1_000, 5_000)
 REBUILT = (1_000, 10_000, 50_000, 100_000, 200_000)

@@ -93,8 +93,13 @@ async def load_queues(session: AsyncSession, queue_ids: Collection[UUID] | None)
 
 async def load_waiting(session: AsyncSession, work_ids: Collection[UUID] | None) -> list[WorkFacts]:
     """Queued work; all of it when `work_ids` is None. By the driver: a new owner loads 100,000 of them at once."""
-    queues = {queue.id: (queue, openings(queue_facts(queue).rings)) for queue in await queue_rows.list_queues(session)}
-    return [_waiting(row, *queues[row["queue_id"]]) for row in await live_rows.fetch_waiting(session, work_ids)]
+    rows = await live_rows.fetch_waiting(session, work_ids)
+    if not rows:
+        return []
+    of_them = None if work_ids is None else {row["queue_id"] for row in rows}
+    stored = await queue_rows.list_queues(session, of_them)
+    queues = {queue.id: (queue, openings(queue_facts(queue).rings)) for queue in stored}
+    return [_waiting(row, *queues[row["queue_id"]]) for row in rows]
 
 
 def _waiting(row: Mapping[str, Any], queue: Queue, numbers: Sequence[int]) -> WorkFacts:

@@ -33,12 +33,14 @@ ROUTER = "router"
 @dataclass
 class Committed:
     """`made`: works whose offers stand. `stale`: decisions that the tables no longer bear out, with the rule.
-    `agents`: all of the decisions' agents that work can be offered to, as they are after the commit.
+    `agents`: all of the decisions' agents that work can be offered to, as they are after the commit. `events`: the ids
+    of those appended.
     """
 
     made: list[UUID] = field(default_factory=list)
     stale: list[tuple[decisions.Offer, str]] = field(default_factory=list)
     agents: list[LoadedAgent] = field(default_factory=list)
+    events: list[UUID] = field(default_factory=list)
 
 
 @dataclass
@@ -95,7 +97,8 @@ async def commit_decisions(
             events += _make(act, decision, table, fit)
             committed.made.append(decision.work_id)
     await _store(session, table)
-    await event_log.append_each(session, [(_act_of(event, act, causes or {}), event) for event in events])
+    acts = [_act_of(event, act, causes) for event in events] if causes else [act] * len(events)
+    committed.events = await event_log.append_each(session, list(zip(acts, events, strict=True)))
     if table.owners:
         await conversations.set_owners(session, act, table.owners, reason="accepted")
     committed.agents = [_as_loaded(profile, table) for profile in table.profiles.values() if not profile.disabled]

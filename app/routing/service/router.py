@@ -20,6 +20,7 @@ from app.core.owners import Deposed, Ownership
 from app.routing import decisions
 from app.routing.engine import Engine
 from app.routing.facts import AgentFacts, WorkFacts
+from app.routing.looks import IdleLooks
 from app.routing.rings import COOL_DOWN_ALONE_SECONDS, COOL_DOWN_SECONDS
 from app.routing.service import gauges, loading
 from app.routing.service.matching import ROUTER, Committed, commit_decisions
@@ -29,8 +30,6 @@ log = structlog.get_logger(__name__)
 
 DECISIONS_PER_COMMIT = 100
 """A commit holds the locks of all its agents; more of them would let answers wait."""
-STEP_SECONDS = 0.02
-"""How soon one look at the log may follow another: most of a busy log is nothing to the router."""
 SWEEP_SECONDS = 5.0
 REBUILD_PAUSE_SECONDS = 0.5
 MAX_CAUSES = 1_000
@@ -88,6 +87,8 @@ class Router:
         self._logins: dict[UUID, tuple[datetime, datetime]] = {}
         self._sweep = Sweep()
         self._sweep_at = clock.now()
+        self._own_events: set[UUID] = set()
+        """Of our own commits, until they come by in the log: the memory holds what they tell."""
         self._causes: dict[UUID, str] = {}
         """By work, the request id of the event that brought it, where a trace goes on with it."""
 
@@ -108,11 +109,7 @@ class Router:
         while True:
             try:
                 await self.rebuild()
-                while True:
-                    began = asyncio.get_running_loop().time()
-                    if not await self.step(epoch):
-                        await self._idle()
-                        await asyncio.sleep(max(began + STEP_SECONDS - asyncio.get_running_loop().time(), 0))
+                await self._follow(epoch)
             except Deposed:
                 log.info("router_deposed", epoch=epoch)
                 return
@@ -120,6 +117,18 @@ class Router:
                 raise_if_cancelled()
                 log.warning("router_rebuilds", epoch=epoch, exc_info=True)
                 await asyncio.sleep(REBUILD_PAUSE_SECONDS)
+
+    async def _follow(self, epoch: int) -> None:
+        looks, loop = IdleLooks(), asyncio.get_running_loop()
+        in_vain = False
+        while True:
+            if await self.step(epoch):
+                in_vain = False
+                continue
+            rest = looks.rest_seconds(loop.time()) if in_vain else 0.0
+            await self._idle()
+            in_vain = True
+            await asyncio.sleep(rest)
 
     async def rebuild(self) -> None:
         """The position first, then the tables: what changes in between is read again, which is harmless."""
@@ -129,6 +138,7 @@ class Router:
                 self._position = await event_log.head(connection)
             self._engine = Engine()
             self._sweep = Sweep()
+            self._own_events.clear()
             async with self._database.transaction() as session:
                 for queue in await loading.load_queues(session, None):
                     self._engine.put_queue(queue)
@@ -166,6 +176,7 @@ class Router:
 
     async def _remember(self, committed: Committed) -> None:
         made = set(committed.made)
+        self._own_events.update(committed.events)
         gauges.OFFERS.inc(len(made))
         for work_id in committed.made:
             self._engine.confirm(work_id)
@@ -188,6 +199,9 @@ class Router:
         while True:
             events = await self._log.read(self._position, limit=event_log.READ_LIMIT)
             for event in events:
+                if event.uuid in self._own_events:
+                    self._own_events.remove(event.uuid)
+                    continue
                 changed.add(event)
                 if tracing.is_carried(event.request_id):
                     self._note_cause(event)

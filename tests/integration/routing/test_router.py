@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from prometheus_client import REGISTRY
+from sqlalchemy import event
 
 from app.core.database import Database
 from app.core.log_signal import LogSignal
@@ -87,6 +88,24 @@ async def test_a_freed_slot_is_filled_at_once(world: World, router: Router, sign
     await settled(world, router, signal, epoch)
     assert {offer.conversation_id for offer in await world.offers()} == set(conversations)
     await world.assert_sound()
+
+
+async def test_what_it_has_committed_itself_it_does_not_read_again(
+    world: World, router: Router, signal: LogSignal, database: Database
+) -> None:
+    epoch = await world.acquire_router()
+    agent = await world.add_agent()
+    await router.rebuild()
+    await settled(world, router, signal, epoch)
+    read: list[str] = []
+    event.listen(database.engine.sync_engine, "before_cursor_execute", lambda *seen: read.append(seen[2]))
+    conversation = await world.add_waiting()
+    await settled(world, router, signal, epoch)
+    offer = (await world.offers(conversation))[0]
+    assert not [sql for sql in read if "JOIN agent_ledger" in sql]
+    await world.run(offers.decline_offer, agent_id=agent, offer_id=offer.id, token=offer.token, reason="busy")
+    await settled(world, router, signal, epoch)
+    assert [sql for sql in read if "JOIN agent_ledger" in sql]
 
 
 async def test_a_change_that_was_never_told_is_repaired_by_the_second_sweep_and_counted(

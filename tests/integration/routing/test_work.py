@@ -216,7 +216,8 @@ async def test_auto_accept_of_the_queue_or_the_agent_owns_without_an_answer(
     await routed()
     assert await world.owner(conversation) == agent
     assert [(offer.state, offer.end_reason) for offer in await world.offers()] == [("accepted", "auto")]
-    assert (await world.work(conversation)).run_at == world.clock.now() + timedelta(seconds=600)
+    work = await world.work(conversation)
+    assert (work.run_at, work.answered_at) == (world.clock.now() + timedelta(seconds=600), world.clock.now())
     await world.assert_sound()
 
 
