@@ -1,7 +1,7 @@
 """Work items that stand for a colleague asked in by the owner.
 
 Revision ID: 20261122_0024
-Revises: 20261122_0023
+Revises: 20261122_0023_3
 """
 
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ from alembic import op
 from app.ops.migration_steps import add_index, remove_index, replace_check
 
 revision = "20261122_0024"
-down_revision = "20261122_0023"
+down_revision = "20261122_0023_3"
 branch_labels = None
 depends_on = None
 

@@ -1,4 +1,4 @@
-"""Skills of a queue that rank or fade, how long its work is kept for the last agent, and who asks in a warm transfer.
+"""Skills of a queue that rank or fade, and how long its work is kept for the last agent.
 
 Revision ID: 20261122_0023
 Revises: 20261122_0022
@@ -19,17 +19,9 @@ def upgrade() -> None:
     op.add_column("queue", sa.Column("fading", JSONB(), server_default=sa.text("'{}'"), nullable=False))
     op.add_column("queue", sa.Column("last_agent_memory_seconds", sa.Integer(), nullable=True))
     op.add_column("queue", sa.Column("last_agent_hold_seconds", sa.Integer(), nullable=True))
-    op.add_column("work_item", sa.Column("preferred", JSONB(), server_default=sa.text("'[]'"), nullable=False))
-    op.add_column("offer", sa.Column("from_agent_id", sa.Uuid(), nullable=True))
-    op.add_column("offer", sa.Column("handover_reason", sa.Text(), nullable=True))
-    op.add_column("offer", sa.Column("handover_note_id", sa.Uuid(), nullable=True))
 
 
 def downgrade() -> None:
-    op.drop_column("offer", "handover_note_id")
-    op.drop_column("offer", "handover_reason")
-    op.drop_column("offer", "from_agent_id")
-    op.drop_column("work_item", "preferred")
     op.drop_column("queue", "last_agent_hold_seconds")
     op.drop_column("queue", "last_agent_memory_seconds")
     op.drop_column("queue", "fading")
