@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 from uuid import uuid4
 
+import asyncpg
 from sqlalchemy import make_url
 
 from app.core.database import Database
@@ -33,6 +34,8 @@ WRONG_HERE = {
         SELECT id, last_error FROM offer WHERE last_error !~ 'changed hands' UNION ALL
         SELECT id, last_error FROM work_item WHERE last_error !~ 'changed hands'""",
 }
+STARVED = frozenset({"55P03", "25P03"})
+"""A lock not given within ten seconds, a fenced transaction idle for two: the machine has no time for us."""
 Clone = Callable[[], AbstractAsyncContextManager[str]]
 """A fresh database at the head of the migrations, by its address."""
 
@@ -148,7 +151,10 @@ class Races:
             if name in ROUTERS:
                 self.story.faults.append(f"{name}: {refusal.code}: the router would throw its memory away")
         except Exception as error:  # anything else is a fault of the product, and the round goes on
-            self.story.faults.append(f"{name}: {error!r}")
+            if is_starved(error):
+                self.story.refused[f"{name}: starved"] += 1
+            else:
+                self.story.faults.append(f"{name}: {error!r}")
 
     async def _check(self) -> None:
         async with self.world.database.transaction() as session:
@@ -159,6 +165,14 @@ class Races:
         async with self.world.database.transaction() as session:
             self.story.kinds += await count_kinds(session)
         self.story.refused["consumer: work_changed"] += self.centre.crossed
+
+
+def is_starved(error: BaseException | None) -> bool:
+    """Whether PostgreSQL gave up for lack of time. Of a connection it ended the driver may only say that it is gone."""
+    if error is None:
+        return False
+    ended = isinstance(error, asyncpg.InternalClientError | asyncpg.InterfaceError | ConnectionError)
+    return ended or getattr(error, "sqlstate", None) in STARVED or is_starved(error.__cause__)
 
 
 async def run_races(form: Form, clone: Clone) -> Story:
