@@ -83,7 +83,8 @@ PARTS = (
         "Any sequence upon the router",
         "1,000 sequences of up to 60 acts (arrivals, answers, presence, transfers cold and warm, wrap-ups, idle chats, "
         "overflow, time, edits of queues, crashes amid a commit, owners that freeze for 10 s and wake after a "
-        "takeover), drawn by Hypothesis on a real PostgreSQL: each invariant of routing holds after each step, and the frozen and the dead commit nothing.",
+        "takeover), drawn by Hypothesis on a real PostgreSQL: each invariant of routing holds after each step, and "
+        "the frozen and the dead commit nothing.",
         ("-m", "benchmarks.prove.router_machine"),
         limit_seconds=2 * 3600,
         is_seeded=True,
