@@ -50,11 +50,13 @@ def tell(form: Form, story: Story) -> Outcome:
     ]
     acts = ", ".join(f"{count:,} {name}" for name, count in sorted(story.acts.items()))
     kinds = ", ".join(f"{count:,} {name}" for name, count in sorted(story.kinds.items()))
+    starved = sum(count for name, count in story.refused.items() if name.endswith(": starved"))
     refused = ", ".join(f"{count:,} {name}" for name, count in story.refused.most_common(MOST_TOLD))
     notes = [
         f"{form.routers} routers and {form.people} people a round; the tables emptied every {form.rounds_a_day}",
         f"Done: {acts}",
         f"Came about: {kinds}",
+        f"Given up because the machine had no time, and rolled back: {starved:,}",
         f"Refused or given back, the most frequent: {refused}",
     ]
     return Outcome(figures, faults=story.faults[:MOST_TOLD], notes=notes)
