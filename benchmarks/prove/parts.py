@@ -71,9 +71,9 @@ PARTS = (
         "races",
         "Routers and people at once",
         "10,000 rounds of eight routers (one true owner, others deposed, taking over or woken) and fifty racing "
-        "accepts, declines, expiries, presence changes, transfers and resolutions on a real PostgreSQL: nothing is "
-        "owned twice, above capacity, adrift from the ledger or without a timer, and a deposed router commits "
-        "nothing.",
+        "accepts, declines, expiries, presence changes, transfers cold and warm, wrap-ups and resolutions, amid "
+        "overflow, idle chats and edits of queues, on a real PostgreSQL: nothing is owned twice, above capacity, "
+        "adrift from the ledger or without a timer, and a deposed router commits nothing.",
         ("-m", "benchmarks.prove.races"),
         limit_seconds=4 * 3600,
         is_seeded=True,
@@ -81,9 +81,10 @@ PARTS = (
     Part(
         "router-machine",
         "Any sequence upon the router",
-        "1,000 sequences of up to 60 acts (arrivals, answers, presence, transfers, time, edits of policies, crashes "
-        "amid a commit, owners that freeze for 10 s and wake after a takeover), drawn by Hypothesis on a real "
-        "PostgreSQL: each invariant of routing holds after each step, and the frozen and the dead commit nothing.",
+        "1,000 sequences of up to 60 acts (arrivals, answers, presence, transfers cold and warm, wrap-ups, idle chats, "
+        "overflow, time, edits of queues, crashes amid a commit, owners that freeze for 10 s and wake after a "
+        "takeover), drawn by Hypothesis on a real PostgreSQL: each invariant of routing holds after each step, and "
+        "the frozen and the dead commit nothing.",
         ("-m", "benchmarks.prove.router_machine"),
         limit_seconds=2 * 3600,
         is_seeded=True,

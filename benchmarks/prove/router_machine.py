@@ -3,18 +3,20 @@
 import argparse
 import sys
 import tempfile
+from collections import Counter
 from contextlib import redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import hypothesis
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from benchmarks.prove.races import template
+from benchmarks.prove.races import WHAT_CAME, template
 from benchmarks.prove.records import Outcome, counted
 from tests.conftest import TEMPLATE
 from tests.simulation.router_machine import RouterMachine
+from tests.simulation.router_truth import KINDS
 
 EXAMPLES, STEPS = 1_000, 60
 
@@ -24,6 +26,7 @@ class Walked:
     examples: int = 0
     steps: int = 0
     faults: tuple[str, ...] = ()
+    kinds: Counter[str] = field(default_factory=Counter)
 
 
 def measure(examples: int, steps: int, seed: int) -> Outcome:
@@ -36,8 +39,10 @@ def tell(walked: Walked) -> Outcome:
     figures = [
         counted("faults", "sequences that broke an invariant", len(walked.faults), "faults", must=0),
         counted("examples", "sequences tried", walked.examples, "sequences", must=EXAMPLES, at_least=True),
+        counted("kinds", WHAT_CAME, len(walked.kinds), "kinds", must=len(KINDS), at_least=True),
     ]
-    return Outcome(figures, faults=list(walked.faults), notes=[f"{walked.steps:,} steps, all checked"])
+    kinds = ", ".join(f"{count:,} {name}" for name, count in sorted(walked.kinds.items()))
+    return Outcome(figures, faults=list(walked.faults), notes=[f"{walked.steps:,} steps, all checked", kinds])
 
 
 def _walk(folder: Path, examples: int, steps: int, seed: int) -> Walked:
@@ -47,6 +52,7 @@ def _walk(folder: Path, examples: int, steps: int, seed: int) -> Walked:
         def teardown(self) -> None:
             walked.examples += 1
             walked.steps += self.checked
+            walked.kinds += self.run(self.centre.count_kinds())
             super().teardown()
 
     hypothesis.seed(seed)(Counted)

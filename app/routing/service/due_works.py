@@ -53,7 +53,8 @@ async def _end_held(session: AsyncSession, act: Act, held: Sequence[WorkItem], d
     events: list[Event] = []
     for work in held:
         desk = desks.get(cast(UUID, work.agent_id))
-        last = written.get(work.conversation_id)
+        # Beside the chat there may be the wrap-up of who handed it on, whatever is written there.
+        last = written.get(work.conversation_id) if work.state == "assigned" else None
         if desk is None or (last is None and work.state == "assigned"):
             work.run_at = act.now + timedelta(seconds=BUSY_SECONDS)
         elif last is None:

@@ -54,6 +54,8 @@ async def give(
         events += take(session, act, desk, work)
     else:
         desk.works[work.id] = work
+        # Who was asked first had units for it until now.
+        events += settle(desk, act.now)
     taken_from = str(former.agent_id) if former else ""
     live_rows.add_decisions(session, [manual_decision(act, work, agent_id, reason, taken_from=taken_from, reason=note)])
     desk.ledger.last_accepted_at = act.now

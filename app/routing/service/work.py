@@ -72,6 +72,8 @@ async def follow_conversations(session: AsyncSession, act: Act, causes: Mapping[
     works, desks = await lock_work(session, set(live.values()), act.now, agents=owners)
     if any(work.state not in LIVE for work in works.values()):
         raise HolderChanged
+    if works:
+        facts |= await _read_again(session, works.values(), desks)
     idle = await _list_idle(session, works.values())
     unowned: list[Wanted] = []
     for conversation_id in sorted(facts):
@@ -89,6 +91,19 @@ async def follow_conversations(session: AsyncSession, act: Act, causes: Mapping[
         else:
             await _follow(session, own_act, conversation_id, case, hours)
     await make_queued(session, unowned, hours)
+
+
+async def _read_again(
+    session: AsyncSession, works: Iterable[WorkItem], desks: Mapping[UUID, Desk]
+) -> dict[UUID, ConversationFacts]:
+    """The conversations as they are under the locks of their work: an answer that crossed the first look, and was
+    wrapped up since, would be taken for one that was reopened to nobody. Raises HolderChanged.
+    """
+    facts = await conversations.facts_of(session, [work.conversation_id for work in works])
+    owners = {fact.rights.owner_id for fact in facts.values()} - {None}
+    if not owners <= desks.keys():
+        raise HolderChanged
+    return facts
 
 
 async def _list_idle(session: AsyncSession, works: Iterable[WorkItem]) -> set[UUID]:

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import text
 
 from app.core.act import Act
 from app.core.errors import Conflict
@@ -14,8 +15,10 @@ from app.core.owners import Deposed
 from app.routing.decisions import Offer
 from app.routing.engine import Engine
 from app.routing.service import by_hand, loading, offers, presences
+from app.routing.service.desk import lock_desks
 from app.routing.service.matching import Committed, commit_decisions
 from app.routing.service.router import Router
+from app.routing.service.work import Cause, follow_conversations
 from tests.clocks import ManualClock
 from tests.integration.routing.world import Routed, World, principal_of
 
@@ -208,6 +211,28 @@ async def test_decisions_are_checked_again_when_they_are_committed(world: World,
         == "cooling_down"
     )
     assert await world.offers() == []
+
+
+async def test_a_wrap_up_that_began_while_the_consumer_waited_for_its_agent_goes_on(
+    world: World, routed: Routed
+) -> None:
+    """The consumer had seen an open conversation that was nobody's yet."""
+    await world.execute("UPDATE queue SET wrap_up = 'timed'")
+    agent = await world.add_agent()
+    conversation = await world.add_waiting()
+    await routed()
+    [offer] = await world.offers(conversation)
+    act, causes = world.act("customer"), {conversation: Cause("customer", "request-1")}
+    async with world.database.transaction() as session:
+        await lock_desks(session, [agent], act.now)
+        consumer = asyncio.create_task(world.follow(conversation))
+        await until_blocked(world)
+        await offers.accept_offer(session, act, agent_id=agent, offer_id=offer.id, token=offer.token)
+        await session.execute(text("UPDATE conversation SET status = 'resolved'"))
+        await follow_conversations(session, act, causes)
+    assert codes(await outcomes(consumer)) <= {"work_changed"}
+    assert [work.state for work in await world.works(conversation)] == ["wrapping"]
+    await world.assert_sound()
 
 
 async def test_going_not_ready_races_with_an_offer_and_leaves_none_pending(world: World, clock: ManualClock) -> None:

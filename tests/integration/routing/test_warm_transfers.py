@@ -302,6 +302,22 @@ async def test_a_conversation_that_waits_for_its_customer_changes_hands_without_
     await world.assert_sound()
 
 
+async def test_a_quiet_conversation_that_is_accepted_gives_room_to_what_the_question_interrupted(world: World) -> None:
+    owner, conversation = await owned(world)
+    colleague = await world.add_agent()
+    mine = principal_of(colleague)
+    for channel in ("email", "chat", "chat", "chat"):
+        await world.run(by_hand.pick, mine, conversation_id=await world.add_waiting(channel=channel))
+    await ask(world, owner, conversation, colleague)
+    assert await units(world, colleague) == [100]
+    await world.set_status(conversation, "pending", actor=f"agent:{owner}")
+    await accept(world, await pending(world, conversation))
+    assert await units(world, colleague) == [85]
+    assert await world.execute("SELECT id FROM work_item WHERE state = 'parked'") == []
+    assert await world.owner(conversation) == colleague
+    await world.assert_sound()
+
+
 async def test_what_the_question_interrupts_goes_on_when_it_is_declined(world: World) -> None:
     owner, conversation = await owned(world)
     colleague = await world.add_agent()

@@ -225,6 +225,27 @@ async def test_who_hands_a_conversation_on_wraps_up_while_it_goes_on_elsewhere(
     await world.assert_sound()
 
 
+async def test_what_is_wrapped_up_beside_a_chat_that_goes_idle_ends_by_its_own_time(
+    world: World, routed: Routed, clock: ManualClock
+) -> None:
+    """A wrap-up lasts as long as a chat may rest, so that both are due at once."""
+    await world.execute("UPDATE queue SET wrap_up = 'timed'")
+    agent = await world.add_agent()
+    conversation = await world.add_waiting()
+    await routed()
+    await world.accept((await world.offers(conversation))[0])
+    colleague = await world.add_agent()
+    body = TransferBody(agent_id=colleague, reason="expertise")
+    mine = principal_of(agent)
+    await world.run(by_hand.transfer, mine, conversation_id=conversation, body=body, actor=f"agent:{agent}")
+    clock.advance(600)
+    await run_timers(world, clock)
+    states = {work.agent_id: (work.state, work.idle_sequence) for work in await world.works(conversation)}
+    assert states == {agent: ("done", None), colleague: ("assigned", 1)}
+    assert [await world.used_units(each) for each in (agent, colleague)] == [0, 0]
+    await world.assert_sound()
+
+
 async def test_what_a_supervisor_takes_away_is_not_wrapped_up(world: World, routed: Routed) -> None:
     agent = await world.add_agent()
     conversation = await world.add_waiting()

@@ -22,6 +22,7 @@ from benchmarks.prove.router_machine import Walked
 from tests.simulation.chaos import Story
 from tests.simulation.harm import Form, plan_harm
 from tests.simulation.races import Story as RacesStory
+from tests.simulation.router_truth import KINDS
 
 FULL = chaos.long_form(1, bus="postgres", rounds=20, conversations=200, kills_share=1.0)
 WITH_NATS = chaos.long_form(1, bus="nats", rounds=5, conversations=200, kills_share=1.0)
@@ -136,17 +137,22 @@ def test_a_return_is_held_to_ten_seconds_and_to_what_the_live_ones_feel() -> Non
 
 
 def test_races_hold_when_all_rounds_went_by_and_none_left_a_fault() -> None:
-    story = RacesStory(rounds=10_000, acts=Counter({"accept": 3}), refused=Counter({"accept: offer_taken": 2}))
+    story = RacesStory(10_000, Counter({"accept": 3}), Counter({"accept: offer_taken": 2}), Counter(KINDS.keys()))
     assert races.tell(races.FULL, story).holds
-    assert held(races.tell(races.FULL, RacesStory(rounds=9_999)).figures) == {"faults": True, "rounds": False}
+    assert held(races.tell(races.FULL, RacesStory(rounds=9_999)).figures) == {
+        "faults": True,
+        "rounds": False,
+        "kinds": False,
+    }
     story.faults.append("round 7: drift")
     assert not races.tell(races.FULL, story).holds
 
 
 def test_the_machine_holds_when_enough_sequences_broke_nothing() -> None:
-    assert router_machine.tell(Walked(examples=1_000, steps=50_000)).holds
-    assert not router_machine.tell(Walked(examples=999, steps=50_000)).holds
-    assert not router_machine.tell(Walked(1_000, 50_000, ("AssertionError: drift",))).holds
+    assert router_machine.tell(Walked(1_000, 50_000, (), Counter(KINDS.keys()))).holds
+    assert not router_machine.tell(Walked(1_000, 50_000)).holds
+    assert not router_machine.tell(Walked(999, 50_000, (), Counter(KINDS.keys()))).holds
+    assert not router_machine.tell(Walked(1_000, 50_000, ("AssertionError: drift",), Counter(KINDS.keys()))).holds
 
 
 def test_a_routing_decision_is_held_to_its_flatness_and_a_rebuild_to_a_line() -> None:
