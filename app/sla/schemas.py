@@ -253,7 +253,7 @@ class PromiseIn(BaseModel):
 
     model_config = ConfigDict(
         extra="forbid",
-        json_schema_extra={"example": {"metric": "callback_promise", "due_at": "2099-01-05T09:30:00+08:00"}},
+        json_schema_extra={"example": {"metric": "callback_promise", "due_at": "2031-01-06T09:30:00+08:00"}},
     )
 
     metric: DateMetricName
