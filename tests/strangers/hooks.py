@@ -1,23 +1,32 @@
 """What schemathesis is told about Switchboard, in its own process: existing ids, and promises it cannot know."""
 
+import atexit
 import json
 import os
 import random
+from collections import Counter, defaultdict
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import schemathesis
+from requests import PreparedRequest
 from schemathesis import Case, CheckContext, HookContext, Response
 
 from tests.contract.public_operations import PUBLIC
 
 SCENE = json.loads(os.environ["STRANGERS_SCENE"])
-"""{"ids": {parameter: id that exists}, "role": who asks, "seed": number}"""
-IDS: Mapping[str, str] = SCENE["ids"]
+"""{"ids": {parameter: [id that exists]}, "own": [id the run needs], "role": who asks, "seed": number}"""
+IDS: Mapping[str, list[str]] = SCENE["ids"]
+WORDS = {"signed", "key", "code", "cause_code", "token"}
+"""What is known by a word and not by an id."""
 NOT_FOR_SCHEMAS = ("Value error", "Input should be a valid integer")
 """How messages begin that are about rules between fields, or 3.0 in place of 3."""
 dice = random.Random(SCENE["seed"])
+answers: defaultdict[str, Counter[int]] = defaultdict(Counter)
+"""By operation: how often each status was its answer."""
+atexit.register(lambda: Path("answers.json").write_text(json.dumps(answers)))
 
 
 @schemathesis.hook
@@ -25,18 +34,37 @@ def before_call(context: HookContext, case: Case, kwargs: dict[str, Any]) -> Non
     """From an address of its own, or the throttles would hide what lies behind them; half the time about things
     that exist, or nearly every answer would be 404.
     """
-    address = f"10.{dice.randrange(256)}.{dice.randrange(256)}.{dice.randrange(1, 255)}"
-    # Not among the case's own: it would then be taken for one whose headers are right, and sent with credentials.
-    kwargs["headers"] = {**(kwargs.get("headers") or {}), "X-Forwarded-For": address}
+    # Upon the request itself: a header of the case's own would count as one that makes the case right, and the
+    # credentials it was to go without would be sent along.
+    kwargs["auth"] = _from_anywhere
     if dice.random() < 0.5:
-        case.path_parameters.update(_known(case.path_parameters))
+        case.path_parameters.update(_known(case, case.path_parameters))
+        case.query.update(_known(case, case.query))
         if isinstance(case.body, dict):
-            case.body.update(_known(case.body))
+            case.body.update(_known(case, case.body))
+    for name, value in case.path_parameters.items():
+        if value in SCENE["own"] and name in IDS:  # links lead there from lists
+            case.path_parameters[name] = dice.choice(IDS[name])
 
 
-def _known(given: Mapping[str, Any]) -> dict[str, str]:
+@schemathesis.hook
+def after_call(context: HookContext, case: Case, response: Response) -> None:
+    answers[case.operation.label][response.status_code] += 1
+
+
+def _from_anywhere(request: PreparedRequest) -> PreparedRequest:
+    request.headers["X-Forwarded-For"] = f"10.{dice.randrange(256)}.{dice.randrange(256)}.{dice.randrange(1, 255)}"
+    return request
+
+
+def _known(case: Case, given: Mapping[str, Any]) -> dict[str, str]:
     """Ids that exist in place of ids that do not. What is no id stays, being the point of it."""
-    return {name: IDS[name] for name, value in given.items() if name in IDS and _is_id(value)}
+    known = IDS | {"account_id": IDS["channel_account_id"]} if "/channel-accounts/" in case.path else IDS
+    return {
+        name: dice.choice(known[name])
+        for name, value in given.items()
+        if name in known and _is_id(value) != (name in WORDS) and isinstance(value, str)
+    }
 
 
 def _is_id(value: Any) -> bool:
