@@ -20,7 +20,6 @@ HOOKS = "tests.strangers.hooks"
 NOT_CALLED = {"access_end_own_session": "it ends the session the run needs; tested in integration/access"}
 NOT_CHECKED = {
     "positive_data_acceptance": "422 is also for rules no schema can say; hooks.py holds the schema to all others",
-    "ensure_resource_availability": "only the stateful phase links operations",
     "object_level_authorization": "needs two principals; tests/journeys/test_bad_input.py holds it for each operation",
 }
 CONFIG = """\

@@ -4,6 +4,7 @@ import atexit
 import json
 import os
 import random
+import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +22,7 @@ SCENE = json.loads(os.environ["STRANGERS_SCENE"])
 IDS: Mapping[str, list[str]] = SCENE["ids"]
 WORDS = {"signed", "key", "code", "cause_code", "token"}
 """What is known by a word and not by an id."""
+VERSION = r'"?[0-9]{1,9}"?'
 NOT_FOR_SCHEMAS = ("Value error", "Input should be a valid integer")
 """How messages begin that are about rules between fields, or 3.0 in place of 3."""
 dice = random.Random(SCENE["seed"])
@@ -53,6 +55,9 @@ def after_call(context: HookContext, case: Case, response: Response) -> None:
 
 
 def _from_anywhere(request: PreparedRequest) -> PreparedRequest:
+    """And half the time without a version that was made up, for what was read before has another."""
+    if re.fullmatch(VERSION, request.headers.get("If-Match", "")) and dice.random() < 0.5:
+        del request.headers["If-Match"]
     request.headers["X-Forwarded-For"] = f"10.{dice.randrange(256)}.{dice.randrange(256)}.{dice.randrange(1, 255)}"
     return request
 

@@ -24,7 +24,6 @@ PIXEL = bytes.fromhex(
 )
 TABLES = {
     "api_key_id": "api_key",
-    "attachment_id": "attachment",
     "calendar_id": "business_calendar",
     "channel_account_id": "channel_account",
     "conversation_id": "conversation",
@@ -156,6 +155,7 @@ async def _look(
             ids.setdefault(name, [str(row[0]) for row in found])
             assert ids[name], f"there is no {table}"
         offer = (await session.execute(text("SELECT id, token FROM offer ORDER BY id DESC LIMIT 1"))).one()
+        file = await session.scalar(text("SELECT id FROM attachment ORDER BY id DESC LIMIT 1"))
         clock = await session.scalar(text("SELECT clock_id FROM sla_breach_cause ORDER BY asked_at DESC LIMIT 1"))
         if login:
             account = await session.scalar(text("SELECT id FROM account WHERE login = :login"), {"login": login})
@@ -165,9 +165,9 @@ async def _look(
             newest, *older = (str(row[0]) for row in rows)
             own, ids["session_id"] = [str(account), newest], older
     eve, kettles = str(town.people["eve"]), str(town.skill_id)
-    link = await root.call("GET", f"/v1/attachments/{ids['attachment_id'][0]}/link")
+    link = await root.call("GET", f"/v1/attachments/{file}/link")
     ids |= {"account_id": [eve], "agent_id": [eve, str(town.people["ada"])], "skill_id": [kettles]}
-    ids |= {"offer_id": [str(offer.id)], "token": [offer.token], "clock_id": [str(clock)]}
+    ids |= {"offer_id": [str(offer.id)], "token": [offer.token], "clock_id": [str(clock)], "attachment_id": [str(file)]}
     ids |= {"team_id": [str(team) for team in town.teams.values()], "code": ["staffing"], "cause_code": ["staffing"]}
     return Scene(ids | {"signed": [link["url"].rpartition("/")[2]]}, own, token)
 
