@@ -30,7 +30,10 @@ class Form:
 
 
 SHORT = Form(("admin",), 20_261, ("--phases", "examples", "--max-examples", "1", "--no-shrink"))
-FULL = Form(ROLES, 20_261, ("--phases", "examples,coverage,fuzzing,stateful", "--max-examples", "30"))
+FULL = Form(
+    ROLES, 20_261, ("--phases", "examples,coverage,fuzzing,stateful", "--max-examples", "10", "--max-time", "300")
+)
+"""Drawn requests and linked ones again and again, with other seeds, until the time of the role is over."""
 
 
 async def run_strangers(form: Form, database_url: str, folder: Path) -> list[Run]:
