@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
@@ -14,9 +14,8 @@ from app.ops.supervisor import stop_all
 from tests.journeys.processes import Served, processes
 from tests.journeys.town import found
 from tests.strangers.driver import Run, run_as
-from tests.strangers.scene import furnish
+from tests.strangers.scene import LOGINS, furnish
 
-LOGINS = {"agent": "ada", "supervisor": "sue", "admin": "root"}
 ROLES = ("stranger", "visitor", *LOGINS)
 
 
@@ -31,7 +30,7 @@ class Form:
 
 SHORT = Form(("admin",), 20_261, ("--phases", "examples", "--max-examples", "1", "--no-shrink"))
 FULL = Form(
-    ROLES, 20_261, ("--phases", "examples,coverage,fuzzing,stateful", "--max-examples", "10", "--max-time", "300")
+    ROLES, 20_261, ("--phases", "examples,coverage,fuzzing,stateful", "--max-examples", "10", "--max-time", "240")
 )
 """Drawn requests and linked ones again and again, with other seeds, until the time of the role is over."""
 
@@ -49,9 +48,7 @@ async def run_strangers(form: Form, database_url: str, folder: Path) -> list[Run
         async with httpx.AsyncClient(base_url=served.url, timeout=30) as http:
             for role in form.roles:
                 said = len(served.log_text())
-                scene = await furnish(served, database, http, town, LOGINS.get(role, ""))
-                if role == "stranger":
-                    scene = replace(scene, token="")
+                scene = await furnish(served, database, http, town, role)
                 run = await asyncio.to_thread(
                     run_as, role, scene, url=served.url, seed=form.seed, folder=folder / role, options=form.options
                 )

@@ -17,11 +17,13 @@ from tests.journeys.town import Town, begin_visitor, log_in
 
 PATIENCE_SECONDS = 60.0
 OFFER_SECONDS = 900
-SERVER_OF_OTHERS = "bo"
+SERVERS = {"stranger": "bo", "visitor": "eve"}
+"""Who serves them; everybody else has conversations of their own. One scene fills most of somebody's hands."""
 PIXEL = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d4944415478da63fcffff3f030006"
     "0602fe4f5d2c0b0000000049454e44ae426082"
 )
+LOGINS = {"agent": "ada", "supervisor": "sue", "admin": "root"}
 TABLES = {
     "api_key_id": "api_key",
     "calendar_id": "business_calendar",
@@ -73,14 +75,15 @@ class Hand:
         return str((await self.call("POST", "/v1/widget/messages", body))["conversation_id"])
 
 
-async def furnish(served: Served, database: Database, http: httpx.AsyncClient, town: Town, login: str) -> Scene:
+async def furnish(served: Served, database: Database, http: httpx.AsyncClient, town: Town, role: str) -> Scene:
     """With the worker, which is stopped afterwards: nothing that is made by strangers leaves this machine.
 
-    `login`: of whom the run is; "" for a visitor, who gets the token of the visitor with most to look at.
+    A visitor is the one with most to look at; a stranger has no token.
     """
     root = Hand(http, await log_in(http, "root"))
     served.worker.start()
-    server = login or SERVER_OF_OTHERS
+    login = LOGINS.get(role, "")
+    server = login or SERVERS[role]
     queue, key = await _desk(root, town, [server])
     owner = Hand(http, await begin_visitor(http, key))
     await _something_owned(database, root, owner, str(town.people[server]), key)
@@ -88,7 +91,7 @@ async def furnish(served: Served, database: Database, http: httpx.AsyncClient, t
     await Hand(http, await begin_visitor(http, other)).write()
     await _something_offered(served, database, http, server, key)
     await _something_outside(root)
-    token = await log_in(http, login) if login else owner.token
+    token = await log_in(http, login) if login else owner.token if role == "visitor" else ""
     return await _look(database, root, town, login, token, {"queue_id": [queue], "key": [key]})
 
 
