@@ -1,4 +1,4 @@
-"""What there is to act upon: for each parameter ids that exist, made anew for each role, which may end all of it."""
+"""What there is to act upon: for each parameter ids that exist, each of which may be ended."""
 
 import asyncio
 from collections.abc import Sequence
@@ -17,8 +17,8 @@ from tests.journeys.town import Town, begin_visitor, log_in
 
 PATIENCE_SECONDS = 60.0
 OFFER_SECONDS = 900
-SERVERS = {"stranger": "bo", "visitor": "eve"}
-"""Who serves them; everybody else has conversations of their own. One scene fills most of somebody's hands."""
+SERVER_OF_OTHERS = "bo"
+"""Who has no account serves nobody."""
 PIXEL = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d4944415478da63fcffff3f030006"
     "0602fe4f5d2c0b0000000049454e44ae426082"
@@ -44,7 +44,7 @@ TABLES = {
 }
 """By the name of a parameter, or of a field in a body."""
 NEWEST = 4
-"""Of each table; those of the role before are not among them."""
+"""Of each table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ async def furnish(served: Served, database: Database, http: httpx.AsyncClient, t
     root = Hand(http, await log_in(http, "root"))
     served.worker.start()
     login = LOGINS.get(role, "")
-    server = login or SERVERS[role]
+    server = login or SERVER_OF_OTHERS
     queue, key = await _desk(root, town, [server])
     owner = Hand(http, await begin_visitor(http, key))
     await _something_owned(database, root, owner, str(town.people[server]), key)
