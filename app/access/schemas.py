@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StrictBool, StringConstraints
 
 from app.access.permissions import Role, Scope
+from app.core.plain_text import PRINTED
 
 LOGIN_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._@+-]{1,99}$"
 NO_CONTROLS_PATTERN = r"^[^\x00-\x1f\x7f]+$"
@@ -34,7 +35,7 @@ NewPassword = Annotated[
     AfterValidator(_check_encodes),
 ]
 Name = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=NAME_MAX_LENGTH, pattern=NO_CONTROLS_PATTERN)
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=NAME_MAX_LENGTH, pattern=PRINTED)
 ]
 
 

@@ -10,13 +10,13 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StringConstraints
 
 from app.channels.acknowledgement.settings import Acknowledgement
-from app.core.plain_text import NO_NUL
+from app.core.plain_text import NO_NUL, NOT_BLANK
 
 MAX_ORIGINS = 50
 MAX_ORIGIN_CHARACTERS = 255
 
 ChannelKind = Literal["chat"]
-AccountName = Annotated[str, StringConstraints(strip_whitespace=True, pattern=NO_NUL, min_length=1, max_length=100)]
+AccountName = Annotated[str, StringConstraints(strip_whitespace=True, pattern=NOT_BLANK, min_length=1, max_length=100)]
 Brand = Annotated[str, StringConstraints(strip_whitespace=True, pattern=NO_NUL, max_length=100)]
 HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\]")
 

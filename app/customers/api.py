@@ -36,7 +36,9 @@ async def list_customers(
     )
 
 
-@router.post("/customers", status_code=201, summary="Enter a customer", response_model=CustomerOut)
+@router.post(
+    "/customers", status_code=201, summary="Enter a customer", response_model=CustomerOut, responses=problems(409)
+)
 async def create_customer(session: SessionDep, act: ActDep, once: OnceDep, _: WriterDep, body: CustomerIn) -> Response:
     return await once(session, act, lambda: service.create(session, act, body), status=201)
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from app.core.plain_text import NO_NUL
+from app.core.plain_text import NO_NUL, NOT_BLANK
 from app.customers.time_zones import require_zone
 
 MAX_NAME = 200
@@ -24,9 +24,9 @@ Language = Annotated[str, StringConstraints(pattern=r"^([A-Za-z]{2,8}(-[A-Za-z0-
 TimezoneName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_+/-]*$", max_length=MAX_TIMEZONE)]
 Timezone = Annotated[TimezoneName, AfterValidator(require_zone)]
 ContactValue = Annotated[
-    str, StringConstraints(strip_whitespace=True, pattern=NO_NUL, min_length=1, max_length=MAX_CONTACT_VALUE)
+    str, StringConstraints(strip_whitespace=True, pattern=NOT_BLANK, min_length=1, max_length=MAX_CONTACT_VALUE)
 ]
-Segment = Annotated[str, StringConstraints(strip_whitespace=True, pattern=NO_NUL, min_length=1, max_length=60)]
+Segment = Annotated[str, StringConstraints(strip_whitespace=True, pattern=NOT_BLANK, min_length=1, max_length=60)]
 
 
 @dataclass(frozen=True, slots=True)

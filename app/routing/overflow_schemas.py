@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from app.core.numbers import WholeNumber
-from app.core.plain_text import NO_NUL
+from app.core.plain_text import NOT_BLANK
 from app.routing.overflow import MAX_STEPS
 
 MAX_MESSAGE_LANGUAGES = 20
@@ -33,7 +33,7 @@ OVERFLOW_EXAMPLE: list[JsonValue] = [
 
 LanguageTag = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$", max_length=20)]
 MessageText = Annotated[
-    str, StringConstraints(strip_whitespace=True, pattern=NO_NUL, min_length=1, max_length=MAX_MESSAGE_CHARACTERS)
+    str, StringConstraints(strip_whitespace=True, pattern=NOT_BLANK, min_length=1, max_length=MAX_MESSAGE_CHARACTERS)
 ]
 
 

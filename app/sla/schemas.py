@@ -9,14 +9,14 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool, St
 from app.conversations.schemas import Summary
 from app.core.edits import Edit
 from app.core.numbers import WholeNumber
-from app.core.plain_text import NO_NUL
+from app.core.plain_text import NOT_BLANK
 from app.events.sla import ClockFace, ClockState
 from app.sla.calendar_spec import CalendarSpec
 from app.sla.case_file import DateMetricName
 from app.sla.explanation import Why
 from app.sla.policies import PolicyBody
 
-Name = Annotated[str, StringConstraints(pattern=NO_NUL, strip_whitespace=True, min_length=1, max_length=120)]
+Name = Annotated[str, StringConstraints(pattern=NOT_BLANK, strip_whitespace=True, min_length=1, max_length=120)]
 ReasonCode = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,60}$")]
 TRIAL_LIMIT = 2_000
 
@@ -253,7 +253,7 @@ class PromiseIn(BaseModel):
 
     model_config = ConfigDict(
         extra="forbid",
-        json_schema_extra={"example": {"metric": "callback_promise", "due_at": "2099-01-05T09:30:00+08:00"}},
+        json_schema_extra={"example": {"metric": "callback_promise", "due_at": "2031-01-06T09:30:00+08:00"}},
     )
 
     metric: DateMetricName

@@ -71,6 +71,11 @@ def test_every_body_shows_an_example() -> None:
             assert is_file or "example" in schema, f"{method} {path}"
 
 
+def test_a_file_may_be_of_any_type() -> None:
+    follow = create_app(Settings()).openapi()["paths"]["/v1/files/{signed}"]["get"]
+    assert list(follow["responses"]["200"]["content"]) == ["*/*"]
+
+
 def test_everything_the_document_refers_to_is_in_it() -> None:
     document = create_app(Settings()).openapi()
     referred = set(re.findall(r"'\$ref': '#/components/schemas/([^']+)'", str(document)))

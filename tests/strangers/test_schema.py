@@ -6,7 +6,6 @@ from tests.strangers.roles import SHORT, run_strangers
 
 
 async def test_every_example_is_answered_as_the_document_says(database_url: str, tmp_path: Path) -> None:
-    runs = await run_strangers(SHORT, database_url, tmp_path)
-    assert [run.role for run in runs] == list(SHORT.roles)
-    assert all(run.cases > 50 for run in runs)
-    assert [fault for run in runs for fault in run.faults] == []
+    run = await run_strangers("admin", SHORT, database_url, tmp_path)
+    assert run.cases > 50
+    assert run.faults == []

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from app.core.plain_text import NO_NUL
+from app.core.plain_text import NOT_BLANK
 from app.customers.schemas import MAX_LANGUAGE
 
 MAX_TEXTS = 20
@@ -29,7 +29,7 @@ def check_placeholders(text: str) -> str:
 LanguageTag = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$", max_length=MAX_LANGUAGE)]
 OwnText = Annotated[
     str,
-    StringConstraints(strip_whitespace=True, pattern=NO_NUL, min_length=1, max_length=MAX_TEXT_CHARACTERS),
+    StringConstraints(strip_whitespace=True, pattern=NOT_BLANK, min_length=1, max_length=MAX_TEXT_CHARACTERS),
     AfterValidator(check_placeholders),
 ]
 

@@ -139,7 +139,8 @@ async def link_as_visitor(request: Request, session: SessionDep, visitor: Visito
 @router.get(
     "/files/{signed}",
     summary="Follow a link to a file",
-    responses={200: {"content": {"application/octet-stream": {}}}, **problems(403, 404)},
+    # Which type it is, its bytes told when it was uploaded.
+    responses={200: {"content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}}, **problems(403, 404)},
     response_class=StreamingResponse,
     openapi_extra=PUBLIC,
 )

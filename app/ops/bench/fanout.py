@@ -100,13 +100,17 @@ class Fanout:
             return
         self.pinged_at = now()
         expected = self.ours.pongs + len(self.sockets)
-        for first in range(0, len(self.sockets), CONNECT_AT_ONCE):
-            for connection in self.sockets[first : first + CONNECT_AT_ONCE]:
-                connection.send({"type": "ping"})
-            await asyncio.sleep(0)
+        await _ping(self.sockets)
         async with asyncio.timeout(ARRIVE_WITHIN_SECONDS):
             while self.ours.pongs < expected:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
+
+
+async def _ping(sockets: list[SocketConnection]) -> None:
+    for first in range(0, len(sockets), CONNECT_AT_ONCE):
+        for connection in sockets[first : first + CONNECT_AT_ONCE]:
+            connection.send({"type": "ping"})
+        await asyncio.sleep(0)
 
 
 async def _until(counter: Counter, frames: int) -> None:
@@ -165,6 +169,24 @@ async def _measure(
 
 
 @asynccontextmanager
+async def _kept_alive(sockets: list[SocketConnection]) -> AsyncIterator[None]:
+    """Five thousand come at the api's pace: on a busy machine the first counts as dead before the last is in."""
+
+    async def ping_on() -> None:
+        while True:
+            await asyncio.sleep(PING_AFTER_SECONDS)
+            await _ping(list(sockets))
+
+    pinging = asyncio.create_task(ping_on())
+    try:
+        yield
+    finally:
+        pinging.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await pinging
+
+
+@asynccontextmanager
 async def connected(
     observer: "asyncpg.Connection[asyncpg.Record]",
     world: World,
@@ -180,20 +202,23 @@ async def connected(
     ours, theirs = Counter(), Counter()
     limit = asyncio.Semaphore(CONNECT_AT_ONCE)
 
-    async def join(number: int) -> SocketConnection:
+    joined: list[SocketConnection] = []
+
+    async def join(number: int) -> None:
         async with limit:
             token = world.keys[number // SOCKETS_A_KEY]
-            return await subscribe(api, token, f"1-{head}", ours.count, on_pong=ours.count_pong)
+            joined.append(await subscribe(api, token, f"1-{head}", ours.count, on_pong=ours.count_pong))
 
     async def join_bare() -> SocketConnection:
         async with limit:
             return await SocketConnection.open(bare, "/", lambda _, frame: theirs.count(frame))
 
-    joined = await asyncio.gather(*(join(number) for number in range(sockets)))
-    others = await asyncio.gather(*(join_bare() for _ in range(sockets)))
+    async with _kept_alive(joined):
+        await asyncio.gather(*(join(number) for number in range(sockets)))
+        others = await asyncio.gather(*(join_bare() for _ in range(sockets)))
     commands = await HttpConnection.open(*bare)
     try:
-        yield Fanout(world, senders, api, commands, seconds, ours, theirs, list(joined))
+        yield Fanout(world, senders, api, commands, seconds, ours, theirs, joined)
     finally:
         commands.close()
         for connection in [*joined, *others]:

@@ -14,7 +14,6 @@ from app.agents import service as agents
 from app.conversations import service as conversations
 from app.conversations.schemas import Summary
 from app.core.errors import NotFound
-from app.events.routing import RunningWrapUpMode
 from app.routing.models import AgentLedger, AgentPresence, Offer, Queue, RoutingDecision, WorkItem
 from app.routing.presence import Presence
 from app.routing.repository import after_work, warm_transfers
@@ -162,7 +161,8 @@ def _wrap_up_view(work: WorkItem, mode: str) -> WrapUpView:
         work_id=work.id,
         conversation_id=work.conversation_id,
         queue_id=work.queue_id,
-        mode=cast(RunningWrapUpMode, mode),
+        # One that runs goes on when its queue does without them from now on; its time ends it, or its agent.
+        mode="required" if mode == "required" else "timed",
         ends_at=cast(datetime, work.run_at),
     )
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints, model_validator
 
-from app.core.plain_text import NO_NUL
+from app.core.plain_text import NO_NUL, PRINTED
 from app.events.sla import EscalationEnd, Ladder, RemedyKind
 from app.sla.actions import Code
 
@@ -16,9 +16,11 @@ NAMES_LIMIT = 20
 # PostgreSQL has no place for a NUL in a text.
 Note = Annotated[str, StringConstraints(strip_whitespace=True, max_length=NOTE_LIMIT, pattern=NO_NUL)]
 LanguageTag = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,20}$")]
-ShownName = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")
-]
+ShownName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=PRINTED)]
+Amount = Annotated[str, Field(pattern=r"^(?:[1-9][0-9]{0,11}(?:\.[0-9]{1,2})?|0\.(?:[1-9][0-9]?|0[1-9]))$")]
+"""A sum of money above nothing, with twelve digits before the point and two behind it at most. A text: what programs
+make of the number 0.1 is not 0.1.
+"""
 DutyView = Literal["mine", "team", "all"]
 """Mine: for me, and escalations also as one of my team. Team: for my team. All: also those of conversations I see."""
 
@@ -103,7 +105,7 @@ class CauseCount(BaseModel):
 
 
 class RemedyIn(BaseModel):
-    """`amount` with two decimals at most; `currency` is its ISO 4217 code."""
+    """`currency` is the ISO 4217 code of `amount`."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -114,7 +116,7 @@ class RemedyIn(BaseModel):
 
     kind: RemedyKind
     note: Note = ""
-    amount: Decimal | None = Field(default=None, gt=0, max_digits=14, decimal_places=2)
+    amount: Amount | None = None
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
 
     @model_validator(mode="after")

@@ -60,6 +60,19 @@ async def test_resolving_keeps_the_units_until_the_agent_ends_the_wrap_up_once(w
     await world.assert_sound()
 
 
+async def test_a_wrap_up_that_runs_goes_on_when_its_queue_has_none_any_more(
+    world: World, routed: Routed, clock: ManualClock
+) -> None:
+    agent, conversation = await wrapping(world, routed, mode="required")
+    await world.execute("UPDATE queue SET wrap_up = 'none'")
+    [shown] = (await world.presence(agent)).wrap_ups
+    assert (shown.mode, shown.ends_at) == ("timed", clock.now() + timedelta(seconds=60))
+    clock.advance(60)
+    await run_timers(world, clock)
+    assert (await world.work(conversation)).state == "done"
+    await world.assert_sound()
+
+
 async def test_wrap_up_ends_by_its_time_also_of_an_agent_who_is_gone(
     world: World, routed: Routed, clock: ManualClock
 ) -> None:

@@ -1,5 +1,6 @@
 """What customers are given for broken promises: noted here, carried out elsewhere."""
 
+from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy import select
@@ -30,7 +31,10 @@ async def note_remedy(
         id=act.new_id(),
         clock_id=clock_id,
         conversation_id=conversation_id,
-        **body.model_dump(),
+        kind=body.kind,
+        note=body.note,
+        amount=None if body.amount is None else Decimal(body.amount),
+        currency=body.currency,
         noted_at=act.now,
         noted_by=act.actor,
     )
@@ -65,7 +69,7 @@ def _noted(remedy: SlaRemedy, body: RemedyIn) -> RemedyNoted:
         clock_id=remedy.clock_id,
         remedy_id=remedy.id,
         kind=body.kind,
-        amount=None if body.amount is None else str(body.amount),
+        amount=body.amount,
         currency=body.currency,
     )
 
