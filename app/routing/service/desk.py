@@ -103,10 +103,21 @@ class HolderChanged(Conflict):
 
 
 async def lock_work(
-    session: AsyncSession, work_ids: Collection[UUID], now: datetime, *, agents: Collection[UUID] = ()
+    session: AsyncSession,
+    work_ids: Collection[UUID],
+    now: datetime,
+    *,
+    agents: Collection[UUID] = (),
+    held: Collection[UUID] | None = None,
 ) -> tuple[dict[UUID, WorkItem], dict[UUID, Desk]]:
-    """Lock work items with whoever holds them, and further agents. Raises HolderChanged; asking again is safe."""
+    """Lock work items with whoever holds them, and further agents. Raises HolderChanged; asking again is safe.
+
+    `held`: agents whose locks this transaction took before. It waits for nobody beside them, for those would come out
+    of order: two such transactions could wait for each other.
+    """
     holders = await live_rows.list_work_agents(session, work_ids) if work_ids else set()
+    if held is not None and not holders | set(agents) <= set(held):
+        raise HolderChanged
     desks = await lock_desks(session, holders | set(agents), now)
     works = await live_rows.lock_works(session, work_ids) if work_ids else {}
     if any(work.agent_id is not None and work.agent_id not in desks for work in works.values()):

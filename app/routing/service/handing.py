@@ -112,15 +112,17 @@ async def lock_or_make(
 ) -> tuple[WorkItem, dict[UUID, Desk]]:
     """The conversation's live work under lock. A conversation that waits for the customer may have none yet."""
     live = await live_rows.find_live_work_ids(session, [conversation_id])
+    held = None
     if not live:
         # Before the work item, as everywhere: the consumer may be making the same one under these locks.
         await lock_desks(session, agents, act.now)
+        held = agents
         wanted = Wanted(conversation_id, facts, act, keeps_queue=True)
         await make_queued(session, [wanted], hours, reason="by_hand")
         live = await live_rows.find_live_work_ids(session, [conversation_id])
     if not live:
         raise Conflict("conversation_without_queue", "Move the conversation to a queue first.")
-    works, desks = await lock_work(session, set(live.values()), act.now, agents=agents)
+    works, desks = await lock_work(session, set(live.values()), act.now, agents=agents, held=held)
     work = works[live[conversation_id]]
     if work.state not in LIVE:
         raise HolderChanged

@@ -61,11 +61,12 @@ async def _make_missing(
     hours: Hours,
 ) -> None:
     to_agents = [key for key, place in going.items() if place.agent_id in serving and _is_unresolved(facts, key)]
-    live = await live_rows.find_live_work_ids(session, to_agents) if to_agents else {}
+    live = await live_rows.find_live_work_ids(session, list(going)) if to_agents else {}
     missing = [Wanted(key, facts[key], act, keeps_queue=True) for key in sorted(to_agents) if key not in live]
     if missing:
-        # Before the work items, as everywhere.
-        await lock_desks(session, serving, act.now)
+        # Before the work items, as everywhere; with those who hold the others, that all are locked in one order.
+        holders = await live_rows.list_work_agents(session, list(live.values())) if live else set()
+        await lock_desks(session, serving | holders, act.now)
         await make_queued(session, missing, hours, reason="by_hand")
 
 
