@@ -9,6 +9,7 @@ import pytest
 from app.core.errors import Conflict, Forbidden, InvalidInput, NotFound
 from app.routing.schemas import AssignBody
 from app.routing.service import by_hand, views
+from app.routing.service.desk import HolderChanged, lock_work
 from app.routing.transfer_schemas import TransferBody
 from tests.clocks import ManualClock
 from tests.integration.routing.world import Routed, World, principal_of
@@ -218,3 +219,17 @@ async def test_a_pending_conversation_is_assigned_without_units(world: World, ro
     await world.set_status(conversation, "open")
     assert await world.used_units(other) == 25
     await world.assert_sound()
+
+
+async def test_who_has_locked_agents_already_waits_for_no_other_holder(world: World) -> None:
+    """Locks are taken in one order; a second lot could come before the first, and two such transactions would wait for
+    each other."""
+    agent, other = await world.add_agent(), await world.add_agent()
+    conversation = await world.add_waiting()
+    await world.run(by_hand.pick, principal_of(other), conversation_id=conversation)
+    work_id = (await world.work(conversation)).id
+    async with world.database.transaction() as session:
+        with pytest.raises(HolderChanged):
+            await lock_work(session, {work_id}, world.clock.now(), agents={agent}, held={agent})
+        _, desks = await lock_work(session, {work_id}, world.clock.now(), agents={agent}, held={agent, other})
+    assert desks.keys() == {agent, other}
