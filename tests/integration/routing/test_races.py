@@ -19,6 +19,7 @@ from app.routing.service.desk import lock_desks
 from app.routing.service.matching import Committed, commit_decisions
 from app.routing.service.router import Router
 from app.routing.service.work import Cause, follow_conversations
+from app.wiring import HOURS
 from tests.clocks import ManualClock
 from tests.integration.routing.world import Routed, World, principal_of
 
@@ -229,7 +230,7 @@ async def test_a_wrap_up_that_began_while_the_consumer_waited_for_its_agent_goes
         await until_blocked(world)
         await offers.accept_offer(session, act, agent_id=agent, offer_id=offer.id, token=offer.token)
         await session.execute(text("UPDATE conversation SET status = 'resolved'"))
-        await follow_conversations(session, act, causes)
+        await follow_conversations(session, act, causes, hours=HOURS)
     assert codes(await outcomes(consumer)) <= {"work_changed"}
     assert [work.state for work in await world.works(conversation)] == ["wrapping"]
     await world.assert_sound()
