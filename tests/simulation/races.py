@@ -1,6 +1,7 @@
 """Routers of several epochs and many people at once upon the same few offers, on a real PostgreSQL."""
 
 import asyncio
+import random
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -69,6 +70,9 @@ class Races:
     def __init__(self, centre: RaceWorld, others: Others, form: Form, story: Story) -> None:
         self.centre, self.world, self.clock, self.random = centre, centre.world, centre.clock, centre.random
         self.others, self.form, self.story = others, form, story
+        # Apart from the other draws, of which there are as many as the transactions leave to draw from: so that which
+        # rounds see a takeover follows from the seed alone.
+        self._taking_over = random.Random(f"{form.seed} takeovers from round {story.rounds}")
         self.epochs: list[int] = []
         self.decided: Sequence[Decision] = ()
 
@@ -82,7 +86,7 @@ class Races:
         self.clock.advance(BETWEEN_ROUNDS_SECONDS)
         await self.centre.prepare()
         people = People(self.centre, await self.world.execute(PENDING), await self.world.execute(LIVE))
-        taking_over = self.random.random() < TAKE_OVER_SHARE
+        taking_over = self._taking_over.random() < TAKE_OVER_SHARE
         if taking_over:
             self.clock.advance(LEASE_OVER_SECONDS)
         races = [*people.draw(self.form.people), *self.others.draw(), *self._routers(taking_over)]
