@@ -110,7 +110,7 @@ class Intake:
             return batch
         try:
             with tracing.batch("intake.store", (one.request_id for one in asked.values()), messages=len(asked)):
-                async with self.short_way.use() as connection, self._database.look(connection) as session:
+                async with self.short_way.use() as connection, self._database.autocommit(connection) as session:
                     received = await receiving.go_on(session, system_act(self._clock, ACTOR), list(asked.values()))
         except Exception as error:
             raise_if_cancelled()

@@ -28,7 +28,7 @@ DRIVER = "driver_connection"
 """Key in `session.info`: the driver's connection, once its transaction has begun. A session has one transaction."""
 DUE = "due_rows"
 """Key in `session.info`: by table, when the nearest due row that this transaction stored becomes due."""
-LOOKS = "looks"
+AUTOCOMMIT = "autocommit"
 """Key in `session.info`: it has no transaction."""
 POOL_WAIT = Histogram(
     "switchboard_database_wait_seconds",
@@ -109,7 +109,7 @@ class Database:
         _ask_the_idle(self.engine)
         event.listen(self.engine.sync_engine, "close", _end_without_waiting)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False, autoflush=False)
-        self._looks = async_sessionmaker(
+        self._autocommit_sessions = async_sessionmaker(
             self.engine.execution_options(isolation_level="AUTOCOMMIT"), expire_on_commit=False, autoflush=False
         )
 
@@ -125,15 +125,15 @@ class Database:
                 self.on_due(session.info[DUE])
 
     @asynccontextmanager
-    async def look(self, connection: "asyncpg.Connection[Any] | None" = None) -> AsyncIterator[AsyncSession]:
+    async def autocommit(self, connection: "asyncpg.Connection[Any] | None" = None) -> AsyncIterator[AsyncSession]:
         """Each statement by itself: it sees what is committed then, and saves two round trips.
 
         One that writes is committed when it has been answered; what was appended is announced when the block ends.
         `connection`: the caller's own, for what comes thousands of times a second; the pool's costs as much as two
         statements. What is not set-based takes one of the pool all the same.
         """
-        info = {LOOKS: True} if connection is None else {LOOKS: True, DRIVER: connection}
-        async with self._looks(info=info) as session:
+        info = {AUTOCOMMIT: True} if connection is None else {AUTOCOMMIT: True, DRIVER: connection}
+        async with self._autocommit_sessions(info=info) as session:
             yield session
             if session.info.get(APPENDED):
                 self.on_append()
@@ -196,7 +196,7 @@ async def driver_connection(session: AsyncSession) -> "asyncpg.Connection[Any]":
         return known
     raw = await (await session.connection()).get_raw_connection()
     connection: asyncpg.Connection[Any] = raw.driver_connection
-    if LOOKS not in session.info and not connection.is_in_transaction():
+    if AUTOCOMMIT not in session.info and not connection.is_in_transaction():
         # SQLAlchemy begins only before a statement of its own; ours would each commit by itself.
         adapted: Any = raw.dbapi_connection
         await adapted._start_transaction()

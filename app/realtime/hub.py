@@ -141,7 +141,7 @@ class Hub:
 
     async def _take(self, connection: "asyncpg.Connection[Any]", occurrences: list[Occurrence]) -> None:
         async with self.tail.turn:
-            async with self._database.look(connection) as session:
+            async with self._database.autocommit(connection) as session:
                 context = await load_context(session, self._clock.now(), occurrences, self._viewers)
             for occurrence in occurrences:
                 if occurrence.number <= self.tail.position:

@@ -51,7 +51,7 @@ async def _forget_old_deliveries(database: Database, clock: Clock) -> None:
 
 
 async def _measure_backlog(database: Database, _: Clock) -> None:
-    async with database.look() as session:
+    async with database.autocommit() as session:
         await turns.measure_backlog(session)
 
 

@@ -43,12 +43,12 @@ class Door:
         await self._leaves.ask((agent_id, act))
 
     async def _check(self, tokens: Sequence[str]) -> list[Principal | Exception]:
-        async with self._database.look() as session:
+        async with self._database.autocommit() as session:
             found = await authenticate_tokens(session, tokens, self._clock.now())
         return [found.get(token) or token_not_valid() for token in tokens]
 
     async def _find_names(self, agent_ids: Sequence[UUID]) -> list[str | Exception]:
-        async with self._database.look() as session:
+        async with self._database.autocommit() as session:
             names = {each.id: each.name for each in await agents.list_facts(session, set(agent_ids))}
         return [names.get(agent_id, "") for agent_id in agent_ids]
 

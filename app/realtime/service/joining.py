@@ -135,7 +135,7 @@ class Joining:
 
         for first in range(0, len(events), EVENTS_A_LOOK):
             page = events[first : first + EVENTS_A_LOOK]
-            async with self._database.look() as session:
+            async with self._database.autocommit() as session:
                 context = await load_context(session, self._clock.now(), page, receivers)
             made = 0
             for event in page:

@@ -92,7 +92,7 @@ class Lines:
             yield {each: seats[each] for each in whose[first : first + VISITORS_AT_ONCE]}
 
     async def _tell(self, seats: Mapping[Whose, list[LineSeat]]) -> None:
-        async with self._database.look() as session:
+        async with self._database.autocommit() as session:
             said = await self._load(session, {contact for contact, _ in seats})
         for whose, theirs in seats.items():
             for seat in theirs:

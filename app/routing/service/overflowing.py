@@ -58,7 +58,7 @@ class _Case:
 
 async def look_at_lines(database: Database, clock: Clock, *, hours: Hours) -> None:
     """All that the lines, the staff and the hours make due; ages and answers that fell between two timers, too."""
-    async with database.look() as session:
+    async with database.autocommit() as session:
         queues = await overflow_rows.list_waited_in(session)
         lines = await load_lines(session, clock.now(), queues, hours)
     for queue in queues:

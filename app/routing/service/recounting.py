@@ -51,7 +51,7 @@ class Recounting:
         self._clean: dict[UUID, tuple[_Terms, int]] = {}
 
     async def __call__(self, database: Database, clock: Clock) -> None:
-        async with database.look() as session:
+        async with database.autocommit() as session:
             queues = await due_rows.list_waited_in(session)
             opening = await hours_of(session, queues, self._hours)
         for queue in queues:
@@ -69,7 +69,7 @@ async def _recount(database: Database, clock: Clock, queue: Queue, hours: Openin
     """Whether any differed. What is being offered just now is left for the next look."""
     after, differed = FIRST, False
     while True:
-        async with database.look() as session:
+        async with database.autocommit() as session:
             page = await due_rows.list_line(session, queue.id, after, SEEN_AT_ONCE)
             stale = await _list_stale(session, page, queue, hours)
         differed = differed or bool(stale)

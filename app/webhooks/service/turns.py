@@ -48,7 +48,7 @@ async def take_turn(
     database: Database, act: Act, endpoint_id: UUID, *, client: DeliveryClient, secret_key: str
 ) -> list[Attempt]:
     """Send what is due, until there is no more, the time is over, or the endpoint should be left alone for a while."""
-    async with database.look() as session:
+    async with database.autocommit() as session:
         target = await repository.find_target(session, endpoint_id, now=act.now)
         if target is None:
             return []

@@ -24,7 +24,7 @@ async def notes(database: Database) -> Database:
 
 
 async def count(database: Database) -> int:
-    async with database.look() as session:
+    async with database.autocommit() as session:
         return int(await (await driver_connection(session)).fetchval("SELECT count(*) FROM note"))
 
 
@@ -69,7 +69,7 @@ async def test_driver_statements_are_undone_with_their_transaction(notes: Databa
 
 
 async def test_a_look_holds_no_transaction_and_leaves_the_next_one_its_own(notes: Database) -> None:
-    async with notes.look() as session:
+    async with notes.autocommit() as session:
         connection = await driver_connection(session)
         assert not connection.is_in_transaction()
         async with notes.transaction() as writing:
@@ -119,14 +119,14 @@ async def test_however_far_a_cancelled_transaction_came_the_next_one_is_committe
                 await asyncio.sleep(0.01)  # the server sees by itself that the line is gone
         await write(f"after {turns}")
     await victim.close()
-    async with notes.look() as session:
+    async with notes.autocommit() as session:
         kept = (await session.execute(text("SELECT body FROM note WHERE body <> 'perhaps'"))).scalars().all()
     assert sorted(kept) == sorted(f"after {turns}" for turns in range(MOST_TURNS))
 
 
 async def open_transactions(database: Database) -> int:
     statement = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'victim' AND state LIKE 'idle in %'"
-    async with database.look() as session:
+    async with database.autocommit() as session:
         return int((await session.execute(text(statement))).scalar_one())
 
 
