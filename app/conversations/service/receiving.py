@@ -39,7 +39,8 @@ async def receive(
 
 
 async def go_on(session: AsyncSession, act: Act, messages: Sequence[Continuation]) -> list[Received | None]:
-    """Store messages of contacts whose conversation is open, with their events, in one statement (`Database.autocommit`).
+    """Store messages of contacts whose conversation is open, with their events, in one statement. `session`: of
+    `Database.autocommit`.
 
     None in the place of those who have no open one, write to an account that is switched off, or of whom something came
     in before; nothing is stored of them. Raises asyncpg.UniqueViolationError when one comes in at this moment by
