@@ -120,7 +120,7 @@ PARTS = (
     Part(
         "growth-routing",
         "Cost of a routing decision, over agents, waiting work and profiles",
-        "CPU time of an offer: within 2 from 500 to 5,000 agents and from 1,000 to 100,000 waiting; at 5,000 agents "
+        "CPU time of an offer: within 2 from 100 to 5,000 agents and from 100 to 100,000 waiting; at 5,000 agents "
         "never under 20,000 decisions a second, however many profiles; the rebuild of the router's memory linear.",
         ("-m", "benchmarks.prove.growth_routing"),
         limit_seconds=3600,
