@@ -19,10 +19,6 @@ class OpeningHours(Protocol):
     def version(self) -> int:
         """The newest."""
 
-    @property
-    def since(self) -> datetime:
-        """From when the newest version counts."""
-
     def add(self, start: datetime, amount: timedelta) -> datetime | None:
         """The earliest instant by which it was open so long since `start`; None: it opens no more."""
 

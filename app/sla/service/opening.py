@@ -21,11 +21,10 @@ WHERE calendar.id = ANY ($1::uuid[]) ORDER BY calendar.id, history.version
 
 @dataclass(frozen=True, slots=True)
 class OpeningHours:
-    """A calendar through all its versions; `version` is the newest, which counts from `since`."""
+    """A calendar through all its versions; `version` is the newest."""
 
     name: str
     version: int
-    since: datetime
     time: WorkingTime
 
     def add(self, start: datetime, amount: timedelta) -> datetime | None:
@@ -42,7 +41,4 @@ async def load_hours(session: AsyncSession, calendar_ids: Collection[UUID]) -> d
     histories: dict[UUID, CalendarHistory] = {}
     for row in rows:
         histories[row["id"]] = (*histories.get(row["id"], ()), (row["effective_at"], row["spec"]))
-    return {
-        row["id"]: OpeningHours(row["name"], row["version"], row["effective_at"], working_time(histories[row["id"]]))
-        for row in rows
-    }
+    return {row["id"]: OpeningHours(row["name"], row["version"], working_time(histories[row["id"]])) for row in rows}

@@ -17,7 +17,7 @@ WORKDAYS = ("mon", "tue", "wed", "thu", "fri")
 def hours(*spans: str, timezone: str = "UTC", days: tuple[str, ...] = WORKDAYS, **more: object) -> OpeningHours:
     weekly = {day: list(spans) for day in days}
     spec = CalendarSpec.model_validate({"timezone": timezone, "weekly": weekly, **more})
-    return OpeningHours("Office", 1, BEGINNING, working_time(((BEGINNING, spec.model_dump_json()),)))
+    return OpeningHours("Office", 1, working_time(((BEGINNING, spec.model_dump_json()),)))
 
 
 @pytest.mark.parametrize(

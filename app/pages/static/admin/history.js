@@ -46,6 +46,7 @@ export async function showHistory(it, opener) {
     try {
       const page = await call("GET", `${[it.path, it.thing.id, "versions"].filter(Boolean).join("/")}?limit=20${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`);
       list.append(...page.items.map((one) => versionRow(one, again(one))));
+      if (!list.children.length) list.append(say("li", "admin.history.none", { class: "soft" }));
       more.replaceChildren(...(page.next_cursor ? [button("admin.history.more", () => load(page.next_cursor))] : []));
     } catch (problem) {
       more.replaceChildren(failure(problem, () => load(cursor)));
