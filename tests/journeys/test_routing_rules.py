@@ -53,7 +53,13 @@ async def test_a_rule_is_written_tried_saved_and_met_by_the_next_customer(floor:
     page = await open_page(expected=REFUSED)
     page.on("dialog", lambda dialog: asyncio.ensure_future(dialog.accept()))
     try:
-        await enter(page, floor, desk.login("lin"), "rules/new")
+        await enter(page, floor, desk.login("lin"), "rules")
+        await page.get_by_role("button", name="Versions").click()
+        saved = (await lead.get(f"{PATH}/versions"))["items"]
+        newest = f"Version {saved[0]['version']}" if saved else "Nothing has been saved yet."
+        await expect(page.locator("dialog .history > li").first).to_contain_text(newest)
+        await page.keyboard.press("Escape")
+        await page.goto(f"{floor.url}/admin#rules/new")
         await part(page, "name").locator("input").fill("Chinese to the second desk")
         await page.get_by_role("button", name="Save").click()
         await expect(part(page, "effects").locator(".wrong").first).to_contain_text("Set at least one thing")
