@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import uvicorn
 from fastapi import FastAPI
+from playwright.async_api import expect
 
 from app.core.http import Manners, install_error_handlers
 from app.ops.asyncapi import api as asyncapi
@@ -90,7 +91,9 @@ async def test_the_sockets_page_shows_every_message_with_its_example_and_schema(
         shown = set(await page.locator("summary code").all_inner_texts())
         assert {name.partition(".")[2] for name in asyncapi_document()["components"]["messages"]} == shown
         await page.click("summary:has-text('command.offer.accept')")
-        example, schema = await page.locator("details[open] pre").all_inner_texts()
+        written = page.locator("details[open] pre")
+        await expect(written).to_have_count(2)  # the browser tells that it unfolded after the click has returned
+        example, schema = await written.all_inner_texts()
         assert json.loads(example)["name"] == json.loads(schema)["properties"]["name"]["const"] == "offer.accept"
         assert complaints == []
 
