@@ -24,6 +24,8 @@ MOST_TOLD = 20
 GARBAGE_AFTER = (100_000, 50, 50)
 """Objects before a collection looks: a tenth of the time otherwise, and nothing here lives in cycles for long."""
 WHAT_CAME = "of wrap-ups, warm transfers, last agents, overflow, acceptances, interruptions, idle chats: came about"
+MOST_STARVED = FULL.rounds // 1_000
+STARVED = "given up by PostgreSQL for lack of time, or their connection gone, and rolled back"
 WHAT = (
     "owned twice, above capacity, adrift from the ledger, without a timer, or committed by a deposed router, "
     "looked for after each round"
@@ -43,20 +45,20 @@ def measure(form: Form) -> Outcome:
 
 def tell(form: Form, story: Story) -> Outcome:
     """What was promised of the whole form, though the run may have been a shorter one."""
+    starved = sum(count for name, count in story.refused.items() if name.endswith(": starved"))
     figures = [
         counted("faults", WHAT, len(story.faults), "faults", must=0),
         counted("rounds", "begun and checked", story.rounds, "rounds", must=FULL.rounds, at_least=True),
         counted("kinds", WHAT_CAME, len(story.kinds), "kinds", must=len(KINDS), at_least=True),
+        counted("starved", STARVED, starved, "transactions", must=MOST_STARVED),
     ]
     acts = ", ".join(f"{count:,} {name}" for name, count in sorted(story.acts.items()))
     kinds = ", ".join(f"{count:,} {name}" for name, count in sorted(story.kinds.items()))
-    starved = sum(count for name, count in story.refused.items() if name.endswith(": starved"))
     refused = ", ".join(f"{count:,} {name}" for name, count in story.refused.most_common(MOST_TOLD))
     notes = [
         f"{form.routers} routers and {form.people} people a round; the tables emptied every {form.rounds_a_day}",
         f"Done: {acts}",
         f"Came about: {kinds}",
-        f"Given up because the machine had no time, and rolled back: {starved:,}",
         f"Refused or given back, the most frequent: {refused}",
     ]
     return Outcome(figures, faults=story.faults[:MOST_TOLD], notes=notes)
