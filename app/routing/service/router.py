@@ -20,8 +20,8 @@ from app.core.owners import Deposed, Ownership
 from app.routing import decisions
 from app.routing.engine import Engine
 from app.routing.facts import AgentFacts, WorkFacts
-from app.routing.looks import IdleLooks
 from app.routing.rings import COOL_DOWN_ALONE_SECONDS, COOL_DOWN_SECONDS
+from app.routing.router_pace import IdleLooks
 from app.routing.service import gauges, loading
 from app.routing.service.matching import ROUTER, Committed, commit_decisions
 from app.routing.service.sweep import Sweep

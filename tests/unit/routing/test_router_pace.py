@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.routing.looks import AT_ONCE, EVERY_SECONDS, IdleLooks
+from app.routing.router_pace import AT_ONCE, EVERY_SECONDS, IdleLooks
 
 
 def test_a_few_idle_looks_follow_one_another_at_once() -> None:
