@@ -61,7 +61,7 @@ def tell(form: Form, story: Story) -> Outcome:
         f"Came about: {kinds}",
         f"Refused or given back, the most frequent: {refused}",
     ]
-    return Outcome(figures, faults=story.faults[:MOST_TOLD], notes=notes)
+    return Outcome(figures, faults=story.faults[:MOST_TOLD], notes=notes + story.scene)
 
 
 @contextmanager

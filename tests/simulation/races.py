@@ -10,7 +10,7 @@ from time import monotonic
 from uuid import uuid4
 
 import asyncpg
-from sqlalchemy import make_url
+from sqlalchemy import make_url, text
 
 from app.core.database import Database
 from app.core.errors import SwitchboardError
@@ -35,6 +35,13 @@ WRONG_HERE = {
         SELECT id, last_error FROM offer WHERE last_error !~ 'changed hands' UNION ALL
         SELECT id, last_error FROM work_item WHERE last_error !~ 'changed hands'""",
 }
+SCENE = """
+    SELECT to_jsonb(one) FROM agent_ledger AS one UNION ALL
+    SELECT to_jsonb(one) FROM work_item AS one WHERE ended_at IS NULL UNION ALL
+    SELECT to_jsonb(one) FROM offer AS one WHERE state = 'pending' UNION ALL
+    SELECT to_jsonb(one) FROM routing_decision AS one
+    JOIN work_item AS work ON work.conversation_id = one.conversation_id AND work.ended_at IS NULL
+"""
 STARVED = frozenset({"55P03", "25P03"})
 """A lock not given within ten seconds, a fenced transaction idle for two: the machine has no time for us."""
 Clone = Callable[[], AbstractAsyncContextManager[str]]
@@ -62,6 +69,8 @@ class Story:
     refused: Counter[str] = field(default_factory=Counter)
     kinds: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
+    scene: list[str] = field(default_factory=list)
+    """The tables as they stood at the first fault."""
 
 
 class Races:
@@ -163,6 +172,8 @@ class Races:
     async def _check(self) -> None:
         async with self.world.database.transaction() as session:
             found = await list_faults(session, self.clock.now(), WRONG_HERE)
+            if found:
+                self.story.scene = [str(row) for row in await session.scalars(text(SCENE))]
         self.story.faults += [f"round {self.story.rounds + 1}: {one}" for one in found]
 
     async def end(self) -> None:

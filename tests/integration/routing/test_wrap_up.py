@@ -238,6 +238,26 @@ async def test_who_hands_a_conversation_on_wraps_up_while_it_goes_on_elsewhere(
     await world.assert_sound()
 
 
+async def test_who_was_forced_above_capacity_may_be_so_until_the_wrap_up_of_what_was_handed_on(
+    world: World, clock: ManualClock
+) -> None:
+    await world.execute("UPDATE queue SET wrap_up = 'timed', wrap_up_seconds = 60")
+    agent, colleague = await world.add_agent(), await world.add_agent()
+    conversations = [await world.add_waiting() for _ in range(5)]
+    supervisor, body = principal_of(uuid4(), scopes=SUPERVISOR), AssignBody(agent_id=agent, override=True)
+    for conversation in conversations:
+        await world.run(by_hand.assign, supervisor, conversation_id=conversation, body=body)
+    away = TransferBody(agent_id=colleague, reason="expertise")
+    mine = principal_of(agent)
+    await world.run(by_hand.transfer, mine, conversation_id=conversations[4], body=away, actor=f"agent:{agent}")
+    assert (await world.used_units(agent), await world.used_units(colleague)) == (125, 25)
+    await world.assert_sound()
+    clock.advance(60)
+    await run_timers(world, clock)
+    assert await world.used_units(agent) == 100
+    await world.assert_sound()
+
+
 async def test_what_is_wrapped_up_beside_a_chat_that_goes_idle_ends_by_its_own_time(
     world: World, routed: Routed, clock: ManualClock
 ) -> None:
