@@ -45,7 +45,7 @@ async def _work(settings: Settings, stop: asyncio.Event) -> None:
 
 async def start_work(runtime: Runtime) -> list[asyncio.Task[None]]:
     """All of the worker's loops, each started again if it fails."""
-    reader = LogReader(runtime.database.url, application_name="switchboard-log")
+    reader = LogReader(runtime.database.url, application_name="switchboard-log", positioned=runtime.signal.positioned)
     consumers = ConsumerRunner(
         runtime.database,
         runtime.clock,

@@ -1,9 +1,9 @@
 """The dispatcher: gives each committed event its position in the one total order of the log."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from time import time_ns
 from typing import Any
@@ -15,8 +15,9 @@ from prometheus_client import Counter, Gauge, Histogram
 from app.core import tracing
 from app.core.clock import Clock
 from app.core.driver import Backoff, connect_to_log, raise_if_cancelled
-from app.core.event_log import LONGEST_TRANSACTION, created_since
+from app.core.event_log import LONGEST_TRANSACTION, StoredEvent, created_since
 from app.core.partitions import month_named
+from app.core.recent_events import RecentEvents
 from app.core.retention import CLOCKS_APART, POSITIONS
 from app.core.traced_events import list_carried
 
@@ -44,6 +45,8 @@ head_gauge = Gauge("switchboard_log_head", "The last position this process has g
 missed_gauge = Gauge("switchboard_log_missed_events", "Events the hourly audit found without a position: must be 0")
 failures = Counter("switchboard_dispatcher_failures_total", "Times the dispatcher had to begin again")
 
+_TOLD = "id, created_at, event_uuid, key, type, version, occurred_at, actor, request_id"
+
 # WHY this takes each committed event exactly once. Let S0 be the snapshot of the last batch: it divides all
 # transactions into those finished before it and the rest. The rest are exactly the ids from xmax(S0) upwards and the
 # ids S0 lists as in progress (`pg_snapshot_xip`; the event's xid is the top-level one, as are those). Whatever was
@@ -57,13 +60,13 @@ failures = Counter("switchboard_dispatcher_failures_total", "Times the dispatche
 # - A batch that finds nothing writes nothing and keeps S0, so an idle installation writes nothing.
 # - The lower bound on created_at only keeps old partitions out of the plan. It is older than the time of S0 by more
 #   than any transaction lives, so it excludes nothing of the rest, however long nobody dispatched.
-_POSITION_SINCE = """
+_POSITION_SINCE = f"""
 WITH fresh AS (
-    SELECT e.id, e.created_at FROM event e
-    WHERE e.xid >= pg_snapshot_xmax($1::text::pg_snapshot) AND {bound}
+    SELECT {_TOLD}, payload FROM event e
+    WHERE e.xid >= pg_snapshot_xmax($1::text::pg_snapshot) AND {{bound}}
     UNION ALL
-    SELECT e.id, e.created_at FROM event e
-    WHERE e.xid = ANY (ARRAY(SELECT pg_snapshot_xip($1::text::pg_snapshot))) AND {bound}
+    SELECT {_TOLD}, payload FROM event e
+    WHERE e.xid = ANY (ARRAY(SELECT pg_snapshot_xip($1::text::pg_snapshot))) AND {{bound}}
 ), """
 
 # Without a usable S0 (the first start, or a cluster whose transaction ids begin anew) the anti-join tells what is new.
@@ -78,7 +81,7 @@ WITH fresh AS (
 # Ordered by id: inside one conversation its row lock makes that the order of the changes. The notification is part of
 # the statement, so that readers hear of the batch when, and only when, it is committed.
 _STORE = """numbered AS (
-    SELECT id, created_at, $2::bigint + row_number() OVER (ORDER BY id) AS position FROM fresh
+    SELECT *, $2::bigint + row_number() OVER (ORDER BY id) AS position FROM fresh
 ), positioned AS (
     INSERT INTO event_position (position, positioned_at, event_id, event_created_at)
     SELECT position, $3, id, created_at FROM numbered
@@ -86,9 +89,19 @@ _STORE = """numbered AS (
     INSERT INTO event_dispatch (batch, last_position, positioned_at, snapshot, system_identifier)
     SELECT $4, $2::bigint + count(*), $3, pg_current_snapshot(), $5 FROM numbered {having}
     RETURNING batch, last_position, positioned_at, snapshot, system_identifier
+), stored AS (
+    SELECT batch, last_position, positioned_at, snapshot::text, system_identifier, now() AS taken_at
+    FROM dispatched, pg_notify('switchboard_log', json_build_object('position', last_position)::text)
 )
-SELECT batch, last_position, positioned_at, snapshot::text, system_identifier, now()
-FROM dispatched, pg_notify('switchboard_log', json_build_object('position', last_position)::text)
+"""
+_TELL = "SELECT * FROM stored"
+OF_BATCH = 6
+"""Columns of `stored`."""
+MOST_TOLD = 500
+# What it positioned comes along, for the readers in this process; of so much that they will page it, nothing.
+_TELL_EVENTS = f"""
+SELECT stored.*, position, {_TOLD}, payload::text
+FROM stored LEFT JOIN numbered ON last_position - $2::bigint <= {MOST_TOLD} ORDER BY position
 """
 
 _LAST = """
@@ -120,7 +133,8 @@ _FORGET_FOREIGN_XIDS = "UPDATE event SET xid = '3' WHERE xid >= pg_snapshot_xmin
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The last batch stored. `taken_at` is the database's time at its snapshot, or earlier."""
+    """The last batch stored. `taken_at` is the database's time at its snapshot, or earlier; `events` what it
+    positioned, if it has just been stored and they are few enough."""
 
     number: int
     last_position: int
@@ -128,6 +142,7 @@ class Batch:
     snapshot: str
     system_identifier: int
     taken_at: datetime
+    events: Sequence[StoredEvent] = ()
 
 
 async def resume(connection: "asyncpg.Connection[Any]", clock: Clock) -> Batch:
@@ -147,15 +162,21 @@ async def position_new(connection: "asyncpg.Connection[Any]", clock: Clock, last
     is unknown; resume anew.
     """
     bound = created_since(last.taken_at.date() - LONGEST_TRANSACTION)
-    row = await connection.fetchrow(
-        _POSITION_SINCE.format(bound=bound) + _STORE.format(having="HAVING count(*) > 0"),
+    rows = await connection.fetch(
+        _POSITION_SINCE.format(bound=bound) + _STORE.format(having="HAVING count(*) > 0") + _TELL_EVENTS,
         last.snapshot,
         last.last_position,
         max(clock.now(), last.positioned_at),
         last.number + 1,
         last.system_identifier,
     )
-    return row and Batch(*row)
+    if not rows:
+        return None
+    batch = Batch(*rows[0][:OF_BATCH])
+    if rows[0]["position"] is None:
+        return batch
+    events = [StoredEvent(row["position"], batch.positioned_at, *row[OF_BATCH + 1 :]) for row in rows]
+    return replace(batch, events=events)
 
 
 async def count_missed(connection: "asyncpg.Connection[Any]", since: datetime) -> int:
@@ -173,7 +194,7 @@ async def _recover(connection: "asyncpg.Connection[Any]", clock: Clock, last: Ba
         await connection.execute("LOCK TABLE event IN SHARE MODE")
         given = await connection.fetchrow("SELECT coalesce(max(position), 0), max(positioned_at) FROM event_position")
         row = await connection.fetchrow(
-            _POSITION_ALL.format(bound=await _not_dropped(connection, last)) + _STORE.format(having=""),
+            _POSITION_ALL.format(bound=await _not_dropped(connection, last)) + _STORE.format(having="") + _TELL,
             None,
             max(given[0], last.last_position if last else 0),
             max(filter(None, (clock.now(), given[1], last and last.positioned_at))),
@@ -209,8 +230,16 @@ class Dispatcher:
     The lock lives on the connection that does the work, so whoever has lost the one has lost the other.
     """
 
-    def __init__(self, database_url: str, clock: Clock, on_positions: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        database_url: str,
+        clock: Clock,
+        on_positions: Callable[[int], None],
+        positioned: RecentEvents | None = None,
+    ) -> None:
+        """`positioned`: where the events go while it leads, for the readers of this process."""
         self.leading = False
+        self._positioned = positioned if positioned is not None else RecentEvents()
         self._database_url = database_url
         self._clock = clock
         self._on_positions = on_positions
@@ -234,6 +263,8 @@ class Dispatcher:
 
     async def _run_on_one_connection(self, backoff: Backoff) -> None:
         connection = await connect_to_log(self._database_url, application_name="switchboard-dispatcher")
+        # At once, not at the next statement: another server may have given the same positions to other events.
+        connection.add_termination_listener(lambda _: self._positioned.clear())
         try:
             await self._stand_by(connection)
             last = await resume(connection, self._clock)
@@ -272,6 +303,7 @@ class Dispatcher:
             batch = await position_new(connection, self._clock, last)
             if batch is not None:
                 batch_events.observe(batch.last_position - last.last_position)
+                self._positioned.add(batch.events)
                 self._announce(batch.last_position)
                 tell_at = time() + TELL_AGAIN_SECONDS
                 if tracing.is_on():

@@ -3,15 +3,21 @@
 import asyncio
 from contextlib import suppress
 
+from app.core.recent_events import RecentEvents
+
 NET_SECONDS = 1.0
 """How long a reader waits at most: with the bus lost it still reads every second."""
 
 
 class LogSignal:
-    """Fed by the local dispatcher, else by the bus. `position` is the highest one heard of, a hint and no promise."""
+    """Fed by the local dispatcher, else by the bus. `position` is the highest one heard of, a hint and no promise.
+
+    `positioned` holds what the local dispatcher gave positions to while it leads: a reader asks it first.
+    """
 
     def __init__(self) -> None:
         self.position = 0
+        self.positioned = RecentEvents()
         self._grown = asyncio.Event()
 
     def notify(self, position: int) -> None:

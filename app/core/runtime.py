@@ -62,7 +62,9 @@ async def open_runtime(settings: Settings, application_name: str) -> AsyncIterat
         await clock.align(connection)
         bus = await open_bus(settings, connection)
     signal = LogSignal()
-    dispatcher = Dispatcher(settings.database_url, clock, on_positions=_teller_of_positions(bus, signal))
+    dispatcher = Dispatcher(
+        settings.database_url, clock, on_positions=_teller_of_positions(bus, signal), positioned=signal.positioned
+    )
     _connect_wakes(database, bus, signal, dispatcher)
     await bus.start()
     tasks = [

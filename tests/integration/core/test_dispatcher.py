@@ -23,7 +23,7 @@ WAIT_SECONDS = 20
 
 @asynccontextmanager
 async def running(database_url: str, clock, signal: LogSignal) -> AsyncIterator[Dispatcher]:
-    dispatcher = Dispatcher(database_url, clock, signal.notify)
+    dispatcher = Dispatcher(database_url, clock, signal.notify, positioned=signal.positioned)
     task = asyncio.create_task(dispatcher.run())
     yield dispatcher
     task.cancel()
@@ -57,6 +57,56 @@ async def test_events_nobody_woke_it_for_are_positioned_too(database_url, clock,
     async with running(database_url, clock, signal):
         await say("a")
         await reaches(signal, 1)
+
+
+@asynccontextmanager
+async def leading(database_url: str, clock, signal: LogSignal) -> AsyncIterator[Dispatcher]:
+    async with running(database_url, clock, signal) as dispatcher, asyncio.timeout(WAIT_SECONDS):
+        while not dispatcher.leading:
+            await asyncio.sleep(0.01)
+        yield dispatcher
+
+
+async def test_what_it_positions_is_in_memory_as_the_log_has_it(database_url, clock, say, log_connection):
+    signal = LogSignal()
+    async with leading(database_url, clock, signal) as dispatcher:
+        for notes, head in ((["a"], 1), (["b", "c"], 3)):
+            await say(*notes)
+            dispatcher.wake()
+            await reaches(signal, head)
+        assert signal.positioned.after(0, 10) == await event_log.read(log_connection, ZERO)
+
+
+async def test_of_a_large_batch_nothing_is_in_memory_and_the_next_one_is(database_url, clock, say, log_connection):
+    signal = LogSignal()
+    many = dispatcher_module.MOST_TOLD + 1
+    async with leading(database_url, clock, signal) as dispatcher:
+        for notes, head in ((["a"], 1), (["b"] * many, 1 + many), (["c"], 2 + many)):
+            await say(*notes)
+            dispatcher.wake()
+            await reaches(signal, head)
+        assert [signal.positioned.after(known, 10) for known in (0, 1, many)] == [[], [], []]
+        [last] = signal.positioned.after(1 + many, 10)
+    assert (last.position, last.payload["note"]) == (2 + many, "c")
+
+
+async def test_memory_ends_with_the_connection_and_not_with_the_next_statement(
+    database_url, clock, say, log_connection, monkeypatch
+):
+    monkeypatch.setattr(dispatcher_module, "NET_SECONDS", 3600)
+    signal = LogSignal()
+    async with leading(database_url, clock, signal) as dispatcher:
+        await say("a")
+        dispatcher.wake()
+        await reaches(signal, 1)
+        assert len(signal.positioned.after(0, 10)) == 1
+        await log_connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'switchboard-dispatcher'"
+            " AND datname = current_database()"
+        )
+        while signal.positioned.after(0, 10):
+            await asyncio.sleep(0.01)
+        assert dispatcher.leading  # it has not noticed yet
 
 
 async def test_a_frozen_leader_is_ended_and_another_goes_on(database_url, clock, say):

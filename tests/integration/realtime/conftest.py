@@ -21,7 +21,7 @@ async def world(database: Database, clock: ManualClock) -> World:
 async def signal(world: World) -> AsyncIterator[LogSignal]:
     """The signal of a process in which the dispatcher runs."""
     heard = LogSignal()
-    dispatcher = Dispatcher(world.database.url, world.clock, heard.notify)
+    dispatcher = Dispatcher(world.database.url, world.clock, heard.notify, positioned=heard.positioned)
     world.database.on_append = dispatcher.wake
     running = asyncio.create_task(dispatcher.run())
     yield heard

@@ -24,7 +24,7 @@ async def world(database: Database, clock: ManualClock) -> World:
 async def signal(database: Database, clock: ManualClock) -> AsyncIterator[LogSignal]:
     """The log's positions are given as in production."""
     heard = LogSignal()
-    dispatcher = Dispatcher(database.url, clock, on_positions=heard.notify)
+    dispatcher = Dispatcher(database.url, clock, on_positions=heard.notify, positioned=heard.positioned)
     database.on_append = dispatcher.wake
     running = asyncio.create_task(dispatcher.run())
     yield heard
