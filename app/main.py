@@ -68,6 +68,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 runtime.bus,
                 board_source=Wallboards(ZoneInfo(settings.timezone)).get,
             )
+            intake.on_continued = hub.just_stored.remember
             await intake.start()
             following = asyncio.create_task(keep_running("hub", hub.run), name="hub")
             try:

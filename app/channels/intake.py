@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -17,6 +17,7 @@ from app.channels.files import service as files
 from app.channels.going_on import continuations
 from app.channels.schemas import AccountFacts
 from app.conversations.arrival import Arrival, NewMessage, Received, events_of
+from app.conversations.continuing import Continued
 from app.conversations.service import receiving
 from app.conversations.texts import MAX_BODY_CHARACTERS, check_text
 from app.core import event_log, metrics, tracing
@@ -65,6 +66,8 @@ class Intake:
         self._database = database
         self._clock = clock
         self._queue: asyncio.Queue[_Waiting | None] = asyncio.Queue(QUEUE_LIMIT)
+        self.on_continued: Callable[[Sequence[Continued]], None] = lambda _: None
+        """Called with what was stored the short way, before its events have positions."""
         self.short_way = KeptConnection(database.url, application_name="switchboard intake")
         self._writer: asyncio.Task[None] | None = None
 
@@ -111,14 +114,15 @@ class Intake:
         try:
             with tracing.batch("intake.store", (one.request_id for one in asked.values()), messages=len(asked)):
                 async with self.short_way.use() as connection, self._database.autocommit(connection) as session:
-                    received = await receiving.go_on(session, system_act(self._clock, ACTOR), list(asked.values()))
+                    stored = await receiving.go_on(session, system_act(self._clock, ACTOR), list(asked.values()))
+                    self.on_continued([one for one in stored if one is not None])
         except Exception as error:
             raise_if_cancelled()
             log.info("intake_takes_the_long_way", size=len(asked), error=repr(error))
             return batch
-        stored = {number: one for number, one in zip(asked, received, strict=True) if one is not None}
-        _answer([batch[number] for number in stored], list(stored.values()))
-        return [waiting for number, waiting in enumerate(batch) if number not in stored]
+        received = {number: one.received for number, one in zip(asked, stored, strict=True) if one is not None}
+        _answer([batch[number] for number in received], list(received.values()))
+        return [waiting for number, waiting in enumerate(batch) if number not in received]
 
     async def _settle(self, batch: list[_Waiting]) -> None:
         """Give every one of the batch its answer. A batch that fails is tried one by one, so only the bad one fails."""

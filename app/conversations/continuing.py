@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from app.conversations.arrival import effective_time
+from app.conversations.arrival import Received, effective_time
+from app.conversations.schemas import MessageOut
 from app.events.conversations import MessageReceived
+from app.events.event import Rights
 
 NOT_KNOWN_YET = UUID(int=0)
 
@@ -23,6 +25,33 @@ class Continuation:
     client_id: str | None
     automatic: bool
     request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Continued:
+    """One that was stored: where, and who could see its conversation at that instant."""
+
+    message: Continuation
+    received: Received
+    rights: Rights
+
+    def content(self) -> MessageOut:
+        """As `load_contents` would find it."""
+        return MessageOut(
+            id=self.received.message_id,
+            conversation_id=self.received.conversation_id,
+            sequence=self.received.sequence,
+            message_class="customer",
+            direction="inbound",
+            visibility="public",
+            author=None,
+            body=self.message.body,
+            attachments=[],
+            client_id=self.message.client_id,
+            provider_at=self.message.provider_at,
+            arrived_at=self.received.arrived_at,
+            delivery_state=None,
+        )
 
 
 def told(one: Continuation, message_id: UUID, now: datetime) -> MessageReceived:

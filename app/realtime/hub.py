@@ -21,9 +21,10 @@ from app.core.log_signal import LogSignal
 from app.realtime.audience import Delivery, Reach, Viewer, sight
 from app.realtime.connection import Attendance, Seat
 from app.realtime.frames import Close, ResyncReason
+from app.realtime.just_stored import JustStored
 from app.realtime.render import Occurrence, Texts
 from app.realtime.service.board import Boards, BoardSource
-from app.realtime.service.contents import load_context, occurrence_of
+from app.realtime.service.contents import context_of_stored, load_context, occurrence_of
 from app.realtime.service.door import Door
 from app.realtime.service.joining import Joining, SnapshotSource
 from app.realtime.service.lines import Lines
@@ -65,6 +66,7 @@ class Hub:
         self._signal = signal
         self._cursor: Position | None = None
         self.tail = Tail()
+        self.just_stored = JustStored()
         self._joining = Joining(database, clock, self.tail)
         self.door = Door(database, clock)
         self.coming, self.going = Turnstile(SOCKETS_A_TURN, TURN_SECONDS), Turnstile(SOCKETS_A_TURN, TURN_SECONDS)
@@ -103,7 +105,9 @@ class Hub:
                 heard = self._signal.position
                 assert self._cursor is not None
                 try:
-                    stored = await event_log.read(connection, self._cursor, limit=PAGE)
+                    stored = self._signal.positioned.after(self._cursor.number, PAGE) or await event_log.read(
+                        connection, self._cursor, limit=PAGE
+                    )
                 except LogGap as gap:
                     log.error("log_gap", detail=gap.detail)
                     await self._start_anew(await event_log.head(connection), "log_gap")
@@ -141,8 +145,12 @@ class Hub:
 
     async def _take(self, connection: "asyncpg.Connection[Any]", occurrences: list[Occurrence]) -> None:
         async with self.tail.turn:
-            async with self._database.autocommit(connection) as session:
-                context = await load_context(session, self._clock.now(), occurrences, self._viewers)
+            stored = self.just_stored.take(occurrences)
+            if stored is not None:
+                context = context_of_stored(stored, occurrences, self._viewers)
+            else:
+                async with self._database.autocommit(connection) as session:
+                    context = await load_context(session, self._clock.now(), occurrences, self._viewers)
             for occurrence in occurrences:
                 if occurrence.number <= self.tail.position:
                     continue  # delivered before this run broke off and began again

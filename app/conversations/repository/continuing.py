@@ -6,11 +6,13 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.conversations.continuing import Continuation
+from app.conversations.repository.reading import rights_of_row
 from app.conversations.texts import preview
 from app.core import event_log, tracing
 from app.core.act import Act
 from app.core.database import driver_connection
 from app.events.conversations import MessageReceived
+from app.events.event import Rights
 
 # What only the locked row knows is filled in here.
 _TELL = event_log.appending("""(
@@ -33,7 +35,7 @@ WITH given AS (
     event_uuid, request_id, payload, ordinal
   )
 ), standing AS (
-  SELECT c.id, c.channel_account_id, c.contact_point_id, c.last_sequence
+  SELECT c.id, c.channel_account_id, c.contact_point_id, c.last_sequence, c.owner_id, c.team_id, c.queue_id
   FROM (SELECT DISTINCT channel_account_id, contact_point_id, channel FROM given) AS sender
   CROSS JOIN LATERAL (
     SELECT id FROM conversation AS found
@@ -56,7 +58,7 @@ WITH given AS (
   ORDER BY c.id
   FOR NO KEY UPDATE OF c
 ), new AS (
-  SELECT given.*, standing.id AS conversation_id,
+  SELECT given.*, standing.id AS conversation_id, owner_id, team_id, queue_id,
     (standing.last_sequence + row_number() OVER (PARTITION BY standing.id ORDER BY ordinal))::int AS sequence
   FROM given JOIN standing USING (channel_account_id, contact_point_id)
 ), moved AS (
@@ -81,7 +83,7 @@ WITH given AS (
     provider_id, provider_at, client_id, automatic
   FROM new
 ), told AS ({_TELL})
-SELECT ordinal, conversation_id, sequence FROM new
+SELECT ordinal, conversation_id, sequence, owner_id, team_id, queue_id FROM new
 """
 
 
@@ -91,8 +93,9 @@ async def store(
     messages: Sequence[Continuation],
     ids: Sequence[UUID],
     told: Sequence[MessageReceived],
-) -> list[tuple[UUID, int] | None]:
-    """The (conversation, sequence) of each, None of what is not stored. `told` has both yet to be filled in."""
+) -> list[tuple[UUID, int, Rights] | None]:
+    """The (conversation, sequence, rights) of each, None of what is not stored. `told` has the first two yet to be
+    filled in."""
     rows = await (await driver_connection(session)).fetch(
         GO_ON,
         [one.channel_account_id for one in messages],
@@ -114,5 +117,5 @@ async def store(
         act.actor,
     )
     event_log.note_appended(session, len(rows))
-    places = {row["ordinal"]: (row["conversation_id"], row["sequence"]) for row in rows}
+    places = {row["ordinal"]: (row["conversation_id"], row["sequence"], rights_of_row(row)) for row in rows}
     return [places.get(ordinal) for ordinal in range(1, len(messages) + 1)]

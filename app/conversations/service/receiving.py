@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.conversations import continuing
 from app.conversations.arrival import Arrival, NewMessage, Received, plan
-from app.conversations.continuing import Continuation
+from app.conversations.continuing import Continuation, Continued
 from app.conversations.repository import continuing as continuations
 from app.conversations.repository import intake as repository
 from app.core.act import Act
@@ -38,7 +38,7 @@ async def receive(
     return made.received, made.messages
 
 
-async def go_on(session: AsyncSession, act: Act, messages: Sequence[Continuation]) -> list[Received | None]:
+async def go_on(session: AsyncSession, act: Act, messages: Sequence[Continuation]) -> list[Continued | None]:
     """Store messages of contacts whose conversation is open, with their events, in one statement. `session`: of
     `Database.autocommit`.
 
@@ -50,6 +50,6 @@ async def go_on(session: AsyncSession, act: Act, messages: Sequence[Continuation
     told = [continuing.told(one, message_id, act.now) for one, message_id in zip(messages, ids, strict=True)]
     stored = await continuations.store(session, act, messages, ids, told)
     return [
-        Received(place[0], message_id, place[1], act.now, duplicate=False) if place is not None else None
-        for message_id, place in zip(ids, stored, strict=True)
+        Continued(one, Received(place[0], message_id, place[1], act.now, duplicate=False), place[2]) if place else None
+        for one, message_id, place in zip(messages, ids, stored, strict=True)
     ]

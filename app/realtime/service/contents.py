@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access.schemas import Principal
 from app.agents import service as agents
 from app.conversations import service as conversations
+from app.conversations.continuing import Continued
 from app.core import tracing
 from app.core.event_log import StoredEvent
 from app.events import catalogue
@@ -82,6 +83,22 @@ async def load_context(
         offers=await _offers(session, now, wanted),
         owner_names=await _owner_names(session, wanted),
         faces=await _faces(session, events),
+    )
+
+
+def context_of_stored(stored: Sequence[Continued], occurrences: Sequence[Occurrence], receivers: Receivers) -> Context:
+    """`load_context` of messages this process has just stored, one for each occurrence, without the database. Who may
+    have them is judged by the rights they were stored under: what changes these comes later in the log."""
+    rights = {one.received.conversation_id: one.rights for one in stored}
+    contact_points = {one.received.conversation_id: one.message.contact_point_id for one in stored}
+    return Context(
+        rights=rights,
+        contact_points=contact_points,
+        messages={
+            one.received.message_id: one.content().model_dump(mode="json")
+            for one, occurrence in zip(stored, occurrences, strict=True)
+            if _viewers_of(occurrence, rights, contact_points, receivers)
+        },
     )
 
 

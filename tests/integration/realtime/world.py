@@ -321,6 +321,7 @@ async def serving(world: World, signal: LogSignal, *, board_source: Any = None) 
     app.state.settings = Settings(_env_file=None, secret_key=SecretStr(SECRET_KEY))
     app.state.chat = ChatFront(SECRET_KEY, world.database)
     app.state.intake = intake = Intake(world.database, world.clock)
+    intake.on_continued = hub.just_stored.remember
     await intake.start()
     config = uvicorn.Config(
         app, port=0, ws=BoundedLine, ws_per_message_deflate=False, log_level="warning", lifespan="off"
