@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Sequence
-from itertools import islice
 
 from app.core.event_log import StoredEvent
 
@@ -26,10 +25,11 @@ class RecentEvents:
 
     def after(self, position: int, limit: int) -> list[StoredEvent]:
         """The next ones after a position, at most `limit`; none where the run does not hold them."""
-        if not self._events or not self._events[0].position <= position + 1 <= self._events[-1].position:
+        start = position + 1 - self._events[0].position if self._events else -1
+        if start < 0:
             return []
-        start = position + 1 - self._events[0].position
-        return list(islice(self._events, start, start + limit))
+        # By index: a reader is near the newest end, and an iterator would come from the other one.
+        return [self._events[index] for index in range(start, min(start + limit, len(self._events)))]
 
     def clear(self) -> None:
         self._events.clear()
