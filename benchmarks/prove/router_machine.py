@@ -60,9 +60,17 @@ def _walk(folder: Path, examples: int, steps: int, seed: int) -> Walked:
         Counted.server, Counted.template = server, TEMPLATE
         try:
             run_state_machine_as_test(Counted, settings=_settings(examples, steps))
-        except Exception as error:  # Hypothesis tells the shortest sequence in the error's notes
-            walked.faults = ("; ".join([repr(error), *getattr(error, "__notes__", ())]),)
+        except Exception as error:
+            walked.faults = ("; ".join(_words(error)),)
     return walked
+
+
+def _words(error: BaseException | None) -> list[str]:
+    """Hypothesis tells the shortest sequence in the notes; of a sequence that failed only once, only what it rose from
+    tells why."""
+    if error is None:
+        return []
+    return [repr(error), *getattr(error, "__notes__", ()), *_words(error.__cause__ or error.__context__)]
 
 
 def _settings(examples: int, steps: int) -> settings:
