@@ -145,7 +145,7 @@ class Hub:
 
     async def _take(self, connection: "asyncpg.Connection[Any]", occurrences: list[Occurrence]) -> None:
         async with self.tail.turn:
-            stored = self.just_stored.take(occurrences)
+            stored = self.just_stored.take(occurrences, self._clock.now())
             if stored is not None:
                 context = context_of_stored(stored, occurrences, self._viewers)
             else:

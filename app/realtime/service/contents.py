@@ -88,7 +88,7 @@ async def load_context(
 
 def context_of_stored(stored: Sequence[Continued], occurrences: Sequence[Occurrence], receivers: Receivers) -> Context:
     """`load_context` of messages this process has just stored, one for each occurrence, without the database. Who may
-    have them is judged by the rights they were stored under: what changes these comes later in the log."""
+    have them is judged by the rights they were stored under a moment ago: what has changed these comes after them."""
     rights = {one.received.conversation_id: one.rights for one in stored}
     contact_points = {one.received.conversation_id: one.message.contact_point_id for one in stored}
     return Context(

@@ -1,6 +1,6 @@
 """What is remembered of messages until their events come."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -44,21 +44,28 @@ OTHER = Occurrence(50, UUID(int=50), "unknown.type", 1, AT, {}, None)
 def test_each_is_taken_once_in_the_order_of_the_events() -> None:
     known = JustStored()
     known.remember([stored(1), stored(2)])
-    assert known.take([told(2), told(1)]) == [stored(2), stored(1)]
-    assert known.take([told(1)]) is None
+    assert known.take([told(2), told(1)], AT) == [stored(2), stored(1)]
+    assert known.take([told(1)], AT) is None
 
 
 @pytest.mark.parametrize("with_it", [told(2), OTHER], ids=["stored elsewhere", "something else"])
 def test_unless_all_are_known_the_database_is_to_be_asked(with_it: Occurrence) -> None:
     known = JustStored()
     known.remember([stored(1)])
-    assert known.take([told(1), with_it]) is None
-    assert known.take([told(1)]) is None  # delivered with the others
+    assert known.take([told(1), with_it], AT) is None
+    assert known.take([told(1)], AT) is None  # delivered with the others
+
+
+def test_rights_of_a_second_ago_are_the_present_ones_and_older_are_asked_for() -> None:
+    known = JustStored()
+    known.remember([stored(1), stored(2)])
+    assert known.take([told(1)], AT + just_stored.FRESH_FOR) == [stored(1)]
+    assert known.take([told(2)], AT + just_stored.FRESH_FOR + timedelta(milliseconds=1)) is None
 
 
 def test_only_so_many_wait_for_their_events(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(just_stored, "AT_MOST", 2)
     known = JustStored()
     known.remember([stored(1), stored(2), stored(3)])
-    assert known.take([told(1)]) is None
-    assert known.take([told(2), told(3)]) == [stored(2), stored(3)]
+    assert known.take([told(1)], AT) is None
+    assert known.take([told(2), told(3)], AT) == [stored(2), stored(3)]
