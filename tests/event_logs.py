@@ -8,7 +8,7 @@ from uuid import UUID
 
 import asyncpg
 
-from app.core import dispatcher
+from app.core import positions
 from app.core.clock import Clock
 from app.core.driver import connect_to_log
 from app.core.event_log import StoredEvent
@@ -45,13 +45,13 @@ class ByHand:
     def __init__(self, connection: "asyncpg.Connection[Any]", clock: Clock) -> None:
         self.connection = connection
         self.clock = clock
-        self.last: dispatcher.Batch | None = None
+        self.last: positions.Batch | None = None
 
     async def dispatch(self) -> int:
         """Position what there is; returns the head."""
         if self.last is None:
-            self.last = await dispatcher.resume(self.connection, self.clock)
-        self.last = await dispatcher.position_new(self.connection, self.clock, self.last) or self.last
+            self.last = await positions.resume(self.connection, self.clock)
+        self.last = await positions.position_new(self.connection, self.clock, self.last) or self.last
         return self.last.last_position
 
 

@@ -12,10 +12,11 @@ import pytest
 
 from app.core import dispatcher as dispatcher_module
 from app.core import event_log
-from app.core.dispatcher import ADVISORY_LOCK, Dispatcher, count_missed
+from app.core.dispatcher import ADVISORY_LOCK, Dispatcher
 from app.core.event_log import ZERO
 from app.core.log_signal import LogSignal
 from app.core.partitions import ensure_partitions
+from app.core.positions import MOST_TOLD, count_missed
 from tests.event_logs import ByHand, Happened, opened_by_hand
 
 WAIT_SECONDS = 20
@@ -60,52 +61,59 @@ async def test_events_nobody_woke_it_for_are_positioned_too(database_url, clock,
 
 
 @asynccontextmanager
-async def leading(database_url: str, clock, signal: LogSignal) -> AsyncIterator[Dispatcher]:
-    async with running(database_url, clock, signal) as dispatcher, asyncio.timeout(WAIT_SECONDS):
-        while not dispatcher.leading:
-            await asyncio.sleep(0.01)
+async def caught_up(database_url: str, clock, signal: LogSignal, say) -> AsyncIterator[Dispatcher]:
+    """It leads, has worked off a backlog (the event at position 1), and tells of what comes from now on."""
+    await say("before")
+    async with running(database_url, clock, signal) as dispatcher:
+        await reaches(signal, 1)
+        await say("caught up")
+        dispatcher.wake()
+        await reaches(signal, 2)
         yield dispatcher
 
 
 async def test_what_it_positions_is_in_memory_as_the_log_has_it(database_url, clock, say, log_connection):
     signal = LogSignal()
-    async with leading(database_url, clock, signal) as dispatcher:
-        for notes, head in ((["a"], 1), (["b", "c"], 3)):
+    async with caught_up(database_url, clock, signal, say) as dispatcher:
+        for notes, head in ((["a"], 3), (["b", "c"], 5)):
             await say(*notes)
             dispatcher.wake()
             await reaches(signal, head)
-        assert signal.positioned.after(0, 10) == await event_log.read(log_connection, ZERO)
+        stored = await event_log.read(log_connection, ZERO)
+        assert signal.positioned.after(2, 10) == stored[2:]
+        assert signal.positioned.after(0, 10) == []
 
 
-async def test_of_a_large_batch_nothing_is_in_memory_and_the_next_one_is(database_url, clock, say, log_connection):
+async def test_of_a_large_batch_nothing_is_in_memory_and_the_next_one_is(database_url, clock, say):
     signal = LogSignal()
-    many = dispatcher_module.MOST_TOLD + 1
-    async with leading(database_url, clock, signal) as dispatcher:
-        for notes, head in ((["a"], 1), (["b"] * many, 1 + many), (["c"], 2 + many)):
+    large = 2 + MOST_TOLD + 1
+    async with caught_up(database_url, clock, signal, say) as dispatcher:
+        for notes, head in ((["b"] * (MOST_TOLD + 1), large), (["c"], large + 1)):
             await say(*notes)
             dispatcher.wake()
             await reaches(signal, head)
-        assert [signal.positioned.after(known, 10) for known in (0, 1, many)] == [[], [], []]
-        [last] = signal.positioned.after(1 + many, 10)
-    assert (last.position, last.payload["note"]) == (2 + many, "c")
+        assert [signal.positioned.after(known, 10) for known in (1, 2, large - 1)] == [[], [], []]
+        [last] = signal.positioned.after(large, 10)
+    assert (last.position, last.payload["note"]) == (large + 1, "c")
 
 
 async def test_memory_ends_with_the_connection_and_not_with_the_next_statement(
     database_url, clock, say, log_connection, monkeypatch
 ):
-    monkeypatch.setattr(dispatcher_module, "NET_SECONDS", 3600)
     signal = LogSignal()
-    async with leading(database_url, clock, signal) as dispatcher:
+    async with caught_up(database_url, clock, signal, say) as dispatcher:
+        monkeypatch.setattr(dispatcher_module, "NET_SECONDS", 3600)
         await say("a")
         dispatcher.wake()
-        await reaches(signal, 1)
-        assert len(signal.positioned.after(0, 10)) == 1
+        await reaches(signal, 3)
+        assert len(signal.positioned.after(2, 10)) == 1
         await log_connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'switchboard-dispatcher'"
             " AND datname = current_database()"
         )
-        while signal.positioned.after(0, 10):
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(WAIT_SECONDS):
+            while signal.positioned.after(2, 10):
+                await asyncio.sleep(0.01)
         assert dispatcher.leading  # it has not noticed yet
 
 

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from app import wiring
-from app.core import dispatcher, event_log, owners, parking, partition_drops
+from app.core import event_log, owners, parking, partition_drops, positions
 from app.core.act import Act
 from app.core.config import Settings
 from app.core.consumers import Consumer, ConsumerRunner
@@ -250,7 +250,7 @@ async def test_a_restore_gives_nothing_a_second_position_when_months_were_droppe
     async with database.transaction() as session:
         await session.execute(text("UPDATE event_dispatch SET system_identifier = 1"))
         await session.execute(INSERT, {"at": history.clock.now(), "key": uuid4()})
-    batch = await dispatcher.resume(history.by_hand.connection, history.clock)
+    batch = await positions.resume(history.by_hand.connection, history.clock)
     assert batch.last_position == history.head + 1
     assert await event_log.incarnation(log_connection) == 2
 
