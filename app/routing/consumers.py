@@ -1,7 +1,7 @@
 """Routing follows the log: work for conversations that open, wake or end, what they are about, who lost them,
 deadlines of SLA, disabled agents."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from uuid import UUID
 
@@ -11,8 +11,8 @@ from app.core.act import Act
 from app.core.consumers import Consumer
 from app.core.event_log import StoredEvent
 from app.routing.idling import LIVE_CHAT_CHANNELS
+from app.routing.service.crossing import until_uncrossed
 from app.routing.service.deadlines import obey
-from app.routing.service.desk import HolderChanged
 from app.routing.service.hours import Hours
 from app.routing.service.presences import retire
 from app.routing.service.recategorising import Recategorised, reapply
@@ -31,8 +31,6 @@ PACE_SECONDS = 0.02
 """A customer waits for what this consumer does."""
 WAKING_PACE_SECONDS = 0.25
 """The owner has the message already. Slowly, because nearly all that is written is in chats that are not idle."""
-MAX_CROSSINGS = 5
-"""How often answers may cross one batch before it is given back to the consumer's own retry."""
 
 
 async def handle(session: AsyncSession, act: Act, events: list[StoredEvent], *, hours: Hours) -> None:
@@ -47,7 +45,7 @@ async def handle(session: AsyncSession, act: Act, events: list[StoredEvent], *, 
         hours,
     )
     if causes:
-        await _until_uncrossed(session, lambda: follow_conversations(session, act, causes, hours=hours))
+        await until_uncrossed(session, lambda: follow_conversations(session, act, causes, hours=hours))
     await _ask_again(
         session,
         act,
@@ -65,7 +63,7 @@ async def wake_chats(session: AsyncSession, act: Act, events: list[StoredEvent],
     """One statement for a page of messages, and no more where none of their chats is idle."""
     chats = [event for event in events if event.payload["channel"] in LIVE_CHAT_CHANNELS]
     written = {event.key: Cause(event.actor, event.request_id) for event in chats}
-    await _until_uncrossed(session, lambda: wake(session, act, written, hours=hours))
+    await until_uncrossed(session, lambda: wake(session, act, written, hours=hours))
 
 
 async def _ask_again(
@@ -73,9 +71,9 @@ async def _ask_again(
 ) -> None:
     """Rules of those whose category was told, then what SLA asks of these."""
     if told:
-        await _until_uncrossed(session, lambda: reapply(session, act, told, hours=hours))
+        await until_uncrossed(session, lambda: reapply(session, act, told, hours=hours))
     if asked:
-        await _until_uncrossed(session, lambda: obey(session, act, asked, hours=hours))
+        await until_uncrossed(session, lambda: obey(session, act, asked, hours=hours))
 
 
 def _is_loss(event: StoredEvent) -> bool:
@@ -94,18 +92,6 @@ def _recategorised(events: list[StoredEvent]) -> dict[UUID, Recategorised]:
             first = told.get(event.key)
             told[event.key] = Recategorised(first.before if first else event.payload["before"], event.request_id)
     return told
-
-
-async def _until_uncrossed(session: AsyncSession, work: Callable[[], Awaitable[None]]) -> None:
-    for crossing in range(1, MAX_CROSSINGS + 1):
-        try:
-            # A savepoint: going back to it frees the locks, so that the next try takes them in order again.
-            async with session.begin_nested():
-                await work()
-            return
-        except HolderChanged:
-            if crossing == MAX_CROSSINGS:
-                raise
 
 
 def consumers(hours: Hours) -> tuple[Consumer, ...]:

@@ -17,6 +17,7 @@ from app.core.metrics import at_nought
 from app.core.partitions import month_of
 from app.core.tasks import Periodic
 from app.routing.repository import checks, old_decisions
+from app.routing.service.crossing import until_uncrossed
 from app.routing.service.due_works import run_timers
 from app.routing.service.hours import Hours
 from app.routing.service.overflowing import look_at_lines
@@ -40,8 +41,11 @@ LEDGER_DRIFT = Gauge("switchboard_routing_ledger_drift_agents", "Agents whose le
 
 
 async def _look_after_offer(session: AsyncSession, act: Act, offer_id: UUID, _: Any) -> None:
-    await look_after(session, act, offer_id)
-    await session.flush()
+    async def look() -> None:
+        await look_after(session, act, offer_id)
+        await session.flush()
+
+    await until_uncrossed(session, look)
 
 
 async def _check_silence(session: AsyncSession, act: Act, agent_id: UUID, _: Any) -> None:

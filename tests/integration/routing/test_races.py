@@ -3,17 +3,21 @@
 import asyncio
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
+from prometheus_client import REGISTRY
 from sqlalchemy import text
 
 from app.core.act import Act
+from app.core.due_rows import DueRowRunner
 from app.core.errors import Conflict
 from app.core.log_signal import LogSignal
 from app.core.owners import Deposed
 from app.routing.decisions import Offer
 from app.routing.engine import Engine
+from app.routing.jobs import due_tables
+from app.routing.schemas import AssignBody
 from app.routing.service import by_hand, loading, offers, presences
 from app.routing.service.desk import lock_desks
 from app.routing.service.matching import Committed, commit_decisions
@@ -233,6 +237,33 @@ async def test_a_wrap_up_that_began_while_the_consumer_waited_for_its_agent_goes
         await follow_conversations(session, act, causes, hours=HOURS)
     assert codes(await outcomes(consumer)) <= {"work_changed"}
     assert [work.state for work in await world.works(conversation)] == ["wrapping"]
+    await world.assert_sound()
+
+
+async def test_an_offer_whose_work_is_given_away_at_its_deadline_is_looked_at_again(
+    world: World, routed: Routed, clock: ManualClock
+) -> None:
+    """An assignment holds the agent's lock when the deadline's turn comes."""
+    retried = ("switchboard_due_rows_total", {"table": "offer", "outcome": "retried"})
+    before = REGISTRY.get_sample_value(*retried) or 0
+    agent = await world.add_agent()
+    conversation = await world.add_waiting()
+    await routed()
+    other, supervisor = await world.add_agent(), principal_of(uuid4(), scopes=frozenset({"work", "routing:write"}))
+    clock.advance(60)
+    table = due_tables(HOURS)[0]
+    async with world.database.transaction() as session:
+        body = AssignBody(agent_id=other)
+        await by_hand.assign(
+            session, world.act("lead"), supervisor, conversation_id=conversation, body=body, hours=HOURS
+        )
+        expiring = asyncio.create_task(DueRowRunner(world.database, clock, [table]).run_once(table))
+        await until_blocked(world)
+    assert await expiring == 1
+    [offer] = await world.offers(conversation)
+    assert (offer.state, offer.agent_id) == ("withdrawn", agent)
+    assert REGISTRY.get_sample_value(*retried) == before
+    assert await world.owner(conversation) == other
     await world.assert_sound()
 
 
