@@ -19,11 +19,13 @@ from app.core.driver import Backoff, is_transient, raise_if_cancelled
 from app.core.event_log import LogGap, Position, StoredEvent
 from app.core.log_reader import LogReader
 from app.core.log_signal import NET_SECONDS, LogSignal
+from app.core.pace import Pace
 from app.core.parking import Parked, State, list_parked, release
 
 __all__ = ["Consumer", "ConsumerRunner", "Parked", "list_parked", "release"]
 
 DEFAULT_BATCH = 500
+LOOKS_AT_ONCE = 5
 BUSY_ELSEWHERE_SECONDS = 0.25
 PASSED_KEPT_SECONDS = 0.25
 """Events that are nothing to a consumer cost it no write: it stores that it has passed them so much later."""
@@ -51,8 +53,8 @@ class Consumer:
     start: Literal["beginning", "head"]
     batch: int = DEFAULT_BATCH
     pace_seconds: float = 0.05
-    """How soon after one look the next may follow, for a consumer that is not behind: what comes meanwhile makes one
-    page and one transaction. The first event after a quiet spell is taken at once."""
+    """How soon, under steady traffic, one look may follow another, for a consumer that is not behind: what comes
+    meanwhile makes one page and one transaction. A few looks after a quieter spell are taken at once."""
 
 
 class Outcome(Enum):
@@ -129,8 +131,9 @@ class ConsumerRunner:
         structlog.contextvars.bind_contextvars(consumer=consumer.name)
         backoff = Backoff()
         loop = asyncio.get_running_loop()
+        pace = Pace(consumer.pace_seconds, at_once=LOOKS_AT_ONCE)
         while True:
-            seen, began = self._signal.position, loop.time()
+            seen = self._signal.position
             try:
                 outcome = await self._attempt(consumer)
                 backoff.reset()
@@ -142,7 +145,7 @@ class ConsumerRunner:
                 continue
             await self._pause(outcome, seen)
             if outcome is not Outcome.AGAIN:
-                await asyncio.sleep(max(began + consumer.pace_seconds - loop.time(), 0))
+                await asyncio.sleep(pace.rest_seconds(loop.time()))
 
     async def _pause(self, outcome: Outcome, seen: int) -> None:
         if outcome is Outcome.IDLE:

@@ -17,11 +17,11 @@ from app.core.event_log import Position, StoredEvent
 from app.core.log_reader import LogReader
 from app.core.log_signal import NET_SECONDS, LogSignal
 from app.core.owners import Deposed, Ownership
+from app.core.pace import Pace
 from app.routing import decisions
 from app.routing.engine import Engine
 from app.routing.facts import AgentFacts, WorkFacts
 from app.routing.rings import COOL_DOWN_ALONE_SECONDS, COOL_DOWN_SECONDS
-from app.routing.router_pace import IdleLooks
 from app.routing.service import gauges, loading
 from app.routing.service.matching import ROUTER, Committed, commit_decisions
 from app.routing.service.sweep import Sweep
@@ -32,6 +32,9 @@ DECISIONS_PER_COMMIT = 100
 """A commit holds the locks of all its agents; more of them would let answers wait."""
 SWEEP_SECONDS = 5.0
 REBUILD_PAUSE_SECONDS = 0.5
+VAIN_LOOK_SECONDS, VAIN_LOOKS_AT_ONCE = 0.01, 10
+"""Most of a busy log is nothing to the router. A look that finds something is not counted: it takes a transaction, and
+meanwhile the next events gather by themselves."""
 MAX_CAUSES = 1_000
 """Of more work that waits, the oldest traces end where it waits."""
 
@@ -119,13 +122,13 @@ class Router:
                 await asyncio.sleep(REBUILD_PAUSE_SECONDS)
 
     async def _follow(self, epoch: int) -> None:
-        looks, loop = IdleLooks(), asyncio.get_running_loop()
+        vain_looks, loop = Pace(VAIN_LOOK_SECONDS, at_once=VAIN_LOOKS_AT_ONCE), asyncio.get_running_loop()
         in_vain = False
         while True:
             if await self.step(epoch):
                 in_vain = False
                 continue
-            rest = looks.rest_seconds(loop.time()) if in_vain else 0.0
+            rest = vain_looks.rest_seconds(loop.time()) if in_vain else 0.0
             await self._idle()
             in_vain = True
             await asyncio.sleep(rest)
