@@ -143,7 +143,12 @@ def test_races_hold_when_all_rounds_went_by_and_none_left_a_fault() -> None:
         "faults": True,
         "rounds": False,
         "kinds": False,
+        "starved": True,
     }
+    story.refused |= Counter({"accept: starved": races.MOST_STARVED, "pick: starved": 1})
+    assert held(races.tell(races.FULL, story).figures)["starved"] is False
+    del story.refused["pick: starved"]
+    assert races.tell(races.FULL, story).holds
     story.faults.append("round 7: drift")
     assert not races.tell(races.FULL, story).holds
 
