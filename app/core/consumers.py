@@ -19,8 +19,8 @@ from app.core.driver import Backoff, is_transient, raise_if_cancelled
 from app.core.event_log import LogGap, Position, StoredEvent
 from app.core.log_reader import LogReader
 from app.core.log_signal import NET_SECONDS, LogSignal
-from app.core.pace import Pace
 from app.core.parking import Parked, State, list_parked, release
+from app.core.token_bucket import TokenBucket
 
 __all__ = ["Consumer", "ConsumerRunner", "Parked", "list_parked", "release"]
 
@@ -52,9 +52,9 @@ class Consumer:
     handle: Callable[[AsyncSession, Act, list[StoredEvent]], Awaitable[None]]
     start: Literal["beginning", "head"]
     batch: int = DEFAULT_BATCH
-    pace_seconds: float = 0.05
-    """How soon, under steady traffic, one look may follow another, for a consumer that is not behind: what comes
-    meanwhile makes one page and one transaction. A few looks after a quieter spell are taken at once."""
+    looks_a_second: float = 20.0
+    """Under steady traffic, of a consumer that is not behind: what comes between two looks makes one page and one
+    transaction. A few looks after a quieter spell are taken at once."""
 
 
 class Outcome(Enum):
@@ -131,7 +131,7 @@ class ConsumerRunner:
         structlog.contextvars.bind_contextvars(consumer=consumer.name)
         backoff = Backoff()
         loop = asyncio.get_running_loop()
-        pace = Pace(consumer.pace_seconds, at_once=LOOKS_AT_ONCE)
+        pace = TokenBucket(a_second=consumer.looks_a_second, at_once=LOOKS_AT_ONCE)
         while True:
             seen = self._signal.position
             try:

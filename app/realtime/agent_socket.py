@@ -8,11 +8,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access.origins import is_same_origin
 from app.access.schemas import Principal
 from app.core.errors import Forbidden
+from app.core.token_bucket import TokenBucket
 from app.realtime.audience import Viewer
 from app.realtime.commands import AGENT_SIGNALS
 from app.realtime.frame_socket import FrameSocket
 from app.realtime.frames import AgentHello, Close, Command, Frame, Refused, Result, Who
-from app.realtime.pace import Pace
 from app.realtime.service import agent_commands, snapshots
 from app.realtime.shapes import AgentIdentity
 
@@ -42,7 +42,7 @@ class AgentSocket(FrameSocket):
 
     def __init__(self, socket: WebSocket) -> None:
         super().__init__(socket)
-        self._signal_pace = Pace(a_second=SIGNALS_A_SECOND, at_once=SIGNALS_AT_ONCE)
+        self._signal_pace = TokenBucket(a_second=SIGNALS_A_SECOND, at_once=SIGNALS_AT_ONCE)
 
     @property
     def principal(self) -> Principal:

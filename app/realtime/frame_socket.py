@@ -17,6 +17,7 @@ from app.core.database import Database
 from app.core.driver import is_away
 from app.core.errors import Forbidden, InvalidInput, Unauthenticated
 from app.core.http import cause_of, problem_of
+from app.core.token_bucket import TokenBucket
 from app.realtime.audience import Viewer
 from app.realtime.connection import Connection, Seat, return_delay_ms
 from app.realtime.frames import (
@@ -35,7 +36,6 @@ from app.realtime.frames import (
     parse_incoming,
 )
 from app.realtime.hub import Hub
-from app.realtime.pace import Pace
 
 log = structlog.get_logger(__name__)
 
@@ -57,7 +57,7 @@ class FrameSocket(ABC):
         self.connection = Connection(socket.send)
         self.seat: Seat | None = None
         self._joining: asyncio.Task[None] | None = None
-        self._pace = Pace(a_second=FRAMES_A_SECOND, at_once=FRAMES_AT_ONCE)
+        self._pace = TokenBucket(a_second=FRAMES_A_SECOND, at_once=FRAMES_AT_ONCE)
         self._request_id: str = socket.scope.get("state", {}).get("request_id", "")
 
     @abstractmethod

@@ -9,8 +9,6 @@ from app.realtime.render import Occurrence
 
 AT_MOST = 1_000
 """Each leaves when its event is delivered; more wait only where this process has fallen behind the log."""
-
-
 FRESH_FOR = timedelta(seconds=1)
 """The rights they were stored under are taken for the present ones so long; usually it is some milliseconds."""
 

@@ -27,9 +27,9 @@ CONVERSATION_TYPES = frozenset({"conversation.opened", STATUS_CHANGED})
 CATEGORISED = "conversation.categorised"
 RIGHTS_CHANGED = "conversation.rights_changed"
 MESSAGE_TYPES = frozenset({"message.received", "message.posted"})
-PACE_SECONDS = 0.02
+LOOKS_A_SECOND = 50.0
 """A customer waits for what this consumer does."""
-WAKING_PACE_SECONDS = 0.25
+WAKING_LOOKS_A_SECOND = 4.0
 """The owner has the message already. Slowly, because nearly all that is written is in chats that are not idle."""
 
 
@@ -98,12 +98,12 @@ def consumers(hours: Hours) -> tuple[Consumer, ...]:
     """`hours`: the opening hours in which targets of new work are counted."""
     types = CONVERSATION_TYPES | SLA_TYPES | {"agent.disabled", CATEGORISED, RIGHTS_CHANGED}
     return (
-        Consumer("routing", types, partial(handle, hours=hours), start="beginning", pace_seconds=PACE_SECONDS),
+        Consumer("routing", types, partial(handle, hours=hours), start="beginning", looks_a_second=LOOKS_A_SECOND),
         Consumer(
             "chat_waking",
             MESSAGE_TYPES,
             partial(wake_chats, hours=hours),
             start="head",
-            pace_seconds=WAKING_PACE_SECONDS,
+            looks_a_second=WAKING_LOOKS_A_SECOND,
         ),
     )

@@ -13,4 +13,4 @@ async def handle(session: AsyncSession, act: Act, events: list[StoredEvent]) -> 
     await enqueue(session, act, events)
 
 
-WEBHOOKS = Consumer("webhooks", EVENT_TYPES, handle, start="head", pace_seconds=0.1)
+WEBHOOKS = Consumer("webhooks", EVENT_TYPES, handle, start="head", looks_a_second=10.0)

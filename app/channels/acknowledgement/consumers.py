@@ -24,4 +24,6 @@ async def handle(session: AsyncSession, act: Act, events: list[StoredEvent]) -> 
         await acknowledge(session, act, owed)
 
 
-ACKNOWLEDGEMENT = Consumer("acknowledgement", frozenset({ClocksChanged.type}), handle, start="head", pace_seconds=0.1)
+ACKNOWLEDGEMENT = Consumer(
+    "acknowledgement", frozenset({ClocksChanged.type}), handle, start="head", looks_a_second=10.0
+)

@@ -17,7 +17,7 @@ from app.core.event_log import Position, StoredEvent
 from app.core.log_reader import LogReader
 from app.core.log_signal import NET_SECONDS, LogSignal
 from app.core.owners import Deposed, Ownership
-from app.core.pace import Pace
+from app.core.token_bucket import TokenBucket
 from app.routing import decisions
 from app.routing.engine import Engine
 from app.routing.facts import AgentFacts, WorkFacts
@@ -32,7 +32,7 @@ DECISIONS_PER_COMMIT = 100
 """A commit holds the locks of all its agents; more of them would let answers wait."""
 SWEEP_SECONDS = 5.0
 REBUILD_PAUSE_SECONDS = 0.5
-VAIN_LOOK_SECONDS, VAIN_LOOKS_AT_ONCE = 0.01, 10
+VAIN_LOOKS_A_SECOND, VAIN_LOOKS_AT_ONCE = 100.0, 10
 """Most of a busy log is nothing to the router. A look that finds something is not counted: it takes a transaction, and
 meanwhile the next events gather by themselves."""
 MAX_CAUSES = 1_000
@@ -122,7 +122,8 @@ class Router:
                 await asyncio.sleep(REBUILD_PAUSE_SECONDS)
 
     async def _follow(self, epoch: int) -> None:
-        vain_looks, loop = Pace(VAIN_LOOK_SECONDS, at_once=VAIN_LOOKS_AT_ONCE), asyncio.get_running_loop()
+        vain_looks = TokenBucket(a_second=VAIN_LOOKS_A_SECOND, at_once=VAIN_LOOKS_AT_ONCE)
+        loop = asyncio.get_running_loop()
         in_vain = False
         while True:
             if await self.step(epoch):

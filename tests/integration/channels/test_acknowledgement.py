@@ -106,7 +106,7 @@ class Shop:
     def runner(self, consumer: Consumer) -> ConsumerRunner:
         known = frozenset(catalogue.BY_NAME)
         # A small page, so that a life holds several transactions.
-        small = replace(consumer, batch=7, pace_seconds=0)
+        small = replace(consumer, batch=7, looks_a_second=1_000.0)
         return ConsumerRunner(self.world.database, self.world.clock, LogSignal(), [small], known_events=known)
 
     async def thanks(self, conversation_id: UUID) -> list[str]:
